@@ -1,0 +1,47 @@
+/*
+ * A role is one constant struct: how a process of this kind is set up, sandboxed and run.
+ *
+ * The supervisor executes the binary again with `--role NAME` and descriptor 3 as the control channel
+ * (a wire). role_main() receives settings and descriptors (role_start, role_fd..., role_begin), calls
+ * setup() while rights are still there, enters the sandbox, answers role_ready, then calls run(). Not one
+ * byte that others wrote is read before that.
+ */
+#pragma once
+
+#include "core/err.h"
+#include "core/loop.h"
+#include "proc/sandbox.h"
+
+struct wire;
+struct role_context;
+
+struct role {
+    const char *name;
+    /* Opens what needs rights. Paths are still those of the machine; data_fd is the data directory. */
+    int (*setup)(struct role_context *rc, struct err *err);
+    /* What stays visible after setup: filled by the role from its settings. */
+    void (*sandbox)(struct role_context *rc, struct sandbox *ret);
+    /* Registers everything on rc->loop; role_main() then runs the loop until role_stop has been served. */
+    int (*run)(struct role_context *rc, struct err *err);
+    /* A note or stream from the supervisor other than role_*. */
+    const struct wire_events *events;
+    /* Stop serving, finish what runs; call role_finished() when done. */
+    void (*stop)(struct role_context *rc, unsigned grace_ms);
+    bool restart;       /* supervisor restarts it when it dies */
+    unsigned n_threads; /* of its work pool */
+};
+
+struct role_context {
+    const struct role *role;
+    struct loop *loop;
+    struct wire *supervisor; /* user pointer: this context */
+    struct json_t *settings;
+    int data_fd;             /* data directory; -1 after the sandbox is entered */
+    void *state;             /* the role's own */
+};
+
+/* Takes the descriptor that the supervisor sent under this name; -1 when it was not sent. */
+int role_take_fd(struct role_context *rc, const char *name);
+void role_finished(struct role_context *rc);
+/* Does not return normally: exit status of the process. */
+int role_main(const struct role *role);

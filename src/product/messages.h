@@ -1,0 +1,87 @@
+/*
+ * Every message between processes: its name, who sends it, who receives it, what it carries.
+ *
+ * Who may send what is enforced by who holds which wire: a receiver has one table of handlers per kind
+ * of peer (messages_allowed()). Rows marked with body carry bytes after the arguments; the field `how` of
+ * proc/wire.h applies: S = stream (OPEN, answered by REPLY), N = note.
+ *
+ * Header blocks are those of net/http.h. `binding` is an index into the version's list of bindings: the
+ * receiver looks the grant up and never trusts the isolate's word about what it may reach. `store` names
+ * a store directly ("kv/<id>", "d1/<id>", "r2/<bucket>") and is obeyed only on control's wire.
+ */
+#pragma once
+
+#include "proc/message.h"
+
+#include "product/messages_data.h"
+
+#define MESSAGES_ALL(M, F)                                                                         \
+    MESSAGES_CORE(M, F)                                                                            \
+    MESSAGES_DATA(M, F)
+
+/* clang-format off */
+#define MESSAGES_CORE(M, F)                                                                        \
+    /* --- supervisor and its children (control channel of each role) --- */                       \
+    M(role_start,   SUPERVISOR, ROLE, F(bytes, settings) /* JSON of all settings */)               \
+    M(role_fd,      SUPERVISOR, ROLE, F(bytes, name) /* with a descriptor: "listen.http", "wire.control" ... */) \
+    M(role_begin,   SUPERVISOR, ROLE, F(u32, n_fds) /* everything was sent: enter the sandbox, answer ready */) \
+    M(role_ready,   ROLE, SUPERVISOR, F(u32, tier))                                                \
+    M(role_stop,    SUPERVISOR, ROLE, F(u32, grace_ms) /* drain, then exit 0 */)                   \
+    M(table,        SUPERVISOR, GATEWAY, F(u64, revision) F(bytes, json))                          \
+    M(table_changed, CONTROL, SUPERVISOR, F(u64, revision) /* workers/table.json was replaced */)  \
+    M(isolate_want, GATEWAY, SUPERVISOR, F(bytes, script) F(bytes, version) /* S; REPLY carries the wire */) \
+    M(isolate_given, SUPERVISOR, GATEWAY, F(u64, isolate) F(i64, result) F(bytes, text) F(bytes, spec)) \
+    M(isolate_drop, GATEWAY, SUPERVISOR, F(u64, isolate) F(bytes, why) /* N: retire or kill it */) \
+    M(isolate_gone, SUPERVISOR, GATEWAY, F(u64, isolate) F(bytes, outcome) F(bytes, text) /* N */) \
+    M(job_want,     CONTROL, SUPERVISOR, F(u8, kind) F(bytes, spec) /* S: 1 = link, 2 = probe a version */) \
+    M(job_given,    SUPERVISOR, CONTROL, F(u64, isolate) F(i64, result) F(bytes, text))            \
+    M(isolate_attach, SUPERVISOR, KEEPER, F(u64, isolate) F(bytes, spec) /* N with the wire */)    \
+    M(isolate_assign, SUPERVISOR, ISOLATE, F(u8, kind) F(bytes, spec) /* N; then isolate_wire */)  \
+    M(isolate_wire, SUPERVISOR, ISOLATE, F(u8, which) /* N with a descriptor: 1 = gateway or control, 2 = keeper */) \
+    M(status_get,   ROLE, SUPERVISOR, F(u8, detail) /* S: REPLY is status_is */)                   \
+    M(status_is,    SUPERVISOR, ROLE, F(bytes, json))                                              \
+    M(crash,        SUPERVISOR, CONTROL, F(bytes, json) /* N: crash record with attribution */)    \
+    /* --- template process: forks, sandboxes and grants --- */                                    \
+    M(spare_make,   SUPERVISOR, TEMPLATE, F(u64, isolate) /* N with the isolate's control channel */) \
+    M(spare_made,   TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(i64, result))              \
+    M(grant,        SUPERVISOR, TEMPLATE, F(u64, isolate) F(u32, pid) F(bytes, mounts) /* S */)    \
+    M(granted,      TEMPLATE, SUPERVISOR, F(i64, result) F(bytes, text))                           \
+    M(reaped,       TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(u32, status))              \
+    /* --- gateway (or control, for a job) and isolate --- */                                      \
+    M(loaded,       ISOLATE, GATEWAY, F(bytes, json) /* N: handlers, start-up time */)             \
+    M(load_failed,  ISOLATE, GATEWAY, F(bytes, text) /* N: the exception; the isolate exits */)    \
+    M(request,      GATEWAY, ISOLATE, F(u32, flags) F(bytes, method) F(bytes, url) F(bytes, headers) \
+                                      F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id) /* S, body */) \
+    M(response,     ISOLATE, GATEWAY, F(u16, status) F(u32, flags) F(i64, content_length)          \
+                                      F(bytes, status_text) F(bytes, headers) /* REPLY, body */)   \
+    M(scheduled,    GATEWAY, ISOLATE, F(i64, scheduled_ms) F(bytes, cron) F(bytes, request_id) /* S */) \
+    M(outcome,      ISOLATE, GATEWAY, F(bytes, outcome) /* REPLY of scheduled: "ok", "exception" */) \
+    M(event_end,    ISOLATE, GATEWAY, F(bytes, outcome) F(u64, cpu_us) F(u64, wall_us) F(bytes, trace) \
+                                      /* N on the event's stream id: nothing of it runs any more */) \
+    M(fetch,        ISOLATE, GATEWAY, F(u32, binding) F(u32, flags) F(bytes, method) F(bytes, url) \
+                                      F(bytes, headers) F(bytes, cf) F(bytes, parent) /* S, body; REPLY is fetched */) \
+    M(fetched,      GATEWAY, ISOLATE, F(i64, result) F(bytes, error) F(u16, status) F(u32, flags)  \
+                                      F(i64, content_length) F(bytes, status_text) F(bytes, headers) /* REPLY, body */) \
+    M(link,         CONTROL, ISOLATE, F(bytes, options) /* S, body: the modules; REPLY is linked, body: code */) \
+    M(linked,       ISOLATE, CONTROL, F(i64, result) F(bytes, text))                               \
+    /* --- gateway and control --- */                                                              \
+    M(tail_watch,   CONTROL, GATEWAY, F(bytes, script) F(u8, on) /* N */)                          \
+    M(tail_event,   GATEWAY, CONTROL, F(bytes, script) F(bytes, version) F(bytes, json) /* N */)   \
+    M(cron_run,     CONTROL, GATEWAY, F(bytes, script) F(i64, scheduled_ms) F(bytes, cron) /* S: REPLY is outcome */)
+/* clang-format on */
+
+enum { BINDING_NONE = UINT32_MAX }; /* `fetch` to the world instead of a binding */
+enum { JOB_LINK = 1, JOB_PROBE = 2 };
+enum { ISOLATE_WORKER = 0, ISOLATE_LINKER = 1, ISOLATE_PROBE = 2 };
+/* request.flags, fetch.flags, response.flags, fetched.flags */
+enum {
+    MSG_HAS_BODY = 1,
+    MSG_ENCODE_MANUAL = 2,  /* content-encoding is already applied: pass through */
+    MSG_PASS_THROUGH = 4,   /* response: passOnException said so */
+    MSG_REDIRECT_MANUAL = 8
+};
+
+MESSAGES_DECLARE(MESSAGES_ALL)
+
+/* For traces. "?" for numbers that are none. */
+const char *message_name(uint16_t op);

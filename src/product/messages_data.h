@@ -1,0 +1,27 @@
+/*
+ * Messages to the keeper: from isolates (binding index, no store) and from control (store by name).
+ *
+ * Every answer is `done`: result is a negative errno or >= 0; text is the sentence for the client; json is
+ * the product's answer. Rows with a body say so. Writes are answered when they are durable.
+ */
+#pragma once
+
+/* clang-format off */
+#define MESSAGES_DATA(M, F)                                                                        \
+    M(done,         KEEPER, ISOLATE, F(i64, result) F(bytes, text) F(bytes, json) /* REPLY, body for reads */) \
+    M(store_make,   CONTROL, KEEPER, F(bytes, store) /* S: directories and files exist afterwards */) \
+    M(store_drop,   CONTROL, KEEPER, F(bytes, store) /* S */)                                      \
+    M(store_info,   CONTROL, KEEPER, F(bytes, store) /* S: json with sizes and counts */)          \
+    M(kv_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, metadata) \
+                                     F(i64, expiration_s) /* S, body: the value */)                \
+    M(kv_delete,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) /* S */)        \
+    M(kv_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) /* S: json {expiration, metadata}, body */) \
+    M(kv_list,      CONTROL, KEEPER, F(bytes, store) F(bytes, prefix) F(bytes, cursor) F(u32, limit) /* S */) \
+    M(kv_bulk,      CONTROL, KEEPER, F(bytes, store) F(u8, kind) /* S, body: JSON as the REST API has it; 1 put 2 delete 3 get */) \
+    M(d1_run,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(u32, flags) /* S, body: JSON [{sql, params}]; json: results */) \
+    M(d1_export,    CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S, body: SQL text */)    \
+    M(r2_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, options) F(i64, size) /* S, body */) \
+    M(r2_delete,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, keys) /* S: JSON array */) \
+    M(r2_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object, body */) \
+    M(r2_list,      CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)
+/* clang-format on */
