@@ -20,7 +20,8 @@ static inline size_t buf_len(const struct buf *b)
 
 static inline struct slice buf_slice(const struct buf *b)
 {
-    return (struct slice){b->data + b->start, b->end - b->start};
+    /* NULL + 0 is undefined in C. */
+    return (struct slice){b->data == NULL ? NULL : b->data + b->start, b->end - b->start};
 }
 
 /* Room for n more bytes; returns where to write, then call buf_added(). */

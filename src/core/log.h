@@ -4,7 +4,7 @@
  * Fixed fields: time, level, role, event; values are fields, never part of a sentence. Tenants'
  * content and secrets are never logged. Callable from any thread.
  *
- *     log_event(LOG_INFO, "listening", "address", "%s", text, NULL);
+ *     LOG(LOG_INFO, "listening", F("address", "%s", text), F("port", "%d", port));
  */
 #pragma once
 
@@ -14,6 +14,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* Called once at start; role is kept by pointer. */
 void log_init(const char *role, enum log_level least);
+const char *log_role(void);
 void log_field(const char *name, const char *fmt, ...) PRINTF(2, 3);
 
 /* log_begin .. log_field* .. log_end on one thread makes one line. */

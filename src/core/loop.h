@@ -46,14 +46,14 @@ struct watch {
     int fd;
     uint32_t events;
     void (*ready)(struct watch *w, uint32_t events); /* EPOLLIN | EPOLLOUT | EPOLLHUP ... */
-    struct link doomed;                              /* loop's own */
 };
 
 /* The descriptor stays the caller's. events may be 0 (only errors are reported). */
 void watch_start(struct loop *loop, struct watch *w, int fd, uint32_t events,
                  void (*ready)(struct watch *, uint32_t));
 void watch_change(struct watch *w, uint32_t events);
-/* Safe inside a callback and on a zeroed watch; no callback comes afterwards. */
+/* Safe inside a callback and on a zeroed watch; no callback comes afterwards, and the memory may go
+ * at once. Stop before closing the descriptor. */
 void watch_stop(struct watch *w);
 
 /* --- timers --- */
