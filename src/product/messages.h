@@ -33,8 +33,8 @@
     M(isolate_given, SUPERVISOR, GATEWAY, F(u64, isolate) F(i64, result) F(bytes, text) F(bytes, spec)) \
     M(isolate_drop, GATEWAY, SUPERVISOR, F(u64, isolate) F(bytes, why) /* N: retire or kill it */) \
     M(isolate_gone, SUPERVISOR, GATEWAY, F(u64, isolate) F(bytes, outcome) F(bytes, text) /* N */) \
-    M(job_want,     CONTROL, SUPERVISOR, F(u8, kind) F(bytes, spec) /* S: 1 = link, 2 = probe a version */) \
-    M(job_given,    SUPERVISOR, CONTROL, F(u64, isolate) F(i64, result) F(bytes, text))            \
+    M(job_want,     CONTROL, SUPERVISOR, F(u8, kind) F(bytes, spec) /* S: 1 = link (spec empty), 2 = probe: spec.json's text */) \
+    M(job_given,    SUPERVISOR, CONTROL, F(u64, isolate) F(i64, result) F(bytes, text) /* with the wire */) \
     M(isolate_attach, SUPERVISOR, KEEPER, F(u64, isolate) F(bytes, spec) /* N with the wire */)    \
     M(isolate_assign, SUPERVISOR, ISOLATE, F(u8, kind) F(bytes, spec) /* N; then isolate_wire */)  \
     M(isolate_wire, SUPERVISOR, ISOLATE, F(u8, which) /* N with a descriptor: 1 = gateway or control, 2 = keeper */) \
@@ -62,7 +62,10 @@
                                       F(bytes, headers) F(bytes, cf) F(bytes, parent) /* S, body; REPLY is fetched */) \
     M(fetched,      GATEWAY, ISOLATE, F(i64, result) F(bytes, error) F(u16, status) F(u32, flags)  \
                                       F(i64, content_length) F(bytes, status_text) F(bytes, headers) /* REPLY, body */) \
+    /* options: {"main","format","compat":{"date","flags"},"modules":[{"name","type","size"}]}; the body is    \
+     * the modules' bytes one after another in that order (type: esm, cjs, script, text, data, wasm, json) */ \
     M(link,         CONTROL, ISOLATE, F(bytes, options) /* S, body: the modules; REPLY is linked, body: code */) \
+    /* result < 0: text is the sentence for the client, without a body */                          \
     M(linked,       ISOLATE, CONTROL, F(i64, result) F(bytes, text))                               \
     /* --- gateway and control --- */                                                              \
     M(tail_watch,   CONTROL, GATEWAY, F(bytes, script) F(u8, on) /* N */)                          \
