@@ -1,0 +1,11 @@
+/* Runs every group of the net unit tests. */
+#include "net_tests.h"
+
+int main(void)
+{
+    int failed = http_tests();
+
+    failed += http1_parse_tests();
+    failed += http1_chunked_tests();
+    return failed == 0 ? 0 : 1;
+}

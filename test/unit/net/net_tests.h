@@ -1,0 +1,14 @@
+/* The groups of the net unit tests; each returns the number of failures. */
+#pragma once
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+int http_tests(void);
+int http1_parse_tests(void);
+int http1_chunked_tests(void);
