@@ -25,7 +25,9 @@ enum {
     WIRE_WINDOW = 256 * 1024,
     WIRE_PAYLOAD_MAX = 4 * 1024 * 1024,
     WIRE_DATA_MAX = 64 * 1024, /* bytes of DATA in one frame */
-    WIRE_STREAMS_MAX = 16384   /* open streams per wire and direction; OPEN beyond gets RESET(EAGAIN) */
+    WIRE_STREAMS_MAX =
+        16384, /* open streams per wire and direction; OPEN beyond gets RESET(EAGAIN) */
+    WIRE_BACKLOG_MAX = 64 * 1024 * 1024 /* bytes queued for a side that does not read: -ENOBUFS */
 };
 
 struct wire;
@@ -34,7 +36,8 @@ struct wire_stream;
 struct wire_events {
     /* The other side opened a stream. end: no body follows. fd is -1 or now ours to close. The callee
      * must set events (wire_stream_own) or close the stream before it returns. */
-    void (*open)(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args, int fd, bool end);
+    void (*open)(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args, int fd,
+                 bool end);
     void (*note)(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd);
     /* Once: the connection is gone (0 = orderly, else negative errno). All streams got `reset` before.
      * The wire must be destroyed by the callee or later. */
@@ -45,15 +48,19 @@ struct wire_stream_events {
     void (*reply)(struct wire_stream *s, struct slice args, int fd, bool end);
     void (*data)(struct wire_stream *s, struct slice bytes, bool end);
     void (*writable)(struct wire_stream *s); /* wire_send_room() grew from zero */
-    void (*reset)(struct wire_stream *s, int reason); /* negative errno; nothing comes after it */
+    /* Negative errno; nothing comes after it. When the other side had already ended and nothing is owed
+     * to it, there is no event: it only wants no more bytes, and later sends are dropped. */
+    void (*reset)(struct wire_stream *s, int reason);
 };
 
 /* Takes the descriptor (a connected AF_UNIX SOCK_STREAM socket, made non-blocking here). side: 0 for the
  * end that the parent kept, 1 for the other; it decides who uses odd stream numbers. */
-struct wire *wire_create(struct loop *loop, int fd, int side, const struct wire_events *events, void *user);
+struct wire *wire_create(struct loop *loop, int fd, int side, const struct wire_events *events,
+                         void *user);
 void wire_destroy(struct wire *w); /* no events afterwards; its streams may still be closed */
 void *wire_user(struct wire *w);
 size_t wire_streams(const struct wire *w); /* open ones */
+size_t wire_backlog(const struct wire *w); /* bytes that the socket did not take yet */
 /* Pause reading everything (the process is overloaded). */
 void wire_pause(struct wire *w, bool paused);
 /* Writes now instead of at the end of the round. */
