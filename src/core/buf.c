@@ -19,7 +19,7 @@ static void buf_grow(struct buf *b, size_t n)
     size_t len = buf_len(b);
     CHECK(n <= SIZE_MAX / 4 - len);
 
-    if (b->start >= len && b->cap - len >= n) {
+    if (b->data != NULL && b->start >= len && b->cap - len >= n) {
         if (len > 0)
             memcpy(b->data, b->data + b->start, len);
         b->start = 0;

@@ -20,8 +20,8 @@ static const struct {
     const char *name;
     size_t size;
 } digest_table[DIGEST_KINDS] = {
-    [DIGEST_MD5] = {"MD5", 16},        [DIGEST_SHA1] = {"SHA1", 20},
-    [DIGEST_SHA256] = {"SHA256", 32},  [DIGEST_SHA384] = {"SHA384", 48},
+    [DIGEST_MD5] = {"MD5", 16},       [DIGEST_SHA1] = {"SHA1", 20},
+    [DIGEST_SHA256] = {"SHA256", 32}, [DIGEST_SHA384] = {"SHA384", 48},
     [DIGEST_SHA512] = {"SHA512", 64},
 };
 

@@ -64,8 +64,8 @@ void task_start(struct loop *loop, struct task *task, const char *name, const st
                 int first, void (*finish)(struct task *))
 {
     CHECK(first >= 0 && first < TASK_STEPS_MAX);
-    *task = (struct task){
-        .loop = loop, .steps = steps, .name = name, .finish = finish, .step = first};
+    *task =
+        (struct task){.loop = loop, .steps = steps, .name = name, .finish = finish, .step = first};
     task_queue(task);
 }
 

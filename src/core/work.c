@@ -1,9 +1,9 @@
 /*
  * The pool: one queue, n threads.
  *
- * A lane is a chain: the map knows the last unfinished job of each lane, a job that comes later hangs
- * itself behind it (through wake.next, which is free until the job is done) and enters the queue when
- * the one before it has finished. So a busy lane costs the threads nothing.
+ * A lane is a chain: the map knows the last unfinished job of each lane, a job that comes later
+ * hangs itself behind it (through wake.next, which is free until the job is done) and enters the
+ * queue when the one before it has finished. So a busy lane costs the threads nothing.
  */
 #include "core/work.h"
 

@@ -1,6 +1,6 @@
 /*
- * Every input encodes to text that decodes to the input. What decodes is not compared as text, since
- * padding and the unused bits of the last digit are free; its bytes make the same round trip.
+ * Every input encodes to text that decodes to the input. What decodes is not compared as text,
+ * since padding and the unused bits of the last digit are free; its bytes make the same round trip.
  */
 #include "core/base64.h"
 #include "fuzz.h"

@@ -72,9 +72,11 @@ static void copies_and_prints(UNUSED void **state)
 int arena_tests(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocates_zeroed_and_aligned), cmocka_unit_test(zeroes_again_after_reset),
+        cmocka_unit_test(allocates_zeroed_and_aligned),
+        cmocka_unit_test(zeroes_again_after_reset),
         cmocka_unit_test(refuses_over_its_limit),
-        cmocka_unit_test(big_blocks_leave_the_front_in_use), cmocka_unit_test(copies_and_prints),
+        cmocka_unit_test(big_blocks_leave_the_front_in_use),
+        cmocka_unit_test(copies_and_prints),
     };
     return RUN("arena", tests);
 }

@@ -47,8 +47,9 @@ static void decodes_known_values(UNUSED void **state)
 
 static void refuses_strays(UNUSED void **state)
 {
-    static const char *const bad[] = {"Z",    "Zg=",  "Zg===", "Zm8==", "Zm9v=", "=",      "==",
-                                      "====", "Zm 9", "Zm9v\n", "_-8=", "Zg=a",  "Zm9vY", "Z\xc3\xa4=="};
+    static const char *const bad[] = {"Z",    "Zg=",  "Zg===", "Zm8==",      "Zm9v=",
+                                      "=",    "==",   "====",  "Zm 9",       "Zm9v\n",
+                                      "_-8=", "Zg=a", "Zm9vY", "Z\xc3\xa4=="};
     AUTO(arena_done) struct arena arena = {0};
     struct slice s;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -90,9 +90,9 @@ static void lists_keep_order(UNUSED void **state)
         list_push_back(&head, &e[i].link);
     list_push_front(&head, &e[0].link);
     int n = 0;
-    LIST_FOR(l, &head)
+    LIST_FOR (l, &head)
         EXPECT_EQ(LIST_ENTRY(l, struct element, link)->value, n++);
-    LIST_FOR_SAFE(l, &head) {
+    LIST_FOR_SAFE (l, &head) {
         if (LIST_ENTRY(l, struct element, link)->value % 2 == 1)
             list_remove(l);
     }

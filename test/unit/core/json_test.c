@@ -26,8 +26,8 @@ static void parses_and_prints(UNUSED void **state)
 
 static void refuses_with_a_place(UNUSED void **state)
 {
-    static const char *const bad[] = {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "nul", "1 2", "\"\xff\"",
-                                      "'a'", "\"\\u0000\""};
+    static const char *const bad[] = {"",    "{",        "[1,]", "{\"a\":1,\"a\":2}", "nul",
+                                      "1 2", "\"\xff\"", "'a'",  "\"\\u0000\""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         json_t *v = NULL;
         EXPECT_EQ(json_parse(slice_of(bad[i]), &v, NULL), -EBADMSG);
@@ -49,7 +49,8 @@ static void refuses_with_a_place(UNUSED void **state)
 static void looks_up_with_fallbacks(UNUSED void **state)
 {
     AUTO(json_release) json_t *v = NULL;
-    EXPECT_EQ(json_parse(SLICE("{\"s\":\"x\",\"i\":7,\"r\":1.5,\"t\":true,\"n\":null}"), &v, NULL), 0);
+    EXPECT_EQ(json_parse(SLICE("{\"s\":\"x\",\"i\":7,\"r\":1.5,\"t\":true,\"n\":null}"), &v, NULL),
+              0);
     assert_string_equal(json_str(v, "s", "-"), "x");
     assert_string_equal(json_str(v, "i", "-"), "-");
     assert_string_equal(json_str(v, "absent", "-"), "-");
@@ -70,9 +71,11 @@ static void quotes_any_bytes(UNUSED void **state)
         {SLICE("a\"\\\b\f\n\r\t"), "\"a\\\"\\\\\\b\\f\\n\\r\\t\""},
         {SLICE("\0\x1f\x7f"), "\"\\u0000\\u001f\x7f\""},
         {SLICE("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""},
-        {SLICE("\xff" "a\xc3"), "\"\\ufffda\\ufffd\""},
-        {SLICE("\xc0\x80"), "\"\\ufffd\\ufffd\""},                 /* overlong */
-        {SLICE("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""},      /* surrogate */
+        {SLICE("\xff"
+               "a\xc3"),
+         "\"\\ufffda\\ufffd\""},
+        {SLICE("\xc0\x80"), "\"\\ufffd\\ufffd\""},            /* overlong */
+        {SLICE("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""}, /* surrogate */
         {SLICE("\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -96,7 +99,7 @@ static void quotes_long_text(UNUSED void **state)
 int json_tests(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses_and_prints),  cmocka_unit_test(refuses_with_a_place),
+        cmocka_unit_test(parses_and_prints),       cmocka_unit_test(refuses_with_a_place),
         cmocka_unit_test(looks_up_with_fallbacks), cmocka_unit_test(quotes_any_bytes),
         cmocka_unit_test(quotes_long_text),
     };

@@ -290,16 +290,11 @@ static void an_outer_loop_sees_readiness(UNUSED void **state)
 int loop_tests(void)
 {
     static const struct CMUnitTest tests[] = {
-        LOOP_TEST(reports_what_was_asked_for),
-        LOOP_TEST(reports_hangups_unasked),
-        LOOP_TEST(a_callback_may_free_the_whole_batch),
-        LOOP_TEST(restart_forgets_the_old_event),
-        LOOP_TEST(hooks_run_once_per_busy_round),
-        LOOP_TEST(wakes_from_many_threads),
-        LOOP_TEST(a_wake_may_be_queued_again),
-        LOOP_TEST(delivers_signals),
-        LOOP_TEST(a_round_inside_a_round_panics),
-        LOOP_TEST(an_outer_loop_sees_readiness),
+        LOOP_TEST(reports_what_was_asked_for),          LOOP_TEST(reports_hangups_unasked),
+        LOOP_TEST(a_callback_may_free_the_whole_batch), LOOP_TEST(restart_forgets_the_old_event),
+        LOOP_TEST(hooks_run_once_per_busy_round),       LOOP_TEST(wakes_from_many_threads),
+        LOOP_TEST(a_wake_may_be_queued_again),          LOOP_TEST(delivers_signals),
+        LOOP_TEST(a_round_inside_a_round_panics),       LOOP_TEST(an_outer_loop_sees_readiness),
     };
     return RUN("loop", tests);
 }

@@ -117,9 +117,12 @@ static void holds_many(UNUSED void **state)
 int map_tests(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(puts_gets_removes),   cmocka_unit_test(copies_keys),
-        cmocka_unit_test(numbers_are_keys_of_eight_bytes), cmocka_unit_test(agrees_with_a_model),
-        cmocka_unit_test(does_not_grow_by_churn), cmocka_unit_test(holds_many),
+        cmocka_unit_test(puts_gets_removes),
+        cmocka_unit_test(copies_keys),
+        cmocka_unit_test(numbers_are_keys_of_eight_bytes),
+        cmocka_unit_test(agrees_with_a_model),
+        cmocka_unit_test(does_not_grow_by_churn),
+        cmocka_unit_test(holds_many),
     };
     return RUN("map", tests);
 }

@@ -44,7 +44,8 @@ static void every_cut_is_bad_and_stays_bad(UNUSED void **state)
     pack_all(&b);
     for (size_t cut = 0; cut < buf_len(&b); cut++) {
         struct unpack u = {.rest = {buf_slice(&b).ptr, cut}};
-        unpack_u8(&u), unpack_u16(&u), unpack_u32(&u), unpack_u64(&u), unpack_i64(&u), unpack_f64(&u);
+        unpack_u8(&u), unpack_u16(&u), unpack_u32(&u), unpack_u64(&u), unpack_i64(&u),
+            unpack_f64(&u);
         unpack_bytes(&u);
         unpack_bytes(&u);
         EXPECT(u.bad && !unpack_ok(&u));
@@ -54,7 +55,8 @@ static void every_cut_is_bad_and_stays_bad(UNUSED void **state)
 
 static void refuses_a_length_past_the_end(UNUSED void **state)
 {
-    struct unpack u = {.rest = SLICE("\xff\xff\xff\xff" "abc")};
+    struct unpack u = {.rest = SLICE("\xff\xff\xff\xff"
+                                     "abc")};
     EXPECT_EQ(unpack_bytes(&u).len, 0);
     EXPECT(u.bad);
     struct unpack left = {.rest = SLICE("\x01z")};

@@ -44,7 +44,14 @@ static void finds_and_cuts(UNUSED void **state)
 
 static void reads_numbers(UNUSED void **state)
 {
-    static const char *const bad[] = {"",  "-1", "+1", " 1", "1 ", "0x1", "1e3", "18446744073709551616",
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "0x1",
+                                      "1e3",
+                                      "18446744073709551616",
                                       "99999999999999999999999"};
     uint64_t n = 5;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -142,7 +142,8 @@ static int step_nonsense(UNUSED struct task *task)
 
 static void forbidden_moves_panic(UNUSED void **state)
 {
-    static int (*const bad[])(struct task *) = {step_forbidden_go, step_forbidden_wait, step_nonsense};
+    static int (*const bad[])(struct task *) = {step_forbidden_go, step_forbidden_wait,
+                                                step_nonsense};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct step own[] = {{"bad", bad[i], TO(SECOND)}, steps[1], steps[2]};
         f.a.task = (struct task){0};

@@ -67,8 +67,8 @@ static void job_done(struct work *work)
 static void start_jobs(struct work_pool *pool)
 {
     for (int i = 0; i < JOBS; i++) {
-        f.jobs[i] = (struct job){.work = {.lane = (uint64_t)(i % LANES), .run = job_run, .done = job_done},
-                                 .number = i};
+        f.jobs[i] = (struct job){
+            .work = {.lane = (uint64_t)(i % LANES), .run = job_run, .done = job_done}, .number = i};
         work_start(pool, &f.jobs[i].work);
     }
 }
@@ -111,7 +111,8 @@ static void others_run_in_parallel(UNUSED void **state)
     struct work_pool *pool = work_pool_create(f.loop, 3);
     pthread_barrier_init(&f.barrier, NULL, 3);
     for (int i = 0; i < 3; i++) {
-        f.jobs[i].work = (struct work){.lane = (uint64_t)i, .run = barrier_run, .done = barrier_done};
+        f.jobs[i].work =
+            (struct work){.lane = (uint64_t)i, .run = barrier_run, .done = barrier_done};
         work_start(pool, &f.jobs[i].work);
     }
     loop_run(f.loop);
