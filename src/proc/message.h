@@ -2,7 +2,7 @@
  * Makes structs, encoders and decoders from the table of messages (product/messages.h).
  *
  *     #define X_MESSAGES(M, F) M(kv_put, ISOLATE, KEEPER, F(u32, binding) F(bytes, key))
- *     MESSAGES_DECLARE(X_MESSAGES)          in a header: enum op, struct msg_kv_put, prototypes
+ *     MESSAGES_DECLARE(X_MESSAGES)          in a header: enum message, struct msg_kv_put, prototypes
  *     MESSAGES_DEFINE(X_MESSAGES)           in one source file
  *
  * Slices in decoded messages point into the payload.
@@ -48,7 +48,7 @@
 #define MSG_NAME(name, from, to, fields) [OP_##name] = #name,
 
 #define MESSAGES_DECLARE(TABLE)                                                                    \
-    enum op { OP_NONE, TABLE(MSG_ENUM, MSG_FIELD) OP_COUNT };                                      \
+    enum message { OP_NONE, TABLE(MSG_ENUM, MSG_FIELD) OP_COUNT };                                      \
     TABLE(MSG_STRUCT, MSG_FIELD)
 #define MESSAGES_DEFINE(TABLE)                                                                     \
     TABLE(MSG_DEFINE_PACK, MSG_PACK)                                                               \

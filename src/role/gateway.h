@@ -1,0 +1,196 @@
+/*
+ * What the gateway's files share. Everything runs on the gateway's loop thread.
+ *
+ *   gateway.c          the role: set-up, sandbox, notes from supervisor and control
+ *   gateway_table.c    table.json -> routes; which script and version a request is for
+ *   gateway_call.c     one request under way: joins who asked (front) with who answers (back)
+ *   gateway_http.c     front: a client of the HTTP server
+ *   gateway_wire.c     front: an isolate's fetch; also the isolate's notes
+ *   gateway_isolate.c  back: isolates of a version, their start, queue and retirement
+ *   gateway_egress.c   back: the world
+ *   gateway_assets.c   back: static assets
+ *   gateway_log.c      access log
+ */
+#pragma once
+
+#include "core/json.h"
+#include "core/loop.h"
+#include "core/map.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "proc/role.h"
+#include "proc/wire.h"
+
+enum {
+    GATEWAY_QUEUE_MAX = 1024,       /* requests waiting for an isolate of one version */
+    GATEWAY_DEPTH_MAX = 16,         /* Workers calling Workers in one chain */
+    GATEWAY_ISOLATES_MAX = 256,     /* isolates of one gateway; the longest idle one leaves */
+    GATEWAY_HEARD_MS = 10,          /* a busy isolate silent for this long gets a helper */
+    GATEWAY_SEGMENT_MAX = 64 * 1024 /* bytes of an asset read at once */
+};
+
+struct table;
+struct worker;
+struct call;
+struct assets;
+
+struct gateway {
+    struct role_context *rc;
+    struct loop *loop;
+    struct http_server *server;
+    struct http_client *client;
+    struct wire *control; /* NULL while control is away */
+    struct table *table;
+    struct map workers;   /* "script/version" -> struct worker */
+    struct map watched;   /* scripts that somebody tails */
+    struct link isolates; /* all links, least recently used first */
+    size_t n_isolates;
+    struct timer retire_timer;
+    int64_t isolate_idle_us;
+    unsigned isolates_per_worker;
+    int workers_fd, assets_fd; /* DATA/workers and DATA/assets */
+    struct access_log *access;
+    bool stopping;
+};
+
+/* --- gateway_table.c --- */
+
+struct version {
+    struct worker *worker; /* referenced */
+    unsigned percentage;
+};
+
+struct script {
+    char *name;
+    bool workers_dev, previews;
+    struct version versions[2];
+    unsigned n_versions;
+};
+
+/* -EBADMSG keeps the old table. */
+NODISCARD int table_load(struct gateway *g, struct slice json, struct err *err);
+void table_destroy(struct gateway *g, struct table *table); /* accepts NULL */
+struct script *table_script(const struct table *table, struct slice name);
+/* Which Worker answers this host and path; NULL when none does. */
+struct worker *table_route(const struct table *table, struct slice host, struct slice path);
+/* The version of a script for one request, by percentage; NULL when nothing is deployed. */
+struct worker *script_pick(const struct script *script);
+
+/* --- gateway_call.c --- */
+
+/* What a call is about. Slices are borrowed from the front and live until the call has a back. */
+struct call_request {
+    struct slice method, url, headers, cf, entrypoint;
+    struct slice path;       /* of the URL, with query */
+    int64_t content_length;  /* -1 unknown */
+    bool has_body, navigate; /* navigate: Sec-Fetch-Mode says so */
+    unsigned depth;
+    char id[24];
+};
+
+struct call_head {
+    int status;
+    struct slice status_text, headers;
+    int64_t content_length; /* -1 unknown */
+    uint32_t flags;         /* MSG_* */
+    bool end;
+};
+
+/* Who asked. */
+struct front_ops {
+    void (*head)(struct call *c, const struct call_head *head);
+    void (*data)(struct call *c, struct slice bytes, bool end);
+    size_t (*room)(struct call *c);
+    void (*consumed)(struct call *c, size_t n); /* request body bytes */
+    /* Before a head: an error answer. After: the body breaks off. */
+    void (*fail)(struct call *c, int status, struct slice text);
+    /* NULL when files cannot be sent as such. Takes the descriptor. */
+    void (*file)(struct call *c, int fd, int64_t offset, int64_t length);
+    bool is_client; /* of the HTTP server: gets error pages and the access log */
+};
+
+/* Who answers. */
+struct back_ops {
+    void (*send)(struct call *c, struct slice bytes, bool end); /* request body */
+    size_t (*room)(struct call *c);
+    void (*consumed)(struct call *c, size_t n); /* response body bytes */
+    void (*cancel)(struct call *c, int reason); /* nobody listens any more */
+};
+
+struct call {
+    struct gateway *gateway;
+    const struct front_ops *front;
+    void *front_data;
+    const struct back_ops *back; /* NULL: none yet, or finished */
+    void *back_data;
+    struct call_request request;
+    struct worker *worker; /* referenced; NULL for the world */
+    struct link queued;    /* in the worker's queue */
+    struct buf early;      /* request body that came before the back */
+    struct buf kept;       /* copies of the request's slices while it waits */
+    bool early_end, head_sent, ended;
+    size_t held_request, held_response;
+    int status;
+    uint64_t bytes_out;
+    int64_t start_us;
+};
+
+struct call *call_create(struct gateway *g, const struct front_ops *front, void *front_data);
+/* The front has gone or has been served: cancels the back if it still works. */
+void call_destroy(struct call *c, int reason);
+/* Finds who answers a routed call: an asset, a Worker. */
+void call_dispatch(struct call *c, struct worker *worker);
+/* Copies the request's slices so that they outlive the front's buffers. */
+void call_keep(struct call *c);
+void call_set_back(struct call *c, const struct back_ops *back, void *data);
+
+/* From the front. */
+void call_request_data(struct call *c, struct slice bytes, bool end);
+void call_front_writable(struct call *c);
+/* From the back. call_back_done: the back's data is gone; no more calls to it. */
+void call_respond(struct call *c, const struct call_head *head);
+void call_response_data(struct call *c, struct slice bytes, bool end);
+void call_back_writable(struct call *c);
+void call_back_done(struct call *c);
+/* Ends the call with an error page (before the head) or by breaking the body; the back is done. */
+void call_fail(struct call *c, int status, const char *fmt, ...) PRINTF(3, 4);
+
+/* --- fronts and backs --- */
+
+extern const struct http_server_events gateway_http_events;
+void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                          int fd, bool end);
+void gateway_scheduled(struct gateway *g, struct worker *w, int64_t scheduled_ms, struct slice cron,
+                       void (*done)(void *arg, struct slice outcome), void *arg);
+
+/* Workers: one struct per deployed version. */
+struct worker *worker_get(struct gateway *g, struct slice script, const json_t *version);
+struct worker *worker_ref(struct worker *w);
+void worker_unref(struct worker *w);
+const char *worker_script(const struct worker *w);
+const char *worker_version(const struct worker *w);
+const struct assets *worker_assets(const struct worker *w); /* NULL: none */
+bool worker_has_code(const struct worker *w);
+/* Not in the table any more: its isolates leave when they are idle. */
+void worker_retire(struct worker *w);
+/* The grant behind a binding index; NULL when there is none. */
+const json_t *worker_binding(const struct worker *w, uint32_t index);
+/* Gives the call to an isolate of its worker, starting one or queueing as needed. */
+void isolate_call_start(struct call *c);
+void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text);
+void isolates_retire_idle(struct gateway *g);
+void isolates_stop(struct gateway *g);
+
+void egress_start(struct call *c);
+
+/* True when an asset (or redirect, or fallback page) answers this request before the Worker is asked. */
+bool assets_take(const struct assets *assets, const struct call_request *r, bool has_worker);
+void assets_start(struct call *c);
+struct assets *assets_load(struct gateway *g, const json_t *config);
+void assets_destroy(struct assets *assets);
+
+/* --- gateway_log.c --- */
+
+struct access_log *access_log_open(struct loop *loop, int fd);
+void access_log_write(struct access_log *log, const struct call *c, const struct http_request *r);
+void access_log_close(struct access_log *log);

@@ -1,0 +1,249 @@
+/*
+ * Routing: which Worker, in which version, answers a host and path.
+ *
+ * Order: exact host of a custom domain; the longest matching route pattern; <script>.<domain> and
+ * <first 8 digits of a version>-<script>.<domain>. A table is built whole and replaces the old one.
+ */
+#include "role/gateway.h"
+
+#include "core/id.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct route {
+    char *host, *path; /* patterns; '*' matches any run of characters */
+    struct script *script;
+};
+
+struct table {
+    uint64_t revision;
+    char *domain;
+    struct map scripts;   /* name -> struct script */
+    struct map domains;   /* host -> struct script */
+    struct route *routes; /* longest pattern first */
+    size_t n_routes;
+};
+
+static void script_free(struct script *s)
+{
+    for (unsigned i = 0; i < s->n_versions; i++)
+        worker_unref(s->versions[i].worker);
+    mem_release(&s->name);
+    mem_release(&s);
+}
+
+void table_destroy(struct gateway *g UNUSED, struct table *table)
+{
+    struct slice key;
+    void *value;
+
+    if (table == NULL)
+        return;
+    for (size_t at = 0; map_next(&table->scripts, &at, &key, &value);)
+        script_free(value);
+    for (size_t i = 0; i < table->n_routes; i++) {
+        mem_release(&table->routes[i].host);
+        mem_release(&table->routes[i].path);
+    }
+    mem_release(&table->routes);
+    map_done(&table->scripts);
+    map_done(&table->domains);
+    mem_release(&table->domain);
+    mem_release(&table);
+}
+
+static void load_script(struct gateway *g, struct table *t, const char *name, const json_t *value)
+{
+    struct script *s = mem_new(sizeof(*s));
+    size_t i;
+    json_t *version;
+
+    s->name = strdup(name);
+    s->workers_dev = json_bool(value, "workers_dev", true);
+    s->previews = json_bool(value, "previews", true);
+    json_array_foreach(json_object_get(value, "versions"), i, version)
+    {
+        if (s->n_versions == ARRAY_LEN(s->versions))
+            break;
+        s->versions[s->n_versions].worker = worker_get(g, slice_of(name), version);
+        s->versions[s->n_versions++].percentage = (unsigned)json_int(version, "percentage", 0);
+    }
+    map_put(&t->scripts, slice_of(name), s);
+}
+
+static int route_compare(const void *a, const void *b)
+{
+    const struct route *x = a, *y = b;
+    size_t n = strlen(x->host) + strlen(x->path), m = strlen(y->host) + strlen(y->path);
+
+    return n == m ? 0 : n > m ? -1 : 1;
+}
+
+static void load_routes(struct table *t, const json_t *routes)
+{
+    size_t i;
+    json_t *value;
+
+    t->routes = mem_new((json_array_size(routes) + 1) * sizeof(*t->routes));
+    json_array_foreach(routes, i, value)
+    {
+        const char *pattern = json_str(value, "pattern", "");
+        struct script *s = map_get(&t->scripts, slice_of(json_str(value, "script", "")));
+        const char *scheme = strstr(pattern, "://");
+        if (s == NULL)
+            continue;
+        if (scheme != NULL)
+            pattern = scheme + 3;
+        const char *slash = strchr(pattern, '/');
+        struct route *r = &t->routes[t->n_routes++];
+        r->host = slash == NULL ? strdup(pattern) : strndup(pattern, (size_t)(slash - pattern));
+        r->path = strdup(slash == NULL ? "/" : slash);
+        r->script = s;
+    }
+    qsort(t->routes, t->n_routes, sizeof(*t->routes), route_compare);
+}
+
+static void retire_absent(struct gateway *g, const struct table *t)
+{
+    struct slice key;
+    void *value;
+
+    for (size_t at = 0; map_next(&g->workers, &at, &key, &value);) {
+        struct worker *w = value;
+        struct script *s = map_get(&t->scripts, slice_of(worker_script(w)));
+        bool used = false;
+        for (unsigned i = 0; s != NULL && i < s->n_versions; i++)
+            used |= s->versions[i].worker == w;
+        if (!used)
+            worker_retire(w);
+    }
+}
+
+int table_load(struct gateway *g, struct slice json, struct err *err)
+{
+    AUTO(json_release) json_t *root = NULL;
+    const char *name;
+    json_t *value;
+    size_t i;
+
+    int r = json_parse(json, &root, err);
+    if (r < 0)
+        return r;
+    if (!json_is_object(root))
+        return err_set(err, -EBADMSG, 0, "table.json is not an object");
+
+    struct table *t = mem_new(sizeof(*t));
+    t->revision = (uint64_t)json_int(root, "revision", 0);
+    t->domain = strdup(json_str(root, "domain", "localhost"));
+    json_object_foreach(json_object_get(root, "scripts"), name, value)
+        load_script(g, t, name, value);
+    json_array_foreach(json_object_get(root, "domains"), i, value)
+    {
+        struct script *s = map_get(&t->scripts, slice_of(json_str(value, "script", "")));
+        if (s != NULL)
+            map_put(&t->domains, slice_of(json_str(value, "hostname", "")), s);
+    }
+    load_routes(t, json_object_get(root, "routes"));
+    retire_absent(g, t);
+    table_destroy(g, g->table);
+    g->table = t;
+    return 0;
+}
+
+struct script *table_script(const struct table *table, struct slice name)
+{
+    return table == NULL ? NULL : map_get(&table->scripts, name);
+}
+
+struct worker *script_pick(const struct script *script)
+{
+    if (script->n_versions < 2)
+        return script->n_versions == 0 ? NULL : script->versions[0].worker;
+
+    static uint32_t state = 0x2545f491;
+    state = state * 1664525u + 1013904223u;
+    unsigned at = (state >> 16) % 100;
+    return script->versions[at < script->versions[0].percentage ? 0 : 1].worker;
+}
+
+/* Greedy match of '*' without recursion: one point to come back to is enough. */
+static bool pattern_match(const char *pattern, struct slice s)
+{
+    const char *star = NULL;
+    size_t i = 0, back = 0;
+
+    while (i < s.len) {
+        if (*pattern == '*') {
+            star = pattern++;
+            back = i;
+        } else if (*pattern == s.ptr[i]) {
+            pattern++;
+            i++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            i = ++back;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+/* "[::1]:80" -> "[::1]", "a.example:80" -> "a.example". */
+static struct slice host_without_port(struct slice host)
+{
+    for (size_t i = host.len; i > 0; i--) {
+        char c = host.ptr[i - 1];
+        if (c == ':')
+            return slice_from(host.ptr, i - 1);
+        if (c < '0' || c > '9')
+            break;
+    }
+    return host;
+}
+
+/* <version>-<script>: only versions that run now are kept in the table; others need their own start. */
+static struct worker *preview_of(const struct table *t, struct slice label)
+{
+    if (label.len < 10 || label.ptr[8] != '-' || !id_is_hex(slice_from(label.ptr, 8), 8))
+        return NULL;
+    struct script *s = table_script(t, slice_skip(label, 9));
+    for (unsigned i = 0; s != NULL && s->previews && i < s->n_versions; i++)
+        if (slice_starts(slice_of(worker_version(s->versions[i].worker)), slice_from(label.ptr, 8)))
+            return s->versions[i].worker;
+    return NULL;
+}
+
+static struct worker *subdomain_route(const struct table *t, struct slice host)
+{
+    struct slice domain = slice_of(t->domain);
+
+    if (host.len <= domain.len + 1 || !slice_ends(host, domain) ||
+        host.ptr[host.len - domain.len - 1] != '.')
+        return NULL;
+    struct slice label = slice_from(host.ptr, host.len - domain.len - 1);
+    struct script *s = table_script(t, label);
+    if (s != NULL && s->workers_dev)
+        return script_pick(s);
+    return preview_of(t, label);
+}
+
+struct worker *table_route(const struct table *table, struct slice host, struct slice path)
+{
+    if (table == NULL)
+        return NULL;
+    host = host_without_port(host);
+    struct slice query = path;
+    path = slice_cut(&query, '?');
+
+    struct script *s = map_get(&table->domains, host);
+    for (size_t i = 0; s == NULL && i < table->n_routes; i++)
+        if (pattern_match(table->routes[i].host, host) &&
+            pattern_match(table->routes[i].path, path))
+            s = table->routes[i].script;
+    return s != NULL ? script_pick(s) : subdomain_route(table, host);
+}

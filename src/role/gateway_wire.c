@@ -1,0 +1,240 @@
+/*
+ * Front of a call: an isolate that fetches - a service, its assets, a Worker by its public name, the world.
+ *
+ * The isolate names a binding index; what stands behind it comes from the deployed version. The front's
+ * stream is closed, and the call destroyed, as soon as the response has been passed on.
+ */
+#include "role/gateway.h"
+
+#include "product/messages.h"
+#include "role/gateway_isolate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct wire_stream *stream_of(const struct call *c)
+{
+    return c->front_data;
+}
+
+static void wire_front_over(struct call *c)
+{
+    struct wire_stream *s = stream_of(c);
+
+    call_destroy(c, -ECANCELED);
+    wire_stream_close(s, 0);
+}
+
+static void wire_front_head(struct call *c, const struct call_head *head)
+{
+    static struct buf out;
+
+    buf_clear(&out);
+    msg_fetched_pack(&out, &(struct msg_fetched){
+                               .status = (uint16_t)head->status,
+                               .flags = head->flags | (head->end ? 0 : MSG_HAS_BODY),
+                               .content_length = head->content_length,
+                               .status_text = head->status_text,
+                               .headers = head->headers,
+                           });
+    wire_reply(stream_of(c), buf_slice(&out), -1, head->end);
+    if (head->end)
+        wire_front_over(c);
+}
+
+static void wire_front_data(struct call *c, struct slice bytes, bool end)
+{
+    wire_send(stream_of(c), bytes, end);
+    if (end)
+        wire_front_over(c);
+}
+
+static size_t wire_front_room(struct call *c)
+{
+    return wire_send_room(stream_of(c));
+}
+
+static void wire_front_consumed(struct call *c, size_t n)
+{
+    wire_consumed(stream_of(c), n);
+}
+
+/* Pages for people become errors for programs: a fetch that never got an answer rejects. Statuses that
+ * a Worker or the platform answers with (404, 500, ...) stay responses. */
+static void wire_front_fail(struct call *c, int status, struct slice text)
+{
+    struct wire_stream *s = stream_of(c);
+    static struct buf out;
+
+    if (!c->head_sent) {
+        buf_clear(&out);
+        msg_fetched_pack(&out, &(struct msg_fetched){.result = status == 504 ? -ETIMEDOUT : -EPIPE,
+                                                     .error = text,
+                                                     .status = (uint16_t)status,
+                                                     .content_length = -1});
+        wire_reply(s, buf_slice(&out), -1, true);
+    }
+    call_destroy(c, -ECANCELED);
+    wire_stream_close(s, -EPIPE);
+}
+
+static const struct front_ops wire_front = {
+    .head = wire_front_head,
+    .data = wire_front_data,
+    .room = wire_front_room,
+    .consumed = wire_front_consumed,
+    .fail = wire_front_fail,
+};
+
+static void wire_front_body(struct wire_stream *s, struct slice bytes, bool end)
+{
+    call_request_data(wire_stream_user(s), bytes, end);
+}
+
+static void wire_front_writable(struct wire_stream *s)
+{
+    call_front_writable(wire_stream_user(s));
+}
+
+static void wire_front_reset(struct wire_stream *s, int reason)
+{
+    call_destroy(wire_stream_user(s), reason);
+    wire_stream_close(s, 0);
+}
+
+static const struct wire_stream_events wire_front_events = {
+    .data = wire_front_body,
+    .writable = wire_front_writable,
+    .reset = wire_front_reset,
+};
+
+/* scheme://authority/path of a URL that the isolate has serialised: no parsing needed. */
+static void url_split(struct slice url, struct slice *ret_authority, struct slice *ret_path)
+{
+    ssize_t at = slice_find_slice(url, SLICE("://"));
+    struct slice rest = at < 0 ? url : slice_skip(url, (size_t)at + 3);
+    ssize_t slash = slice_find(rest, '/');
+
+    *ret_authority = slash < 0 ? rest : slice_from(rest.ptr, (size_t)slash);
+    *ret_path = slash < 0 ? SLICE("/") : slice_skip(rest, (size_t)slash);
+    struct slice authority = *ret_authority;
+    ssize_t user = slice_find(authority, '@');
+    if (user >= 0)
+        *ret_authority = slice_skip(authority, (size_t)user + 1);
+}
+
+/* "<16 hex>" of a client's request, "<16 hex>.<depth>" of a Worker called by a Worker. */
+static unsigned depth_of(struct slice parent)
+{
+    ssize_t dot = slice_find(parent, '.');
+    uint64_t depth = 0;
+
+    if (dot >= 0 && slice_to_u64(slice_skip(parent, (size_t)dot + 1), &depth) < 0)
+        return GATEWAY_DEPTH_MAX;
+    return (unsigned)MIN(depth, GATEWAY_DEPTH_MAX);
+}
+
+static void fetch_service(struct call *c, const json_t *binding)
+{
+    struct script *script =
+        table_script(c->gateway->table, slice_of(json_str(binding, "service", "")));
+    struct worker *w = script == NULL ? NULL : script_pick(script);
+
+    if (w == NULL) {
+        call_fail(c, 503, "The Worker \"%s\" behind this service binding is not deployed.",
+                  json_str(binding, "service", ""));
+        return;
+    }
+    c->request.entrypoint = slice_of(json_str(binding, "entrypoint", ""));
+    c->worker = worker_ref(w);
+    if (worker_has_code(w))
+        isolate_call_start(c);
+    else
+        assets_start(c);
+}
+
+static void fetch_assets(struct call *c, struct worker *self)
+{
+    if (worker_assets(self) == NULL) {
+        call_fail(c, 503, "This version has no static assets.");
+        return;
+    }
+    c->worker = worker_ref(self);
+    assets_start(c);
+}
+
+static void fetch_world(struct call *c, struct slice authority)
+{
+    struct worker *w = table_route(c->gateway->table, authority, c->request.path);
+
+    if (w != NULL)
+        call_dispatch(c, w);
+    else
+        egress_start(c);
+}
+
+static void fetch_bound(struct call *c, struct worker *self, uint32_t index)
+{
+    static const struct {
+        const char *type;
+        bool to_self;
+    } kinds[] = {{"service", false}, {"assets", true}};
+    const json_t *binding = worker_binding(self, index);
+    const char *type = binding == NULL ? "" : json_str(binding, "type", "");
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].type, type) == 0) {
+            if (kinds[i].to_self)
+                fetch_assets(c, self);
+            else
+                fetch_service(c, binding);
+            return;
+        }
+    call_fail(c, 403, "Binding %u of this version cannot be fetched.", index);
+}
+
+void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                          int fd, bool end)
+{
+    struct isolate_link *l = wire_user(w);
+    struct msg_fetch m;
+
+    fd_release(&fd);
+    if (op != OP_fetch || msg_fetch_unpack(args, &m) < 0 || http_header_check(m.headers) < 0) {
+        wire_stream_close(s, -EBADMSG);
+        isolate_link_condemn(l, "sent a malformed or forbidden message");
+        return;
+    }
+
+    struct gateway *g = l->gateway;
+    struct call *c = call_create(g, &wire_front, s);
+    struct slice authority;
+    unsigned depth = depth_of(m.parent) + 1;
+    wire_stream_own(s, &wire_front_events, c);
+    c->request = (struct call_request){
+        .method = m.method,
+        .url = m.url,
+        .headers = m.headers,
+        .cf = m.cf,
+        .content_length = end ? 0 : -1,
+        .has_body = !end,
+        .depth = depth,
+    };
+    snprintf(c->request.id, sizeof(c->request.id), "%.*s.%u", (int)MIN(m.parent.len, 16),
+             m.parent.ptr == NULL ? "" : m.parent.ptr, depth);
+    url_split(m.url, &authority, &c->request.path);
+    struct slice length;
+    uint64_t n;
+    if (!end && http_header_get(m.headers, SLICE("content-length"), &length) &&
+        slice_to_u64(length, &n) == 0)
+        c->request.content_length = (int64_t)n;
+
+    if (depth >= GATEWAY_DEPTH_MAX && m.binding != BINDING_NONE)
+        call_fail(c, 508, "Subrequest depth limit exceeded: more than %d Workers in one chain.",
+                  GATEWAY_DEPTH_MAX);
+    else if (m.binding == BINDING_NONE)
+        fetch_world(c, authority);
+    else
+        fetch_bound(c, l->worker, m.binding);
+}
