@@ -23,6 +23,7 @@ struct side {
     uint32_t last_note_stream;
     bool ended, consume, auto_reply, close_on_open, destroy_on_open;
     char text[64];
+    struct wire_stream *open[WIRE_STREAMS_MAX]; /* accepted, not closed by the test */
 };
 
 struct world {
@@ -37,6 +38,25 @@ static void side_text(struct side *side, struct slice args)
     if (n > 0)
         memcpy(side->text, args.ptr, n);
     side->text[n] = '\0';
+}
+
+static void side_close(struct side *side, struct wire_stream *s, int reason)
+{
+    for (unsigned i = 0; i < side->n_open; i++) {
+        if (side->open[i] == s)
+            side->open[i] = NULL;
+    }
+    wire_stream_close(s, reason);
+}
+
+static void side_done(struct side *side)
+{
+    wire_destroy(side->wire);
+    for (unsigned i = 0; i < side->n_open; i++) {
+        if (side->open[i] != NULL)
+            wire_stream_close(side->open[i], 0);
+    }
+    buf_done(&side->bytes);
 }
 
 static void on_reply(struct wire_stream *s, struct slice args, int fd, bool end)
@@ -81,19 +101,20 @@ static void on_open(struct wire *w, struct wire_stream *s, uint16_t op, struct s
     side->last_op = op;
     side->last_fd = fd;
     side->stream = s;
+    side->open[side->n_open - 1] = s;
     side->ended = end;
     side_text(side, args);
     wire_stream_own(s, &stream_events, side);
     if (side->destroy_on_open) {
         wire_destroy(w);
-        wire_stream_close(s, 0);
+        side_close(side, s, 0);
         side->wire = NULL;
         return;
     }
     if (side->auto_reply)
         wire_reply(s, args, -1, true);
     if (side->close_on_open)
-        wire_stream_close(s, -EPERM);
+        side_close(side, s, -EPERM);
 }
 
 static void on_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd)
@@ -138,10 +159,8 @@ static void world_init(struct world *world, bool raw)
 
 static void world_done(struct world *world)
 {
-    wire_destroy(world->a.wire);
-    wire_destroy(world->b.wire);
-    buf_done(&world->a.bytes);
-    buf_done(&world->b.bytes);
+    side_done(&world->a);
+    side_done(&world->b);
     fd_release(&world->raw);
     loop_destroy(world->loop);
 }
@@ -161,7 +180,7 @@ static void test_request_and_reply(UNUSED void **state)
 
     wire_reply(world.b.stream, SLICE("answer"), -1, false);
     wire_send(world.b.stream, SLICE("more"), true);
-    wire_stream_close(world.b.stream, 0);
+    side_close(&world.b, world.b.stream, 0);
     settle(&world);
     assert_int_equal(world.a.n_reply, 1);
     assert_string_equal(world.a.text, "answer");
@@ -224,7 +243,7 @@ static void test_flow_control(UNUSED void **state)
     assert_memory_equal(buf_slice(&world.b.bytes).ptr, big, size);
     free(big);
     wire_stream_close(s, 0);
-    wire_stream_close(world.b.stream, 0);
+    side_close(&world.b, world.b.stream, 0);
     settle(&world);
     assert_int_equal(wire_streams(world.a.wire) + wire_streams(world.b.wire), 0);
 }
@@ -246,7 +265,7 @@ static void test_writable_event(UNUSED void **state)
     settle(&world);
     assert_int_equal(world.b.n_reset, 1);
     assert_int_equal(world.b.last_reset, -ETIMEDOUT);
-    wire_stream_close(world.b.stream, 0);
+    side_close(&world.b, world.b.stream, 0);
 }
 
 /* An answer that is complete is no failure, although the question never was. */
@@ -278,7 +297,7 @@ static void test_closed_stream_sends_its_rest(UNUSED void **state)
     char *big = calloc(1, size);
     wire_reply(world.b.stream, SLICE_NONE, -1, false);
     wire_send(world.b.stream, slice_from(big, size), true);
-    wire_stream_close(world.b.stream, 0);
+    side_close(&world.b, world.b.stream, 0);
     settle(&world);
     assert_int_equal(buf_len(&world.a.bytes), size);
     assert_true(world.a.ended);
@@ -299,7 +318,7 @@ static void test_lost_wire_resets(UNUSED void **state)
     settle(&world);
     wire_note(world.b.wire, 0, OP_TELL, SLICE("last words"), -1);
     wire_destroy(world.b.wire);
-    wire_stream_close(world.b.stream, 0);
+    side_close(&world.b, world.b.stream, 0);
     world.b.wire = NULL;
     wire_note(world.a.wire, 0, OP_TELL, SLICE("too late"), -1);
     settle(&world);
