@@ -14,7 +14,7 @@
 
 enum { BUF_CAP_MIN = 256, BUF_DECIMAL_MAX = 20 };
 
-static void buf_grow(struct buf *b, size_t n)
+void buf_grow(struct buf *b, size_t n)
 {
     size_t len = buf_len(b);
     CHECK(n <= SIZE_MAX / 4 - len);
@@ -43,38 +43,6 @@ static void buf_grow(struct buf *b, size_t n)
         b->end = len;
     }
     b->cap = cap;
-}
-
-char *buf_reserve(struct buf *b, size_t n)
-{
-    if (UNLIKELY(b->cap - b->end < n || b->data == NULL))
-        buf_grow(b, n);
-    return b->data + b->end;
-}
-
-void buf_added(struct buf *b, size_t n)
-{
-    CHECK(n <= b->cap - b->end);
-    b->end += n;
-}
-
-void buf_append(struct buf *b, const void *ptr, size_t n)
-{
-    if (n == 0)
-        return;
-    memcpy(buf_reserve(b, n), ptr, n);
-    b->end += n;
-}
-
-void buf_append_slice(struct buf *b, struct slice s)
-{
-    buf_append(b, s.ptr, s.len);
-}
-
-void buf_append_char(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    b->end++;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -71,7 +71,8 @@ void timer_stop(struct timer *t); /* safe on a zeroed timer */
 
 /* --- wakeups from other threads --- */
 
-/* Queues `run` on the loop's thread; the struct must live until then. Any thread. */
+/* Queues `run` on the loop's thread; the struct must live until then and is not queued twice
+ * meanwhile. `run` may free it or queue it again. Any thread. */
 struct wake {
     struct wake *next;
     void (*run)(struct wake *wake);

@@ -60,14 +60,6 @@ ssize_t slice_find_slice(struct slice s, struct slice needle)
     return at == NULL ? -1 : at - s.ptr;
 }
 
-struct slice slice_skip(struct slice s, size_t n)
-{
-    if (n == 0)
-        return s;
-    n = MIN(n, s.len);
-    return (struct slice){n == 0 ? s.ptr : s.ptr + n, s.len - n};
-}
-
 struct slice slice_trim(struct slice s)
 {
     while (s.len > 0 && slice_is_blank(s.ptr[0]))

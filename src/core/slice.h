@@ -44,7 +44,11 @@ bool slice_ends(struct slice s, struct slice suffix);
 ssize_t slice_find(struct slice s, char c);
 ssize_t slice_find_slice(struct slice s, struct slice needle);
 /* Drops `n` bytes from the front; n may exceed the length. */
-struct slice slice_skip(struct slice s, size_t n);
+static inline struct slice slice_skip(struct slice s, size_t n)
+{
+    n = n < s.len ? n : s.len;
+    return (struct slice){n == 0 ? s.ptr : s.ptr + n, s.len - n}; /* NULL + 0 is undefined in C */
+}
 /* Without blanks (space, tab, CR, LF) at both ends. */
 struct slice slice_trim(struct slice s);
 /* Splits at the first `c`: returns what stands before, leaves what stands after in *rest; without

@@ -19,6 +19,7 @@ struct work {
     void (*done)(struct work *work); /* on the loop's thread */
 };
 
+/* The pool goes before its loop; the last `done`s come in the loop's next round. */
 struct work_pool *work_pool_create(struct loop *loop, unsigned n_threads);
 /* Waits for running jobs; queued ones run too. */
 void work_pool_destroy(struct work_pool *pool);
