@@ -1,0 +1,354 @@
+/*
+ * Opening, transactions, checkpoints and errors of SQLite databases. Statements: sql_stmt.c; what
+ * tenants may say: sql_guard.c.
+ *
+ * The transaction number lives in the header field user_version, so that it commits with the data.
+ * Isolates read through read-only mounts: they need -wal and -shm to exist, so the writer keeps its
+ * connection open and never deletes the log (PERSIST_WAL). A reader that arrives before the writer has
+ * opened the database waits a moment.
+ */
+#include "store/sql_impl.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SQL_BUSY_MS = 5000,
+    SQL_OPEN_TRIES = 200,
+    SQL_OPEN_PAUSE_US = 5000,
+    SQL_MAP_SIZE = 256 * 1024 * 1024,
+    SQL_PATH_MAX = 512
+};
+
+struct sql_code {
+    int code;
+    int r;
+    const char *name;
+};
+
+static const struct sql_code sql_codes[] = {
+    {SQLITE_ERROR, -EINVAL, "SQLITE_ERROR"},
+    {SQLITE_INTERNAL, -EIO, "SQLITE_INTERNAL"},
+    {SQLITE_PERM, -EACCES, "SQLITE_PERM"},
+    {SQLITE_ABORT, -ECANCELED, "SQLITE_ABORT"},
+    {SQLITE_BUSY, -EAGAIN, "SQLITE_BUSY"},
+    {SQLITE_LOCKED, -EAGAIN, "SQLITE_LOCKED"},
+    {SQLITE_NOMEM, -ENOMEM, "SQLITE_NOMEM"},
+    {SQLITE_READONLY, -EACCES, "SQLITE_READONLY"},
+    {SQLITE_INTERRUPT, -ETIMEDOUT, "SQLITE_INTERRUPT"},
+    {SQLITE_IOERR, -EIO, "SQLITE_IOERR"},
+    {SQLITE_CORRUPT, -EIO, "SQLITE_CORRUPT"},
+    {SQLITE_FULL, -ENOSPC, "SQLITE_FULL"},
+    {SQLITE_CANTOPEN, -ENOENT, "SQLITE_CANTOPEN"},
+    {SQLITE_SCHEMA, -EAGAIN, "SQLITE_SCHEMA"},
+    {SQLITE_TOOBIG, -E2BIG, "SQLITE_TOOBIG"},
+    {SQLITE_CONSTRAINT, -EEXIST, "SQLITE_CONSTRAINT"},
+    {SQLITE_MISMATCH, -EINVAL, "SQLITE_MISMATCH"},
+    {SQLITE_MISUSE, -EINVAL, "SQLITE_MISUSE"},
+    {SQLITE_AUTH, -EACCES, "SQLITE_AUTH"},
+    {SQLITE_RANGE, -EINVAL, "SQLITE_RANGE"},
+    {SQLITE_NOTADB, -EIO, "SQLITE_NOTADB"},
+};
+
+static const struct sql_code *sql_code_of(int rc)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sql_codes); i++) {
+        if (sql_codes[i].code == (rc & 0xff))
+            return &sql_codes[i];
+    }
+    return &sql_codes[0];
+}
+
+int sql_failed(struct sql *db, int rc, struct err *err)
+{
+    const struct sql_code *code = sql_code_of(rc);
+    const char *text = db->refusal != NULL ? db->refusal : sqlite3_errmsg(db->db);
+    db->refusal = NULL;
+    int offset = code->code == SQLITE_ERROR ? sqlite3_error_offset(db->db) : -1;
+    if (code->code == SQLITE_INTERRUPT)
+        return err_set(err, code->r, rc,
+                       "D1 DB storage operation exceeded timeout which caused object to be reset.");
+    if (offset >= 0)
+        return err_set(err, code->r, rc, "%s at offset %d: %s", text, offset, code->name);
+    return err_set(err, code->r, rc, "%s: %s", text, code->name);
+}
+
+static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+    struct sql *db = arg;
+    (void)handle;
+    (void)name;
+    db->log_pages = (uint32_t)pages;
+    return SQLITE_OK;
+}
+
+static void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
+                          sqlite3_int64 old_row, sqlite3_int64 new_row)
+{
+    struct sql *db = arg;
+    (void)handle;
+    (void)op;
+    (void)database;
+    (void)old_row;
+    (void)new_row;
+    for (unsigned i = db->n_written; i-- > 0;) {
+        if (strcmp(db->written[i].table, table) == 0) {
+            db->written[i].n++;
+            return;
+        }
+    }
+    if (db->n_written == SQL_WRITTEN_TABLES || strlen(table) >= SQL_NAME_MAX) {
+        db->written_elsewhere++;
+        return;
+    }
+    struct sql_written *w = &db->written[db->n_written++];
+    memcpy(w->table, table, strlen(table) + 1);
+    w->n = 1;
+}
+
+/* Readable by isolates, which run under other user ids. */
+static int sql_open_modes(const char *path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        char name[SQL_PATH_MAX + 8];
+        snprintf(name, sizeof(name), "%s%s", path, endings[i]);
+        if (chmod(name, 0644) < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return 0;
+}
+
+static int sql_exec(struct sql *db, const char *text, struct err *err)
+{
+    db->ours = true;
+    int rc = sqlite3_exec(db->db, text, NULL, NULL, NULL);
+    db->ours = false;
+    return rc == SQLITE_OK ? 0 : sql_failed(db, rc, err);
+}
+
+static int sql_open_writer(struct sql *db, const char *path, struct err *err)
+{
+    int r = sql_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;", err);
+    if (r < 0)
+        return r;
+    int on = 1;
+    sqlite3_file_control(db->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+    sqlite3_wal_hook(db->db, sql_wal_hook, db);
+    sqlite3_preupdate_hook(db->db, sql_preupdate, db);
+    /* Makes the -wal and -shm files that readers behind read-only mounts need. */
+    r = sql_exec(db, "BEGIN IMMEDIATE; COMMIT;", err);
+    return r < 0 ? r : sql_open_modes(path);
+}
+
+static int sql_open_handle(struct sql *db, const char *path, struct err *err)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    flags |= db->flags & SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    int rc = sqlite3_open_v2(path, &db->db, flags, NULL);
+    if (db->db == NULL)
+        return err_set(err, -ENOMEM, 0, "no memory for a database");
+    if (rc != SQLITE_OK)
+        return sql_failed(db, rc, err);
+    sqlite3_extended_result_codes(db->db, 1);
+    sqlite3_busy_timeout(db->db, SQL_BUSY_MS);
+    char text[160];
+    snprintf(text, sizeof(text), "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=%d; PRAGMA foreign_keys=ON;",
+             SQL_MAP_SIZE);
+    int r = sql_exec(db, text, err);
+    if (r < 0)
+        return r;
+    /* A reader finds out here whether the file is there and its log can be read. */
+    return db->flags & SQL_WRITE ? sql_open_writer(db, path, err) : sql_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", err);
+}
+
+int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err)
+{
+    int r = -EIO;
+    unsigned tries = flags & SQL_WRITE ? 1 : SQL_OPEN_TRIES;
+    for (unsigned i = 0; i < tries; i++) {
+        AUTO(sql_release) struct sql *db = mem_new(sizeof(*db));
+        db->flags = flags;
+        r = sql_open_handle(db, path, err);
+        if (r == 0) {
+            if (flags & SQL_TENANT)
+                sql_guard_install(db);
+            *ret = TAKE(db);
+            return 0;
+        }
+        if (i + 1 < tries)
+            usleep(SQL_OPEN_PAUSE_US);
+    }
+    return r;
+}
+
+void sql_close(struct sql *db)
+{
+    if (db == NULL)
+        return;
+    size_t at = 0;
+    struct slice key;
+    void *value;
+    while (map_next(&db->cached, &at, &key, &value))
+        sql_finalize(value);
+    map_done(&db->cached);
+    sqlite3_close_v2(db->db);
+    mem_release(&db);
+}
+
+void sql_release(struct sql **db)
+{
+    sql_close(*db);
+    *db = NULL;
+}
+
+/* --- transactions --- */
+
+static int sql_run_ours(struct sql *db, const char *text, struct err *err)
+{
+    return sql_run(sql_cached(db, text), err);
+}
+
+int sql_begin(struct sql *db, struct err *err)
+{
+    db->wrote = false;
+    return sql_run_ours(db, "BEGIN IMMEDIATE", err);
+}
+
+/* user_version takes no parameter, hence the text; it is short and commits come in groups. */
+static int sql_count_transaction(struct sql *db, struct err *err)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "PRAGMA user_version=%u", (sql_txn_number(db) + 1) & INT32_MAX);
+    return sql_exec(db, text, err);
+}
+
+int sql_commit(struct sql *db, struct err *err)
+{
+    int r = db->wrote ? sql_count_transaction(db, err) : 0;
+    if (r < 0)
+        return r;
+    return sql_run_ours(db, "COMMIT", err);
+}
+
+bool sql_in_transaction(const struct sql *db)
+{
+    return sqlite3_get_autocommit(db->db) == 0;
+}
+
+void sql_rollback(struct sql *db)
+{
+    if (sql_in_transaction(db))
+        (void)sql_run_ours(db, "ROLLBACK", NULL); /* a failed ROLLBACK has rolled back already */
+}
+
+int sql_mark(struct sql *db)
+{
+    return sql_run_ours(db, "SAVEPOINT unit", NULL);
+}
+
+int sql_keep(struct sql *db)
+{
+    return sql_run_ours(db, "RELEASE unit", NULL);
+}
+
+void sql_undo(struct sql *db)
+{
+    if (!sql_in_transaction(db))
+        return; /* SQLite gave the whole transaction up; the commit will say so */
+    (void)sql_run_ours(db, "ROLLBACK TO unit", NULL);
+    (void)sql_run_ours(db, "RELEASE unit", NULL);
+}
+
+int sql_read_start(struct sql *db, struct err *err)
+{
+    return sql_run_ours(db, "BEGIN", err);
+}
+
+void sql_read_end(struct sql *db)
+{
+    if (sql_in_transaction(db))
+        (void)sql_run_ours(db, "COMMIT", NULL); /* nothing was written */
+}
+
+/* --- facts --- */
+
+int64_t sql_changes(struct sql *db)
+{
+    return sqlite3_changes64(db->db);
+}
+
+int64_t sql_total_changes(struct sql *db)
+{
+    return sqlite3_total_changes64(db->db);
+}
+
+int64_t sql_last_rowid(struct sql *db)
+{
+    return sqlite3_last_insert_rowid(db->db);
+}
+
+static uint64_t sql_index_count(struct sql *db, const char *table)
+{
+    struct sql_stmt *s = sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name=?");
+    sql_bind_text(s, 1, slice_of(table));
+    uint64_t n = sql_step(s, NULL) == 1 ? (uint64_t)sql_column_int(s, 0) : 0;
+    sql_reset(s);
+    return n;
+}
+
+uint64_t sql_rows_written(struct sql *db)
+{
+    uint64_t n = db->written_elsewhere;
+    for (unsigned i = 0; i < db->n_written; i++)
+        n += db->written[i].n * (1 + sql_index_count(db, db->written[i].table));
+    db->n_written = 0;
+    db->written_elsewhere = 0;
+    return n;
+}
+
+static int64_t sql_pragma_int(struct sql *db, const char *text)
+{
+    struct sql_stmt *s = sql_cached(db, text);
+    int64_t v = sql_step(s, NULL) == 1 ? sql_column_int(s, 0) : 0;
+    sql_reset(s);
+    return v;
+}
+
+int64_t sql_size(struct sql *db)
+{
+    unsigned version = 0;
+    sqlite3_file_control(db->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    if (db->size != 0 && version == db->data_version && !(db->flags & SQL_WRITE))
+        return db->size;
+    db->data_version = version;
+    db->size = sql_pragma_int(db, "PRAGMA page_count") * sql_pragma_int(db, "PRAGMA page_size");
+    return db->size;
+}
+
+uint32_t sql_txn_number(struct sql *db)
+{
+    return (uint32_t)sql_pragma_int(db, "PRAGMA user_version");
+}
+
+void sql_deadline(struct sql *db, int64_t boot_us)
+{
+    db->deadline_us = boot_us;
+}
+
+void sql_checkpoint(struct sql *db)
+{
+    int total = 0, done = 0;
+    sqlite3_wal_checkpoint_v2(db->db, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &done);
+    if (done >= total)
+        db->log_pages = 0;
+}
+
+uint32_t sql_log_pages(struct sql *db)
+{
+    return db->log_pages;
+}

@@ -1,0 +1,99 @@
+/*
+ * The one SQLite door: every database of the program opens here.
+ *
+ * The door sets the pragmas (WAL, synchronous=FULL, no automatic checkpoints), owns checkpoints, counts
+ * transactions (persisted, for bookmarks), and for tenants' SQL sets limits and an authorizer: no ATTACH,
+ * no transaction statements, only known functions, pragmas and virtual tables, no tables named _cf_*.
+ *
+ * A connection belongs to one thread at a time; calls may block on the disk. Errors: -EINVAL what the
+ * statement's author did wrong (err has "message: SQLITE_CODE"), -EEXIST a constraint, -ETIMEDOUT past
+ * sql_deadline(), -EAGAIN locked, -ENOSPC, -E2BIG, -EIO. Error texts are those of D1
+ * (developers.cloudflare.com/d1): SQLite's message, " at offset N" where known, ": SQLITE_NAME".
+ */
+#pragma once
+
+#include "core/buf.h"
+#include "core/err.h"
+
+enum {
+    SQL_STATEMENT_MAX = 100000,   /* bytes of one tenant's statement */
+    SQL_VALUE_MAX = 4 * 1024 * 1024,
+    SQL_PARAMETERS_MAX = 100
+};
+
+struct sql;
+struct sql_stmt;
+
+enum sql_open_flags {
+    SQL_WRITE = 1,  /* else read-only; the writer makes the file when absent */
+    SQL_TENANT = 2, /* statements come from tenants: limits and authorizer */
+};
+
+NODISCARD int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err);
+void sql_close(struct sql *db); /* accepts NULL; finalizes cached statements */
+void sql_release(struct sql **db);
+
+/* --- statements --- */
+/* The first statement of `text`, which needs a zero byte behind it; *ret_rest is what follows. *ret is NULL
+ * when there is none (blanks, comments). */
+NODISCARD int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct slice *ret_rest,
+                          struct err *err);
+void sql_finalize(struct sql_stmt *s); /* accepts NULL */
+void sql_stmt_release(struct sql_stmt **s);
+/* Ours, prepared once per connection; `text` is a literal. Panics when it does not compile. Comes reset. */
+struct sql_stmt *sql_cached(struct sql *db, const char *text);
+/* The statement neither writes nor asks for counters of the writing connection. */
+bool sql_in_place(const struct sql_stmt *s);
+bool sql_readonly(const struct sql_stmt *s);
+int sql_n_parameters(const struct sql_stmt *s);
+bool sql_has_named_parameters(const struct sql_stmt *s);
+
+/* Parameters count from 1. Bytes must stay until the statement is reset or bound again. */
+void sql_bind_null(struct sql_stmt *s, int i);
+void sql_bind_int(struct sql_stmt *s, int i, int64_t v);
+void sql_bind_double(struct sql_stmt *s, int i, double v);
+void sql_bind_text(struct sql_stmt *s, int i, struct slice v);
+void sql_bind_blob(struct sql_stmt *s, int i, struct slice v);
+void sql_clear(struct sql_stmt *s); /* all parameters NULL */
+/* 1 = a row, 0 = done (and reset). */
+NODISCARD int sql_step(struct sql_stmt *s, struct err *err);
+/* Runs to the end, dropping rows. */
+NODISCARD int sql_run(struct sql_stmt *s, struct err *err);
+void sql_reset(struct sql_stmt *s);
+
+enum sql_type { SQL_INT, SQL_DOUBLE, SQL_TEXT, SQL_BLOB, SQL_NULL };
+int sql_n_columns(const struct sql_stmt *s);
+const char *sql_column_name(const struct sql_stmt *s, int i);
+enum sql_type sql_column_type(struct sql_stmt *s, int i);
+int64_t sql_column_int(struct sql_stmt *s, int i);
+double sql_column_double(struct sql_stmt *s, int i);
+struct slice sql_column_bytes(struct sql_stmt *s, int i); /* text or blob; until the next step */
+/* Rows that the statement looked at since the last call (scan steps plus rows given). */
+uint64_t sql_rows_read(struct sql_stmt *s, uint64_t n_given);
+
+/* --- transactions of the writer --- */
+NODISCARD int sql_begin(struct sql *db, struct err *err);
+/* Durable when it returns 0. With anything written the transaction number grows by one. */
+NODISCARD int sql_commit(struct sql *db, struct err *err);
+void sql_rollback(struct sql *db);
+bool sql_in_transaction(const struct sql *db);
+/* One level inside begin..commit. */
+NODISCARD int sql_mark(struct sql *db);
+NODISCARD int sql_keep(struct sql *db);
+void sql_undo(struct sql *db);
+/* A snapshot over several reads. */
+NODISCARD int sql_read_start(struct sql *db, struct err *err);
+void sql_read_end(struct sql *db);
+
+/* --- facts --- */
+int64_t sql_changes(struct sql *db);       /* of the last statement that wrote */
+int64_t sql_total_changes(struct sql *db);
+uint64_t sql_rows_written(struct sql *db); /* since the last call, index rows included */
+int64_t sql_last_rowid(struct sql *db);
+int64_t sql_size(struct sql *db);          /* bytes of the database */
+uint32_t sql_txn_number(struct sql *db);
+/* Until this boot time (us) statements may run; 0 = no limit. */
+void sql_deadline(struct sql *db, int64_t boot_us);
+/* Puts the log back into the database; blocks on the disk. */
+void sql_checkpoint(struct sql *db);
+uint32_t sql_log_pages(struct sql *db);

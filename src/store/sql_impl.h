@@ -1,0 +1,47 @@
+/*
+ * Shared by sql.c, sql_stmt.c and sql_guard.c only.
+ */
+#pragma once
+
+#include "core/map.h"
+#include "store/sql.h"
+
+/* Debian's library has the hook; the header shows it on request. */
+#define SQLITE_ENABLE_PREUPDATE_HOOK 1
+#include <sqlite3.h>
+
+enum { SQL_WRITTEN_TABLES = 16, SQL_NAME_MAX = 128 };
+
+struct sql_written {
+    char table[SQL_NAME_MAX];
+    uint64_t n;
+};
+
+struct sql {
+    sqlite3 *db;        /* owned */
+    unsigned flags;
+    struct map cached;  /* literal text -> struct sql_stmt, owned */
+    bool ours;          /* a statement of ours is being prepared: no authorizer */
+    bool wrote;         /* something was written since begin */
+    bool counters;      /* the statement being prepared asks for changes() and the like */
+    const char *refusal; /* sentence that replaces SQLite's, or NULL */
+    int64_t deadline_us;
+    uint32_t log_pages;
+    uint32_t data_version; /* for which `size` holds */
+    int64_t size;
+    struct sql_written written[SQL_WRITTEN_TABLES]; /* rows written per table since last asked */
+    unsigned n_written;
+    uint64_t written_elsewhere;
+};
+
+struct sql_stmt {
+    sqlite3_stmt *stmt; /* owned */
+    struct sql *db;     /* borrowed */
+    bool counters;
+    bool pragma;
+    bool ours; /* from sql_cached() */
+};
+
+/* Maps a result code and fills err from the connection's last error. */
+int sql_failed(struct sql *db, int rc, struct err *err);
+void sql_guard_install(struct sql *db);

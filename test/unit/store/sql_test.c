@@ -1,0 +1,160 @@
+#include "store_test.h"
+
+#include "store/sql.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct sql *db;
+static const char *dir;
+
+static int setup(void **state)
+{
+    (void)state;
+    dir = store_test_dir();
+    char path[128];
+    snprintf(path, sizeof(path), "%s/db.sqlite", dir);
+    return sql_open(path, SQL_WRITE | SQL_TENANT, &db, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sql_close(db);
+    store_test_remove(dir);
+    return 0;
+}
+
+static int run(const char *text, struct err *err)
+{
+    struct slice rest = slice_of(text);
+    while (rest.len > 0) {
+        AUTO(sql_stmt_release) struct sql_stmt *s = NULL;
+        int r = sql_prepare(db, rest, &s, &rest, err);
+        if (r == 0 && s != NULL)
+            r = sql_run(s, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_true(run("x", &err) < 0);
+    assert_string_equal(err.text, "near \"x\": syntax error at offset 0: SQLITE_ERROR");
+    assert_true(run("SELECT * FROM nope", &err) < 0);
+    assert_string_equal(err.text, "no such table: nope: SQLITE_ERROR");
+    assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE)", &err), 0);
+    assert_int_equal(run("INSERT INTO t VALUES(1,'x')", &err), 0);
+    assert_int_equal(run("INSERT INTO t VALUES(2,'x')", &err), -EEXIST);
+    assert_string_equal(err.text, "UNIQUE constraint failed: t.b: SQLITE_CONSTRAINT");
+}
+
+static void test_guard(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {
+        "ATTACH '/tmp/x' AS y", "PRAGMA journal_mode=DELETE", "PRAGMA writable_schema=1", "SELECT sqlite_version()",
+        "SELECT load_extension('x')", "CREATE TABLE _cf_X(a)", "BEGIN", "COMMIT", "SAVEPOINT a",
+        "VACUUM INTO '/tmp/x'", "SELECT * FROM dbstat", "PRAGMA user_version=7", "PRAGMA synchronous=OFF",
+        "CREATE VIRTUAL TABLE v USING dbstat(main)", "SELECT fts3_tokenizer('x')", "PRAGMA wal_checkpoint",
+    };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct err err = {0};
+        if (run(refused[i], &err) >= 0)
+            fail_msg("allowed: %s", refused[i]);
+    }
+    static const char *const allowed[] = {
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b)", "CREATE INDEX i ON t(b)", "PRAGMA table_info(t)",
+        "CREATE VIRTUAL TABLE f USING fts5(body)", "INSERT INTO f VALUES('hello world')",
+        "SELECT highlight(f,0,'[',']'), bm25(f) FROM f('hello') ORDER BY rank", "ALTER TABLE t RENAME COLUMN b TO c",
+        "ALTER TABLE t ADD COLUMN d", "ALTER TABLE t DROP COLUMN d", "SELECT json_extract('{\"a\":1}','$.a'), sqrt(2)",
+        "SELECT * FROM json_each('[1,2]')", "SELECT name FROM pragma_table_info('t')", "PRAGMA foreign_keys=ON",
+        "PRAGMA quick_check", "DROP TABLE f", "EXPLAIN QUERY PLAN SELECT * FROM t", "ANALYZE", "REINDEX",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT sum(x) FROM c",
+    };
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+        struct err err = {0};
+        if (run(allowed[i], &err) < 0)
+            fail_msg("refused: %s: %s", allowed[i], err.text);
+    }
+}
+
+static void test_transactions(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b)", &err), 0);
+    uint32_t before = sql_txn_number(db);
+    (void)sql_rows_written(db);
+    assert_int_equal(sql_begin(db, &err), 0);
+    assert_int_equal(sql_mark(db), 0);
+    assert_int_equal(run("INSERT INTO t VALUES(1,1)", &err), 0);
+    assert_int_equal(sql_keep(db), 0);
+    assert_int_equal(sql_mark(db), 0);
+    assert_int_equal(run("INSERT INTO t VALUES(2,2)", &err), 0);
+    sql_undo(db);
+    assert_int_equal(sql_commit(db, &err), 0);
+    assert_int_equal(sql_txn_number(db), before + 1);
+    assert_int_equal(sql_rows_written(db), 4);
+    struct sql_stmt *s = sql_cached(db, "SELECT count(*) FROM t");
+    assert_int_equal(sql_step(s, &err), 1);
+    assert_int_equal(sql_column_int(s, 0), 1);
+    sql_reset(s);
+}
+
+static void test_reader(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(run("CREATE TABLE t(a)", &err), 0);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/db.sqlite", dir);
+    struct sql *reader;
+    assert_int_equal(sql_open(path, SQL_TENANT, &reader, &err), 0);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(run("INSERT INTO t VALUES(1)", &err), 0);
+        struct sql_stmt *s = sql_cached(reader, "SELECT count(*) FROM t");
+        assert_int_equal(sql_step(s, &err), 1);
+        assert_int_equal(sql_column_int(s, 0), i);
+        sql_reset(s);
+        sql_checkpoint(db);
+    }
+    AUTO(sql_stmt_release) struct sql_stmt *w = NULL;
+    struct slice rest;
+    assert_int_equal(sql_prepare(reader, SLICE("INSERT INTO t VALUES(2)"), &w, &rest, &err), 0);
+    assert_false(sql_in_place(w));
+    assert_int_equal(sql_run(w, &err), -EACCES);
+    AUTO(sql_stmt_release) struct sql_stmt *c = NULL;
+    assert_int_equal(sql_prepare(reader, SLICE("SELECT last_insert_rowid()"), &c, &rest, &err), 0);
+    assert_false(sql_in_place(c));
+    sql_stmt_release(&w);
+    sql_stmt_release(&c);
+    sql_close(reader);
+}
+
+static void test_deadline(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    sql_deadline(db, 1);
+    int r = run("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT sum(x) FROM c", &err);
+    assert_int_equal(r, -ETIMEDOUT);
+    sql_deadline(db, 0);
+    assert_int_equal(run("SELECT 1", &err), 0);
+}
+
+int sql_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_guard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
+}
