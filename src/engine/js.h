@@ -11,6 +11,7 @@
 #pragma once
 
 #include "core/arena.h"
+#include "core/buf.h"
 #include "core/err.h"
 
 struct OpaqueJSContext;
@@ -39,10 +40,14 @@ js_value js_bool(js_context ctx, bool v);
 js_value js_number(js_context ctx, double v);
 /* UTF-8 in; invalid sequences become U+FFFD. Pure ASCII takes a fast path. */
 js_value js_string(js_context ctx, struct slice utf8);
+/* The same for a buffer that may be changed behind its end: long ASCII is not copied twice. */
+js_value js_string_buf(js_context ctx, struct buf *utf8);
 /* Each byte one code unit. */
 js_value js_latin1(js_context ctx, struct slice bytes);
 /* Copies into a new ArrayBuffer. */
 js_value js_bytes(js_context ctx, struct slice bytes);
+/* Takes the buffer's memory where that wastes little; the buffer is empty afterwards. */
+js_value js_bytes_buf(js_context ctx, struct buf *bytes);
 /* The ArrayBuffer takes `ptr`, and calls release(ptr, arg) from the collector, on any thread. */
 js_value js_bytes_take(js_context ctx, void *ptr, size_t len, void (*release)(void *ptr, void *arg), void *arg);
 js_value js_json(js_context ctx, struct slice json); /* parsed; undefined when it is not JSON */
@@ -62,6 +67,8 @@ double js_to_number(js_context ctx, js_value v, double fallback);
 NODISCARD int js_to_utf8(js_context ctx, js_value v, struct arena *arena, struct slice *ret);
 /* Appends instead. */
 NODISCARD int js_append_utf8(js_context ctx, js_value v, struct buf *out);
+/* Each code unit one byte; -EINVAL when one is above 0xFF. */
+NODISCARD int js_append_latin1(js_context ctx, js_value v, struct buf *out);
 /* The bytes of an ArrayBuffer, typed array or DataView; valid until the next call into the engine that
  * may run script. -EINVAL for other values and detached buffers. */
 NODISCARD int js_view(js_context ctx, js_value v, struct slice *ret);
@@ -96,3 +103,5 @@ js_value js_promise_start(struct js_promise *p, js_context ctx);
 /* Each ends the promise; calling on an ended one does nothing. From C outside script these enter the VM. */
 void js_promise_resolve(struct js_promise *p, js_value v);
 void js_promise_reject(struct js_promise *p, js_value error);
+/* Calls on_value(v) or on_error(e) when the promise settles. False when it is no promise. */
+bool js_when_settled(js_context ctx, js_value promise, js_value on_value, js_value on_error);
