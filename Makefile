@@ -75,7 +75,7 @@ fmt: setup
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
 
 demo: build
-	@tools/demo
+	@$(NODE) tools/demo.mjs
 
 bench: build
 	@tools/setup --bench
