@@ -25,3 +25,16 @@
     M(r2_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object, body */) \
     M(r2_list,      CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)
 /* clang-format on */
+
+/* d1_run.flags. The answer is an array, one {results, success, meta} per statement (a sql may hold several);
+ * all statements of one message are one transaction. An answer that does not fit the reply's json (it may
+ * be larger than a payload) comes as the reply's body instead. The same holds for kv_bulk. */
+enum {
+    D1_ROWS_AND_COLUMNS = 1, /* results is {columns, rows} */
+    D1_NO_RESULTS = 2        /* only meta is wanted: imports */
+};
+/* JSON of R2: options of r2_put {httpMetadata{contentType, contentLanguage, contentDisposition,
+ * contentEncoding, cacheControl, cacheExpiry (ms)}, customMetadata, storageClass, onlyIf, md5…}; an object is
+ * {key, version, size, etag, uploaded (ms), httpMetadata, customMetadata, storageClass, checksums}; options of
+ * r2_list {prefix, delimiter, cursor, startAfter, limit}, answer {objects, truncated, cursor,
+ * delimitedPrefixes}; r2_put and r2_get answer an object. */
