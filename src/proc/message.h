@@ -48,7 +48,7 @@
 #define MSG_NAME(name, from, to, fields) [OP_##name] = #name,
 
 #define MESSAGES_DECLARE(TABLE)                                                                    \
-    enum message { OP_NONE, TABLE(MSG_ENUM, MSG_FIELD) OP_COUNT };                                      \
+    enum message { OP_NONE, TABLE(MSG_ENUM, MSG_FIELD) OP_COUNT };                                 \
     TABLE(MSG_STRUCT, MSG_FIELD)
 #define MESSAGES_DEFINE(TABLE)                                                                     \
     TABLE(MSG_DEFINE_PACK, MSG_PACK)                                                               \

@@ -36,8 +36,8 @@ struct role_context {
     struct loop *loop;
     struct wire *supervisor; /* user pointer: this context */
     struct json_t *settings;
-    int data_fd;             /* data directory; -1 after the sandbox is entered */
-    void *state;             /* the role's own */
+    int data_fd; /* data directory; -1 after the sandbox is entered */
+    void *state; /* the role's own */
 };
 
 /* Takes the descriptor that the supervisor sent under this name; -1 when it was not sent. */

@@ -1,0 +1,88 @@
+/*
+ * Processes and the descriptors that name them.
+ *
+ * The child of spawn_role() runs on a copy of the parent's memory until it executes; the supervisor is
+ * single-threaded and small, so nothing cheaper is needed.
+ */
+#include "proc/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int spawn_pair(int ret[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
+static void spawn_reset_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* keep_fd becomes descriptor 3, everything above is closed. */
+static void spawn_reset_fds(int keep_fd)
+{
+    if (keep_fd == ROLE_CONTROL_FD)
+        fcntl(keep_fd, F_SETFD, 0);
+    else if (dup2(keep_fd, ROLE_CONTROL_FD) < 0)
+        _exit(127);
+    if (syscall(SYS_close_range, ROLE_CONTROL_FD + 1, ~0U, 0) < 0)
+        _exit(127);
+}
+
+/* fork() and not clone3(): the C library keeps the thread's number for robust mutexes (LMDB has them). */
+static int spawn_clone(struct process *ret)
+{
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        return 0;
+    /* Nobody else reaps our children, so the number is still this process's. */
+    *ret = (struct process){pid, (int)syscall(SYS_pidfd_open, pid, 0)};
+    return 1;
+}
+
+int spawn_fork(int keep_fd, struct process *ret)
+{
+    pid_t parent = getpid();
+    int r = spawn_clone(ret);
+    if (r != 0)
+        return r;
+    spawn_reset_signals();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
+    spawn_reset_fds(keep_fd);
+    return 0;
+}
+
+int spawn_role(const char *role, int control_fd, struct process *ret)
+{
+    int r = spawn_fork(control_fd, ret);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    char *const argv[] = {(char *)"selvedge", (char *)"--role", (char *)role, NULL};
+    execv("/proc/self/exe", argv);
+    _exit(127);
+}
+
+void process_signal(const struct process *p, int signal)
+{
+    if (p->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, p->pidfd, signal, NULL, 0);
+}
+
+void process_done(struct process *p)
+{
+    fd_release(&p->pidfd);
+}
