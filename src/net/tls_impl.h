@@ -1,0 +1,13 @@
+/* What transport.c must know of a TLS context. */
+#pragma once
+
+#include "net/tls.h"
+
+#include <openssl/ssl.h>
+
+struct tls_context {
+    SSL_CTX *ctx; /* owned */
+};
+
+/* The library's oldest queued reason as text, for err; empties the queue. */
+const char *tls_reason(char *buf, size_t size);

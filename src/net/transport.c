@@ -1,0 +1,173 @@
+/*
+ * The socket layer. TLS works directly on the socket; partial writes are on, so a write that could
+ * not finish may come again with other memory and more bytes.
+ */
+#include "net/transport.h"
+
+#include "net/tls_impl.h"
+
+#include <errno.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+int transport_init(struct transport *t, int fd, struct tls_context *tls)
+{
+    *t = (struct transport){.fd = fd};
+    if (tls == NULL)
+        return 0;
+
+    t->ssl = SSL_new(tls->ctx);
+    if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1) {
+        transport_done(t);
+        return -ENOMEM;
+    }
+    SSL_set_accept_state(t->ssl);
+    return 0;
+}
+
+/* What a failed call on the TLS connection means here. */
+static int transport_tls_error(struct transport *t, int result)
+{
+    int reason = SSL_get_error(t->ssl, result);
+
+    ERR_clear_error();
+    t->wants_write = reason == SSL_ERROR_WANT_WRITE;
+    switch (reason) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    case SSL_ERROR_SYSCALL:
+        t->said_goodbye = true; /* after a fatal error nothing may be written */
+        return -EPIPE;
+    default:
+        t->said_goodbye = true;
+        return -EBADMSG;
+    }
+}
+
+int transport_handshake(struct transport *t)
+{
+    if (t->ssl == NULL)
+        return 0;
+
+    ERR_clear_error();
+    int n = SSL_do_handshake(t->ssl);
+    if (n == 1) {
+        t->wants_write = false;
+        return 0;
+    }
+    int r = transport_tls_error(t, n);
+    return r == 0 ? -EPIPE : r;
+}
+
+struct slice transport_protocol(const struct transport *t)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+
+    if (t->ssl != NULL)
+        SSL_get0_alpn_selected(t->ssl, &name, &len);
+    return slice_from(name, len);
+}
+
+/* Records are 16 KiB at most, so several are joined into one read. */
+static ssize_t transport_tls_read(struct transport *t, char *ptr, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        size_t n = 0;
+        ERR_clear_error();
+        int ok = SSL_read_ex(t->ssl, ptr + done, size - done, &n);
+        if (ok != 1) {
+            int r = transport_tls_error(t, ok);
+            /* What ended it shows again at the next call. */
+            return done > 0 ? (ssize_t)done : r;
+        }
+        done += n;
+    }
+    return (ssize_t)done;
+}
+
+ssize_t transport_read(struct transport *t, char *ptr, size_t size)
+{
+    if (t->ssl != NULL)
+        return transport_tls_read(t, ptr, size);
+
+    ssize_t n;
+    do {
+        n = recv(t->fd, ptr, size, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? -EAGAIN : -EPIPE;
+}
+
+bool transport_has_pending(const struct transport *t)
+{
+    return t->ssl != NULL && SSL_has_pending(t->ssl);
+}
+
+ssize_t transport_write(struct transport *t, struct slice bytes, bool more)
+{
+    if (t->ssl != NULL) {
+        size_t n = 0;
+        ERR_clear_error();
+        int ok = SSL_write_ex(t->ssl, bytes.ptr, bytes.len, &n);
+        if (ok == 1)
+            return (ssize_t)n;
+        int r = transport_tls_error(t, ok);
+        return r == -EAGAIN ? -EAGAIN : -EPIPE;
+    }
+
+    ssize_t n;
+    do {
+        n = send(t->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN ? -EAGAIN : -EPIPE;
+}
+
+ssize_t transport_send_file(struct transport *t, int fd, int64_t *offset, size_t n)
+{
+    if (t->ssl != NULL)
+        return -EOPNOTSUPP;
+
+    ssize_t sent;
+    do {
+        sent = sendfile(t->fd, fd, offset, n);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return sent;
+    return errno == EAGAIN ? -EAGAIN : -EPIPE;
+}
+
+void transport_shutdown(struct transport *t)
+{
+    if (t->ssl != NULL && !t->said_goodbye && SSL_is_init_finished(t->ssl)) {
+        t->said_goodbye = true;
+        ERR_clear_error();
+        (void)SSL_shutdown(t->ssl); /* best effort: the socket may be full */
+        ERR_clear_error();
+    }
+    if (t->fd >= 0)
+        (void)shutdown(t->fd, SHUT_WR); /* the peer may be gone already */
+}
+
+void transport_done(struct transport *t)
+{
+    if (t->ssl != NULL && !t->said_goodbye && SSL_is_init_finished(t->ssl)) {
+        ERR_clear_error();
+        (void)SSL_shutdown(t->ssl); /* best effort, as above */
+        ERR_clear_error();
+    }
+    SSL_free(t->ssl);
+    t->ssl = NULL;
+    fd_release(&t->fd);
+}
