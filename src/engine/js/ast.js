@@ -138,13 +138,23 @@ export function patternNames(node, into = []) {
     return into;
 }
 
-const SPACE = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)*/y;
+const BLANKS = /\s*/y;
+const TO_LINE_END = /[^\n\r\u2028\u2029]*/y;
+
+function matchEnd(pattern, source, pos) {
+    pattern.lastIndex = pos;
+    pattern.test(source);
+    return pattern.lastIndex;
+}
 
 // The first position at or after `pos` that is neither white space nor a comment.
-export function skipSpace(source, pos) {
-    SPACE.lastIndex = pos;
-    SPACE.test(source);
-    return SPACE.lastIndex;
+export function skipSpace(source, start) {
+    for (let pos = start; ; ) {
+        pos = matchEnd(BLANKS, source, pos);
+        if (source.startsWith('//', pos)) pos = matchEnd(TO_LINE_END, source, pos);
+        else if (source.startsWith('/*', pos)) pos = source.indexOf('*/', pos + 2) + 2;
+        else return pos;
+    }
 }
 
 // The position after `word`, which must be the next token at `pos`.

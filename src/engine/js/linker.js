@@ -19,11 +19,11 @@
 //  - In a cycle `execute` is a generator: its first step hoists the functions and calls exp(), the
 //    second runs the body, in one scope, as the specification wants. Top-level `await` is `yield`
 //    there, so that no turn is lost before the body starts. Elsewhere `execute` is plain or async.
-import { Parser } from 'acorn';
 import { Edits, blank, countLines, skipWord } from './ast.js';
 import { connect, liveImports, markCycles, readDeclarations } from './graph.js';
 import { eachUse } from './scope.js';
 import { readCommonNames } from './commonjs.js';
+import { IndexedParser } from './parser.js';
 import { transform } from './transform.js';
 import { mentionsAsyncContext } from './als.js';
 
@@ -73,7 +73,7 @@ function linkError(error, module) {
 
 function parse(module) {
     const isModule = module.type === 'esm';
-    module.ast = Parser.parse(module.source, {
+    module.ast = IndexedParser.parse(module.source, {
         ecmaVersion: 'latest',
         sourceType: isModule ? 'module' : 'script',
         allowReturnOutsideFunction: !isModule,
@@ -93,9 +93,11 @@ function checkJson(module) {
 
 // A prefix for our own names that no module contains.
 function freePrefix(sources) {
-    let prefix = '$sv';
-    for (let i = 0; sources.some((source) => source.includes(prefix)); i++) prefix = `$sv${i}`;
-    return prefix;
+    const used = new Set();
+    for (const source of sources) for (const found of source.matchAll(/\$sv(\d*)/g)) used.add(found[1]);
+    let suffix = '';
+    for (let i = 0; used.has(suffix); i++) suffix = `${i}`;
+    return `$sv${suffix}`;
 }
 
 // The names our code uses; all start with the bundle's free prefix.

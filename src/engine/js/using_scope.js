@@ -1,23 +1,20 @@
 // The run-time half of lowered `using` declarations (using.js): what a block has to dispose of, and
 // the error, if any, that is on its way out of the block.
-
-const symbolDispose = Symbol.dispose ?? Symbol.for('Symbol.dispose');
-const symbolAsyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose');
+// Symbol.dispose and SuppressedError are read when needed: the web platform's script defines them
+// where the engine does not.
 
 function suppressed(error, previous) {
     const message = 'An error was suppressed during disposal';
     if (typeof globalThis.SuppressedError === 'function')
         return new globalThis.SuppressedError(error, previous, message);
-    const both = new Error(message);
-    both.name = 'SuppressedError';
-    return Object.assign(both, { error, suppressed: previous });
+    return Object.assign(new Error(message), { name: 'SuppressedError', error, suppressed: previous });
 }
 
 function methodOf(value, isAsync) {
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' && typeof value !== 'function') throw new TypeError(`${String(value)} is not an object`);
-    let method = isAsync ? value[symbolAsyncDispose] : undefined;
-    method ??= value[symbolDispose];
+    let method = isAsync ? value[Symbol.asyncDispose] : undefined;
+    method ??= value[Symbol.dispose];
     if (typeof method !== 'function') {
         const name = isAsync ? 'Symbol.asyncDispose' : 'Symbol.dispose';
         throw new TypeError(`The value has no method [${name}]`);
