@@ -2,61 +2,89 @@
  * What product code in the keeper may use: operations on stores, one writer per store, group commit.
  *
  * An operation arrives as a stream (product/messages_data.h). The keeper checks the grant, opens the store
- * (cached), collects or spools the body as the op's row says, and runs the op on the work pool in the
- * store's lane, so that one store's operations run one after another while stores run in parallel.
+ * (cached), collects or spools the body as the op's row says, and runs the op on the work pool, so that
+ * one store's operations run one after another while stores run in parallel.
  *
- * Group commit: ops marked `writes` of one store that are queued together run inside one begin()/commit()
- * of the store; all of them are answered after that one commit is durable. An op that fails is rolled back
- * alone (savepoint or nested transaction), the others go on.
+ * Group commit: ops of one store that are queued together run inside one begin()/commit() of the store; all
+ * of them are answered after that one commit is durable. An op that fails is undone alone (mark/undo); where
+ * an engine cannot do that, or the commit fails, the group is rolled back and its ops run again one by one.
+ * So run() may be called twice, and must not do what rollback() does not take back.
  */
 #pragma once
 
+#include "core/arena.h"
 #include "core/buf.h"
-#include "product/product.h"
+#include "core/err.h"
+#include "core/json.h"
+
+enum { KEEPER_NAME_MAX = 160, KEEPER_PATH_MAX = 400, KEEPER_SPOOL_ID_SIZE = 33, KEEPER_MD5_SIZE = 16 };
+
+struct product;
 
 struct keeper_store {
-    char name[160];   /* "kv/<id>" */
-    int dir_fd;       /* its directory */
-    void *open;       /* product's own handle, opened by the row's open() */
+    char name[KEEPER_NAME_MAX]; /* "kv/<id>" */
+    char path[KEEPER_PATH_MAX]; /* its directory, as this process sees it */
+    void *open;                 /* product's own handle, made by the engine's open() */
     const struct product *product;
-    uint64_t lane;
 };
 
-enum keeper_body { BODY_NONE, BODY_MEMORY, BODY_SPOOL };
+enum keeper_body {
+    BODY_NONE,
+    BODY_MEMORY, /* all of it in `body` */
+    BODY_SPOOL   /* up to memory_max bytes in `body`, more in a blob of the store's spool (store/blob.h) */
+};
 
 struct keeper_call {
     struct keeper_store *store;
-    struct slice args;     /* the packed message, after the keeper checked binding and store */
-    struct slice body;     /* BODY_MEMORY */
-    int spool_fd;          /* BODY_SPOOL: an unnamed file in the store's file system, at its end */
+    struct slice args; /* the packed message, after the keeper checked binding and store */
+    bool control;      /* asked by control, not by an isolate */
+    struct slice body;
     uint64_t body_size;
-    struct arena *arena;   /* goes after the answer */
+    /* BODY_SPOOL beyond memory_max: content is synced, the name in the spool is not yet. Who keeps the blob
+     * sets spool_kept; the keeper removes it otherwise. */
+    int spool_fd; /* -1 = none */
+    char spool_id[KEEPER_SPOOL_ID_SIZE];
+    uint8_t md5[KEEPER_MD5_SIZE]; /* of a spooled body */
+    bool spool_kept;
+    struct arena *arena; /* goes after the answer */
     /* The answer: filled by run(). */
     int64_t result;
     struct err err;
-    struct buf json;
+    struct buf json;       /* large ones (KEEPER_JSON_MAX) travel as the body of the answer */
     struct buf reply_body; /* small bodies */
-    int reply_fd;          /* or a file range, sent by the keeper; -1 = none */
+    int reply_fd;          /* or a file range, sent and closed by the keeper; -1 = none */
     uint64_t reply_offset, reply_length;
 };
+
+enum { KEEPER_JSON_MAX = 1024 * 1024 };
 
 struct keeper_op {
     uint16_t op;
     bool writes;
-    bool isolates; /* isolates may call it, not only control */
+    bool isolates;  /* isolates may call it, not only control: the message begins with u32 binding */
+    bool exclusive; /* runs alone, outside begin/commit */
     enum keeper_body body;
-    uint64_t body_max;
+    uint64_t body_max, memory_max;
     void (*run)(struct keeper_call *call); /* on the work pool, in the store's lane */
 };
 
-/* Per product, for the stores of its kind. All on the work pool. */
+/* Per product, for the stores of its kind. All on the work pool, one at a time per store. */
 struct keeper_engine {
-    int (*open)(int dir_fd, void **ret, struct err *err);
+    /* Opens for writing; makes what is missing inside the directory, which exists. */
+    int (*open)(const char *path, void **ret, struct err *err);
     void (*close)(void *open);
     int (*begin)(void *open);
     int (*commit)(void *open); /* durable when it returns 0 */
     void (*rollback)(void *open);
-    /* Periodic work in the store's lane (expiry sweeps), every sweep_s seconds; NULL = none. */
-    void (*sweep)(struct keeper_store *store);
+    /* One op inside begin..commit; all three NULL when the engine cannot. */
+    int (*mark)(void *open);
+    int (*keep)(void *open);
+    void (*undo)(void *open);
+    /* After a commit was answered. */
+    void (*settle)(void *open);
+    /* Periodic work, every sweep_s seconds, outside begin..commit; NULL = none. */
+    void (*sweep)(void *open);
     unsigned sweep_s;
+    /* Sizes and counts. */
+    void (*info)(void *open, json_t *ret);
 };

@@ -13,8 +13,8 @@
 
 struct isolate;
 struct binding;
-struct keeper;
-struct keeper_call;
+struct keeper_engine;
+struct keeper_op;
 
 /* In the isolate: one row per binding of the version, in order; the index is what messages name. */
 struct binding {
@@ -36,9 +36,7 @@ struct product {
     /* The operations the keeper performs for it. */
     const struct keeper_op *ops;
     size_t n_ops;
-    /* Makes, drops, describes a store (keeper, on the work pool). */
-    int (*store_make)(int dir_fd, struct err *err);
-    void (*store_info)(int dir_fd, json_t *ret);
+    const struct keeper_engine *engine; /* of its stores; NULL without stores */
 };
 
 /* NULL-terminated. */

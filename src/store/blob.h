@@ -23,6 +23,6 @@ NODISCARD int blob_settle(const char *dir, const char *id);
 /* Read-only descriptor, or -ENOENT. */
 NODISCARD int blob_open(const char *dir, const char *id);
 /* Absent is fine. */
-NODISCARD int blob_remove(const char *dir, const char *id);
+int blob_remove(const char *dir, const char *id);
 /* known(): does the index name this blob? Returns how many were removed. */
 NODISCARD int blob_recover(const char *dir, bool (*known)(void *arg, const char *id), void *arg);

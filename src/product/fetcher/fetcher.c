@@ -1,0 +1,4 @@
+#include "product/fetcher/fetcher.h"
+
+const struct product product_service = {.binding_type = "service", .js_class = "Fetcher"};
+const struct product product_assets = {.binding_type = "assets", .js_class = "Fetcher"};

@@ -1,0 +1,41 @@
+/* Operations on the keeper as promises. */
+import * as context from "../web/js/context.js";
+import { Channel, untouched } from "../web/js/body_source.js";
+import { sendStream } from "../web/js/send.js";
+
+/* start(callback) makes the native call and returns its channel. Resolves to {result, text, json}, whatever the
+ * result is; json is a string, also where it came as the answer's body. */
+export async function keeperCall(start) {
+    const answer = await new Promise((resolve) => {
+        const channel = start(context.track((result, text, json, hasBody) => {
+            resolve({ result, text, json, body: hasBody ? new Channel(channel, -1, null) : null });
+        }));
+    });
+    if (answer.body !== null) answer.json = await answer.body.text();
+    return answer;
+}
+
+function pipeNative(state, to) {
+    state.disturbed = true;
+    const from = state.channel;
+    return new Promise((resolve, reject) => {
+        native.io.pipe(from.id, to, context.track((errno) => {
+            from.owner.disown(from.id);
+            if (errno) reject(new Error("Network connection lost."));
+            else resolve();
+        }));
+    });
+}
+
+/* The same with a body that is a stream (its state). A stream that fails rejects with its own error. */
+export async function keeperSend(start, state) {
+    let channel;
+    const answer = keeperCall((callback) => channel = start(callback));
+    const plain = untouched(state) && state.channel.encoding === null;
+    const sent = plain ? pipeNative(state, channel) : sendStream(state, channel);
+    const [done, body] = await Promise.allSettled([answer, sent]);
+    if (done.status === "rejected") throw done.reason;
+    const refused = done.value.result < 0 && done.value.text !== "";
+    if (body.status === "rejected" && done.value.result < 0 && !refused) throw body.reason;
+    return done.value;
+}

@@ -1,0 +1,11 @@
+/* Binding type → factory (index, config) => what stands in `env`. */
+import { make as kv } from "./kv/kv.js";
+import { make as fetcher } from "./fetcher/fetcher.js";
+
+export function makeProducts(native, kit) {
+    return {
+        kv_namespace: kv(native, kit),
+        service: fetcher(native, kit),
+        assets: fetcher(native, kit),
+    };
+}

@@ -1,0 +1,181 @@
+/*
+ * The keeper's process: takes its directory, enters the sandbox, then takes wires from the supervisor.
+ *
+ * It sees nothing but the directory of its account, as /data.
+ */
+#include "role/keeper_core.h"
+
+#include "core/file.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "proc/wire.h"
+#include "product/messages.h"
+#include "role/roles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEEPER_THREADS = 8, KEEPER_FILES_MAX = 65536, KEEPER_ID_LEN = 32 };
+
+struct keeper_process {
+    struct role_context *rc; /* borrowed */
+    struct keeper *keeper;   /* owned, from run() on */
+    struct timer grace;
+    char source[SANDBOX_PATH_MAX]; /* the account's directory as the machine sees it */
+};
+
+/* The file DATA/account is made by whoever of keeper and control comes first; a link makes that exclusive. */
+static int keeper_account_make(int data_fd)
+{
+    char id[ID_HEX_SIZE], name[64];
+    snprintf(name, sizeof(name), "account.%d", (int)getpid());
+    int r = file_replace(data_fd, name, slice_of(id_hex(id)), 0600);
+    if (r < 0)
+        return r;
+    r = linkat(data_fd, name, data_fd, "account", 0) < 0 && errno != EEXIST ? -errno : 0;
+    unlinkat(data_fd, name, 0);
+    return r;
+}
+
+static int keeper_account_read(int data_fd, char ret[ID_HEX_SIZE])
+{
+    AUTO(buf_done) struct buf text = {0};
+    int r = file_read(data_fd, "account", 256, &text);
+    if (r < 0)
+        return r;
+    struct slice id = slice_trim(buf_slice(&text));
+    return id_is_hex(id, KEEPER_ID_LEN) ? slice_to_cstr(id, ret, ID_HEX_SIZE) : -EBADMSG;
+}
+
+static int keeper_dirs(struct keeper_process *p, const char *account)
+{
+    static const char *const kinds[] = {"kv", "d1", "r2"};
+    int data_fd = p->rc->data_fd;
+    char path[128], data[SANDBOX_PATH_MAX - 64], link[64];
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        snprintf(path, sizeof(path), "accounts/%s/%s", account, kinds[i]);
+        int r = file_make_dirs(data_fd, path, 0755);
+        if (r < 0)
+            return r;
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", data_fd);
+    ssize_t n = readlink(link, data, sizeof(data) - 1);
+    if (n <= 0 || (size_t)n >= sizeof(data) - 1)
+        return n < 0 ? -errno : -E2BIG;
+    data[n] = 0;
+    n = snprintf(p->source, sizeof(p->source), "%s/accounts/%s", data, account);
+    return (size_t)n < sizeof(p->source) ? 0 : -E2BIG;
+}
+
+static int keeper_setup(struct role_context *rc, struct err *err)
+{
+    struct keeper_process *p = mem_new(sizeof(*p));
+    char account[ID_HEX_SIZE];
+    rc->state = p;
+    p->rc = rc;
+    umask(022);
+    int r = keeper_account_read(rc->data_fd, account);
+    if (r == -ENOENT) {
+        r = keeper_account_make(rc->data_fd);
+        if (r == 0)
+            r = keeper_account_read(rc->data_fd, account);
+    }
+    if (r < 0)
+        return err_set(err, r, 0, "the file account in the data directory cannot be read (%d)", r);
+    r = keeper_dirs(p, account);
+    return r < 0 ? err_set(err, r, 0, "the account's directories cannot be made (%d)", r) : 0;
+}
+
+static void keeper_sandbox(struct role_context *rc, struct sandbox *s)
+{
+    const struct keeper_process *p = rc->state;
+    s->profile = SANDBOX_KEEPER;
+    s->n_files = KEEPER_FILES_MAX;
+    sandbox_mount_add(s, p->source, "/data", SANDBOX_WRITE);
+    sandbox_mount_add(s, "/dev/urandom", "/dev/urandom", SANDBOX_DEVICE);
+}
+
+static int keeper_run(struct role_context *rc, struct err *err)
+{
+    struct keeper_process *p = rc->state;
+    (void)err;
+    p->keeper = keeper_create(rc->loop, "/data", KEEPER_THREADS);
+    int fd = role_take_fd(rc, "wire.control");
+    if (fd >= 0)
+        keeper_add_control(p->keeper, fd);
+    return 0;
+}
+
+static void keeper_attach(struct keeper_process *p, struct slice args, int fd)
+{
+    struct msg_isolate_attach m;
+    CHECK(msg_isolate_attach_unpack(args, &m) == 0 && fd >= 0);
+    int r = keeper_add_isolate(p->keeper, fd, m.isolate, m.spec);
+    if (r < 0)
+        LOG(LOG_WARN, "keeper_attach_refused", F("isolate", "%llu", (unsigned long long)m.isolate),
+            F("reason", "%d", r));
+}
+
+static void keeper_new_wire(struct keeper_process *p, struct slice args, int fd)
+{
+    struct msg_role_fd m;
+    CHECK(msg_role_fd_unpack(args, &m) == 0 && fd >= 0);
+    if (slice_eq(m.name, SLICE("wire.control")))
+        keeper_add_control(p->keeper, TAKE_FD(fd));
+    fd_release(&fd);
+}
+
+static void keeper_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd)
+{
+    struct role_context *rc = wire_user(w);
+    struct keeper_process *p = rc->state;
+    (void)stream_id;
+    switch (op) {
+    case OP_isolate_attach:
+        keeper_attach(p, args, TAKE_FD(fd));
+        break;
+    case OP_role_fd: /* control was restarted */
+        keeper_new_wire(p, args, TAKE_FD(fd));
+        break;
+    default:
+        break;
+    }
+    fd_release(&fd);
+}
+
+static const struct wire_events keeper_supervisor_events = {.note = keeper_note};
+
+static void keeper_finished(void *arg)
+{
+    struct keeper_process *p = arg;
+    timer_stop(&p->grace);
+    role_finished(p->rc);
+}
+
+static void keeper_on_grace(struct timer *t)
+{
+    role_finished(CONTAINER_OF(t, struct keeper_process, grace)->rc);
+}
+
+static void keeper_stop(struct role_context *rc, unsigned grace_ms)
+{
+    struct keeper_process *p = rc->state;
+    timer_start(rc->loop, &p->grace, (int64_t)grace_ms * 1000, keeper_on_grace);
+    keeper_drain(p->keeper, keeper_finished, p);
+}
+
+const struct role role_keeper = {
+    .name = "keeper",
+    .setup = keeper_setup,
+    .sandbox = keeper_sandbox,
+    .run = keeper_run,
+    .events = &keeper_supervisor_events,
+    .stop = keeper_stop,
+    .restart = true,
+    .n_threads = KEEPER_THREADS,
+};

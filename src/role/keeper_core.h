@@ -1,0 +1,24 @@
+/*
+ * The keeper without its process: stores, peers, operations. One account's only writer of shared data.
+ *
+ * Everything on the loop's thread. role/keeper.c puts it into a sandboxed process; tests run it as it is.
+ */
+#pragma once
+
+#include "core/loop.h"
+#include "core/slice.h"
+
+struct keeper;
+
+/* root: directory that holds kv/, d1/, r2/ of the account. */
+struct keeper *keeper_create(struct loop *loop, const char *root, unsigned n_threads);
+/* Waits for what runs. */
+void keeper_destroy(struct keeper *k); /* accepts NULL */
+
+/* Takes a connected socket. Control names stores itself. */
+void keeper_add_control(struct keeper *k, int fd);
+/* An isolate may reach the stores of the spec's bindings, by index, and nothing else. -EBADMSG when the
+ * spec is not what it must be; the socket is taken in any case. */
+NODISCARD int keeper_add_isolate(struct keeper *k, int fd, uint64_t isolate, struct slice spec);
+/* Takes no more operations; calls idle(arg) once everything queued is answered. */
+void keeper_drain(struct keeper *k, void (*idle)(void *arg), void *arg);

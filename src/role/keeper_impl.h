@@ -1,0 +1,129 @@
+/*
+ * Shared by the files of the keeper role: keeper.c (process), keeper_core.c (peers and grants),
+ * keeper_unit.c (one operation from its first byte to its answer), keeper_spool.c (large bodies),
+ * keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
+ *
+ * The life of an operation (struct keeper_unit):
+ *
+ *     open --> COLLECT ----------------> QUEUED --> (group) --> ANSWER --> over
+ *                 | body beyond memory      ^                     ^
+ *                 +-----> SPOOL ------------+                     |
+ *                 +-----> (refused) ------------------------------+
+ *
+ * If its wire or stream ends before, the operation still runs once it is queued; nobody is answered.
+ */
+#pragma once
+
+#include "core/list.h"
+#include "core/map.h"
+#include "core/work.h"
+#include "proc/wire.h"
+#include "product/keeper.h"
+#include "product/product.h"
+#include "role/keeper_core.h"
+
+enum {
+    KEEPER_ROOT_MAX = 200,
+    KEEPER_GROUP_MAX = 512,               /* operations that share one commit */
+    KEEPER_BODIES_MAX = 512 * 1024 * 1024, /* bytes of bodies in memory, all operations together */
+    KEEPER_ARENA_MAX = 64 * 1024 * 1024,
+    KEEPER_IDLE_S = 300,                  /* an unused store is closed after this */
+    KEEPER_GRANTS_MAX = 128
+};
+
+/* A store and its queue. */
+struct keeper_stored {
+    struct keeper_store store; /* `open` belongs to whoever runs the group */
+    struct keeper *keeper;
+    struct link waiting; /* units that are ready to run */
+    struct link running; /* units of the group under way */
+    struct work work;
+    bool busy;       /* the group's job is under way */
+    bool create;     /* the group may make the directory */
+    bool sweep_due, close_due;
+    unsigned n_attached; /* isolates that hold a grant */
+    int64_t used_us, swept_us;
+};
+
+struct keeper {
+    struct loop *loop;      /* borrowed */
+    struct work_pool *pool; /* owned */
+    char root[KEEPER_ROOT_MAX];
+    struct map stores; /* name -> struct keeper_stored, owned */
+    struct link peers;
+    struct timer tick;
+    uint64_t body_bytes;
+    unsigned n_units;
+    void (*idle)(void *arg); /* told when draining and no unit is left */
+    void *idle_arg;
+};
+
+struct keeper_grant {
+    const struct product *product; /* NULL: this binding has no store */
+    struct keeper_stored *stored;  /* borrowed */
+};
+
+struct keeper_peer {
+    struct keeper *keeper;
+    struct wire *wire; /* owned */
+    struct link link;
+    struct link units;
+    bool control;
+    uint64_t isolate;
+    unsigned n_grants;
+    struct keeper_grant grants[KEEPER_GRANTS_MAX];
+};
+
+enum keeper_stage { UNIT_COLLECT, UNIT_SPOOL, UNIT_QUEUED, UNIT_ANSWER };
+
+struct keeper_unit {
+    struct keeper_call call;
+    struct arena arena;
+    const struct keeper_op *op;
+    struct keeper *keeper;
+    struct keeper_stored *stored; /* borrowed */
+    struct keeper_peer *peer;     /* NULL when it went away */
+    struct wire_stream *stream;   /* owned; NULL when it went away */
+    struct link link;             /* in the store's waiting or running list */
+    struct link peer_link;
+    enum keeper_stage stage;
+    struct buf body;
+    bool body_end;
+    uint64_t counted; /* of keeper->body_bytes */
+    /* spooling */
+    struct work spool_work;
+    struct buf spool_buf;
+    struct digest *spool_md5;
+    int spool_result;
+    bool spool_busy, spool_last;
+    /* sending */
+    struct work read_work;
+    struct buf piece;
+    bool reading;
+    int read_result;
+};
+
+/* keeper_unit.c */
+extern const struct wire_stream_events keeper_unit_events;
+void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const struct keeper_op *op,
+                       struct keeper_stored *stored, struct slice args, bool end);
+void keeper_unit_ready(struct keeper_unit *u);    /* the body is complete */
+void keeper_unit_answer(struct keeper_unit *u);   /* call.result and so on are filled */
+void keeper_unit_gone(struct keeper_unit *u);     /* its peer is going away */
+void keeper_refuse(struct wire_stream *s, int64_t result, const char *text); /* answer and close */
+
+/* keeper_spool.c */
+void keeper_spool_more(struct keeper_unit *u);
+void keeper_send_more(struct keeper_unit *u);
+
+/* keeper_group.c */
+void keeper_group_add(struct keeper_unit *u);
+void keeper_group_kick(struct keeper_stored *stored);
+
+/* keeper_store.c */
+extern const struct keeper_op keeper_store_ops[];
+extern const size_t keeper_n_store_ops;
+/* NULL when the name is none. */
+struct keeper_stored *keeper_store_of(struct keeper *k, struct slice name);
+int keeper_store_open(struct keeper_stored *stored, struct err *err);
+void keeper_store_close(struct keeper_stored *stored);

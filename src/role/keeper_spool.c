@@ -1,0 +1,139 @@
+/*
+ * Large bodies: into a file of the store's spool as they arrive, out of a file as the receiver takes them.
+ *
+ * One job at a time per operation; the wire's window bounds what waits in memory, since bytes are given
+ * back to the sender only when they are in the file.
+ */
+#include "role/keeper_impl.h"
+
+#include "core/digest.h"
+#include "core/file.h"
+#include "store/blob.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { SEND_PIECE = 256 * 1024 };
+
+static void keeper_spool_run(struct work *work)
+{
+    struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, spool_work);
+    struct keeper_call *c = &u->call;
+    if (c->spool_fd < 0) {
+        u->spool_md5 = digest_create(DIGEST_MD5);
+        c->spool_fd = blob_spool(u->stored->store.path, c->spool_id);
+        if (c->spool_fd < 0) {
+            u->spool_result = c->spool_fd;
+            return;
+        }
+    }
+    digest_update(u->spool_md5, buf_slice(&u->spool_buf));
+    u->spool_result = file_write_all(c->spool_fd, buf_slice(&u->spool_buf));
+    if (u->spool_result < 0 || !u->spool_last)
+        return;
+    digest_value(u->spool_md5, c->md5);
+    u->spool_result = blob_sync_content(c->spool_fd);
+}
+
+static void keeper_spool_done(struct work *work)
+{
+    struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, spool_work);
+    size_t n = buf_len(&u->spool_buf);
+    u->spool_busy = false;
+    buf_clear(&u->spool_buf);
+    u->keeper->body_bytes -= MIN(n, u->counted);
+    u->counted -= MIN(n, u->counted);
+    if (u->stream == NULL || u->spool_result < 0) {
+        if (u->stream != NULL)
+            u->call.result = err_set(&u->call.err, u->spool_result, 0, "the body could not be stored");
+        keeper_unit_answer(u);
+        return;
+    }
+    wire_consumed(u->stream, n);
+    if (u->spool_last)
+        keeper_unit_ready(u);
+    else
+        keeper_spool_more(u);
+}
+
+void keeper_spool_more(struct keeper_unit *u)
+{
+    if (u->spool_busy || (buf_len(&u->body) == 0 && !u->body_end))
+        return;
+    struct buf empty = u->spool_buf;
+    u->spool_buf = u->body;
+    u->body = empty;
+    u->spool_last = u->body_end;
+    u->spool_busy = true;
+    u->spool_work = (struct work){.run = keeper_spool_run, .done = keeper_spool_done};
+    work_start(u->keeper->pool, &u->spool_work);
+}
+
+/* --- the other way --- */
+
+static void keeper_read_run(struct work *work)
+{
+    struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, read_work);
+    struct keeper_call *c = &u->call;
+    size_t want = (size_t)MIN((uint64_t)SEND_PIECE, c->reply_length);
+    ssize_t n = pread(c->reply_fd, buf_reserve(&u->piece, want), want, (off_t)c->reply_offset);
+    u->read_result = n < 0 ? -errno : n == 0 ? -EIO : 0;
+    if (n <= 0)
+        return;
+    buf_added(&u->piece, (size_t)n);
+    c->reply_offset += (uint64_t)n;
+    c->reply_length -= (uint64_t)n;
+}
+
+static void keeper_read_done(struct work *work)
+{
+    struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, read_work);
+    u->reading = false;
+    if (u->stream == NULL || u->read_result < 0) {
+        if (u->stream != NULL)
+            wire_stream_close(TAKE(u->stream), u->read_result);
+        keeper_unit_answer(u);
+        return;
+    }
+    keeper_send_more(u);
+}
+
+/* Sends from `out` what the window takes; true when nothing is left in it. */
+static bool keeper_send_buf(struct keeper_unit *u, struct buf *out, bool last)
+{
+    size_t n = MIN(buf_len(out), wire_send_room(u->stream));
+    bool all = n == buf_len(out);
+    if (n > 0 || (all && last))
+        wire_send(u->stream, slice_from(buf_slice(out).ptr, n), all && last);
+    buf_consume(out, n);
+    return all;
+}
+
+static void keeper_sent(struct keeper_unit *u)
+{
+    wire_stream_close(TAKE(u->stream), 0);
+    keeper_unit_answer(u);
+}
+
+void keeper_send_more(struct keeper_unit *u)
+{
+    struct keeper_call *c = &u->call;
+    if (u->reading)
+        return;
+    if (c->reply_fd < 0) {
+        if (keeper_send_buf(u, &c->reply_body, true))
+            keeper_sent(u);
+        return;
+    }
+    bool last = c->reply_length == 0;
+    if (!keeper_send_buf(u, &u->piece, last))
+        return;
+    if (last) {
+        keeper_sent(u);
+        return;
+    }
+    buf_clear(&u->piece);
+    u->reading = true;
+    u->read_work = (struct work){.run = keeper_read_run, .done = keeper_read_done};
+    work_start(u->keeper->pool, &u->read_work);
+}
