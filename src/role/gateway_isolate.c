@@ -589,8 +589,7 @@ static void note_event_end(struct isolate_link *l, uint32_t stream_id, struct sl
         return;
     }
     if (slice_starts(m.outcome, SLICE("exceeded")))
-        (void)slice_to_cstr(m.outcome, l->outcome,
-                            sizeof(l->outcome)); /* too long: not one we know */
+        snprintf(l->outcome, sizeof(l->outcome), "%.*s", SLICE_ARG(m.outcome));
     tail_send(l, m.trace);
     if (e != NULL) {
         map_remove_u64(&l->events, stream_id);
@@ -652,8 +651,7 @@ void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, str
     LIST_FOR (at, &g->isolates) {
         struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_gateway);
         if (l->id == isolate && l->state == ISOLATE_READY && l->outcome[0] == '\0')
-            (void)slice_to_cstr(outcome, l->outcome,
-                                sizeof(l->outcome)); /* longer: unknown to us */
+            snprintf(l->outcome, sizeof(l->outcome), "%.*s", SLICE_ARG(outcome));
     }
 }
 
