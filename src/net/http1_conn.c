@@ -135,7 +135,8 @@ static int http1_input_head(struct http_conn *c, struct slice *in)
         return 1;
     }
     if (n == 0 || (size_t)n > head_max) {
-        http1_refuse(c, slice_find(*in, '\n') < 0 ? 414 : 431);
+        struct slice looked_at = {in->ptr, MIN(in->len, head_max)};
+        http1_refuse(c, slice_find(looked_at, '\n') < 0 ? 414 : 431);
         return 1;
     }
     struct slice text = {in->ptr, (size_t)n};

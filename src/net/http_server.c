@@ -169,10 +169,21 @@ void http_exchange_wake(struct http_exchange *x, size_t queued)
 
 /* --- the life of a connection --- */
 
+static void http_server_again(struct timer *t)
+{
+    (void)t; /* that the round ran something is enough: the hook follows */
+}
+
+/* Owners may call between rounds as well; the timer then sees to it that there is one. */
 void http_conn_mark(struct http_conn *c)
 {
-    if (!c->dead && !link_is_in_list(&c->dirty))
-        list_push_back(&c->server->dirty, &c->dirty);
+    struct http_server *server = c->server;
+
+    if (c->dead || link_is_in_list(&c->dirty))
+        return;
+    list_push_back(&server->dirty, &c->dirty);
+    if (server->again_timer.loop == NULL)
+        timer_start(server->loop, &server->again_timer, 0, http_server_again);
 }
 
 void http_conn_break(struct http_conn *c, int reason)
@@ -324,21 +335,28 @@ static void http_conn_read(struct http_conn *c)
     }
 }
 
-/* Left-over input may be taken again once answers went out, and makes more answers. */
+static bool http_conn_has_left(struct http_conn *c)
+{
+    return buf_len(&c->in) > 0 && http_conn_may_read(c);
+}
+
+/* Left-over input may be taken once answers went out, and makes more answers. */
 static void http_conn_work(struct http_conn *c)
 {
-    size_t left;
+    size_t before;
+    bool tried;
 
     do {
-        left = buf_len(&c->in);
-        if (left > 0 && http_conn_may_read(c))
+        before = buf_len(&c->in);
+        tried = http_conn_has_left(c);
+        if (tried)
             http_conn_take_left(c);
         if (transport_has_pending(&c->io))
             http_conn_read(c);
         list_remove(&c->dirty);
         if (c->started && c->broken == 0)
             http_conn_got(c, c->ops->flush(c));
-    } while (c->broken == 0 && buf_len(&c->in) > 0 && buf_len(&c->in) != left);
+    } while (http_conn_has_left(c) && (!tried || buf_len(&c->in) != before));
 }
 
 /* The last answer is out. A client that still writes would lose it to a reset, so it gets time to
@@ -607,11 +625,6 @@ static void http_server_check_drained(struct http_server *server)
     drained(server->drained_arg);
 }
 
-static void http_server_again(struct timer *t)
-{
-    (void)t; /* that the round ran something is enough: the hook follows */
-}
-
 static void http_server_round_ends(struct loop_hook *hook)
 {
     struct http_server *server = CONTAINER_OF(hook, struct http_server, hook);
@@ -623,7 +636,9 @@ static void http_server_round_ends(struct loop_hook *hook)
         if (l == last)
             break; /* marked while we settled: their turn is the next round */
     }
-    if (!list_empty(&server->dirty))
+    if (list_empty(&server->dirty))
+        timer_stop(&server->again_timer);
+    else if (server->again_timer.loop == NULL)
         timer_start(server->loop, &server->again_timer, 0, http_server_again);
     http_server_check_drained(server);
 }

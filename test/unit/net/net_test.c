@@ -7,5 +7,7 @@ int main(void)
 
     failed += http1_parse_tests();
     failed += http1_chunked_tests();
+    failed += http_server_tests();
+    failed += tls_tests();
     return failed == 0 ? 0 : 1;
 }

@@ -12,3 +12,5 @@
 int http_tests(void);
 int http1_parse_tests(void);
 int http1_chunked_tests(void);
+int http_server_tests(void);
+int tls_tests(void);
