@@ -1,0 +1,136 @@
+/*
+ * Bytes that come over a wire: a Channel, and the stream made of one when somebody wants a stream.
+ *
+ * text(), json() and arrayBuffer() of an untouched channel are collected in C and cross once; a channel
+ * that is answered with is pumped from wire to wire without entering script.
+ */
+import * as context from "./context.js";
+import { errnoError } from "./errors.js";
+import { makeByteStream } from "./streams/bytes.js";
+import { fromUtf8 } from "./encoding.js";
+
+const io = native.io;
+const zlib = native.zlib;
+
+/* Filled by who can pipe natively. */
+export const hooks = { nativePipe: null };
+
+export class Channel {
+    /* encoding: null, or the content coding to take off before a Worker sees the bytes. */
+    constructor(id, length, encoding) {
+        this.id = id;
+        this.length = length;
+        this.encoding = encoding;
+        this.owner = context.current;
+        this.dead = null; // the error of every later read
+    }
+
+    /* fn(id, callback) reads; the callback gets (value, errno). */
+    read(fn) {
+        context.checkOwner(this.owner);
+        if (this.dead !== null) return Promise.reject(this.dead);
+        return new Promise((resolve, reject) => {
+            fn(this.id, context.track((value, errno) => {
+                if (value !== undefined) {
+                    resolve(value);
+                } else {
+                    this.owner.disown(this.id);
+                    reject(errnoError(errno));
+                }
+            }));
+        });
+    }
+
+    piece() {
+        return this.read(io.read);
+    }
+
+    async bytes() {
+        const buffer = await this.read(io.collect);
+        this.owner.disown(this.id);
+        const bytes = new Uint8Array(buffer);
+        return this.encoding === null ? bytes : inflateAll(bytes, this.encoding);
+    }
+
+    async text() {
+        if (this.encoding !== null) return fromUtf8(await this.bytes());
+        const string = await this.read(io.collectText);
+        this.owner.disown(this.id);
+        return string;
+    }
+
+    cancel() {
+        this.owner.disown(this.id);
+        io.cancel(this.id);
+    }
+}
+
+export function inflateAll(bytes, encoding) {
+    const handle = zlib.open(encoding, true);
+    const out = zlib.push(handle, bytes, true);
+    if (out === undefined) throw new TypeError("Decompression failed.");
+    return new Uint8Array(out);
+}
+
+/* The byte stream of a channel. While nothing was read, state.channel tells that it is one. */
+export function channelStream(channel) {
+    const inflate = channel.encoding === null ? null : zlib.open(channel.encoding, true);
+    const state = makeByteStream({
+        async pull() {
+            for (;;) {
+                const piece = await channel.piece();
+                if (piece === null) {
+                    channel.owner.disown(channel.id);
+                    finish(state);
+                    return;
+                }
+                const bytes = inflate === null ? new Uint8Array(piece) : decoded(inflate, piece);
+                if (bytes.byteLength > 0) {
+                    state.controller.enqueueOwned(bytes);
+                    return;
+                }
+            }
+        },
+        cancel() {
+            channel.cancel();
+            return Promise.resolve();
+        },
+    });
+    state.channel = channel;
+    state.length = channel.encoding === null ? channel.length : -1;
+    return state;
+}
+
+function decoded(inflate, piece) {
+    const out = zlib.push(inflate, new Uint8Array(piece), false);
+    if (out === undefined) throw new TypeError("Decompression failed.");
+    return new Uint8Array(out);
+}
+
+/* Closes a byte stream from outside: BYOB reads that wait are answered too. */
+export function finish(state) {
+    const controller = state.controller;
+    controller.close();
+    if (controller.pending.length > 0 && state.reader?.byob !== true) controller.pending.length = 0;
+}
+
+/* A stream of bytes that are all here already. */
+export function bytesStream(bytes) {
+    let given = false;
+    const state = makeByteStream({
+        pull() {
+            if (!given && bytes.byteLength > 0) state.controller.enqueueOwned(bytes.slice());
+            given = true;
+            finish(state);
+            return Promise.resolve();
+        },
+        cancel: null,
+    });
+    state.length = bytes.byteLength;
+    return state;
+}
+
+/* Is it still possible to take the channel of a stream instead of reading the stream? */
+export function untouched(state) {
+    return state.channel !== null && !state.disturbed && state.reader === null;
+}

@@ -1,0 +1,396 @@
+/*
+ * Web Crypto over the natives of group `crypto`. https://w3c.github.io/webcrypto/
+ *
+ * A CryptoKey keeps its bytes here (raw for secret keys, DER for pairs); each operation is one crossing
+ * that starts and ends in C, synchronously behind the promise.
+ */
+import { need } from "./context.js";
+import { DOMException } from "./errors.js";
+import { viewOf, utf8 } from "./encoding.js";
+import { makeWritable } from "./streams/writable.js";
+import { WritableStream, TRANSFORM } from "./streams/classes.js";
+import { Deferred, handled } from "./streams/common.js";
+import { DISPOSE } from "./dispose.js";
+
+const c = native.crypto;
+const MAKE = Symbol("make");
+const RANDOM_MAX = 65536;
+const PBKDF2_ITERATIONS_MAX = 100_000;
+
+/* Names of the API → numbers of C (enum digest_kind). */
+const DIGESTS = { "MD5": 0, "SHA-1": 1, "SHA-256": 2, "SHA-384": 3, "SHA-512": 4 };
+const BLOCK_BITS = { "MD5": 512, "SHA-1": 512, "SHA-256": 512, "SHA-384": 1024, "SHA-512": 1024 };
+const HMAC_JWK = { "SHA-1": "HS1", "SHA-256": "HS256", "SHA-384": "HS384", "SHA-512": "HS512" };
+const CIPHERS = { "AES-CBC": 0, "AES-CTR": 1, "AES-GCM": 2, "AES-KW": 3 };
+const AES_JWK = { "AES-CBC": "CBC", "AES-CTR": "CTR", "AES-GCM": "GCM", "AES-KW": "KW" };
+
+const USAGES = {
+    "HMAC": ["sign", "verify"],
+    "AES-GCM": ["encrypt", "decrypt", "wrapKey", "unwrapKey"],
+    "AES-CBC": ["encrypt", "decrypt", "wrapKey", "unwrapKey"],
+    "AES-CTR": ["encrypt", "decrypt", "wrapKey", "unwrapKey"],
+    "AES-KW": ["wrapKey", "unwrapKey"],
+    "PBKDF2": ["deriveKey", "deriveBits"],
+    "HKDF": ["deriveKey", "deriveBits"],
+};
+
+function exception(name, message) {
+    return new DOMException(message, name);
+}
+
+function missing(field) {
+    return new TypeError(`Missing field "${field}" in "algorithm".`);
+}
+
+function nameOf(algorithm) {
+    const name = typeof algorithm === "string" ? algorithm : algorithm?.name;
+    if (name === undefined) throw missing("name");
+    return `${name}`.toUpperCase();
+}
+
+function bytesOf(value, what) {
+    const bytes = viewOf(value);
+    if (bytes === null) throw new TypeError(`${what} must be a BufferSource.`);
+    return bytes;
+}
+
+function digestName(hash) {
+    if (hash === undefined) throw missing("hash");
+    const name = nameOf(hash);
+    if (!(name in DIGESTS)) throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
+    return name;
+}
+
+/* --- keys --- */
+
+let access;
+
+export class CryptoKey {
+    #type;
+    #extractable;
+    #algorithm;
+    #usages;
+    #data;
+
+    constructor(key, parts) {
+        if (key !== MAKE) throw new TypeError("Illegal constructor");
+        this.#type = parts.type;
+        this.#extractable = parts.extractable;
+        this.#algorithm = parts.algorithm;
+        this.#usages = parts.usages;
+        this.#data = parts.data;
+    }
+
+    get type() { return this.#type; }
+    get extractable() { return this.#extractable; }
+    get algorithm() { return this.#algorithm; }
+    get usages() { return this.#usages.slice(); }
+
+    static {
+        access = {
+            is: (v) => typeof v === "object" && v !== null && #data in v,
+            data: (key) => key.#data,
+            can: (key, usage) => key.#usages.includes(usage),
+        };
+    }
+}
+
+function makeKey(name, algorithm, data, extractable, usages, verb, type = "secret") {
+    const allowed = USAGES[name];
+    const list = [...usages].map((u) => `${u}`);
+    for (const usage of list)
+        if (!allowed.includes(usage)) throw exception("SyntaxError", `Attempt to ${verb} ${name} key with invalid usage "${usage}".`);
+    if (list.length === 0) throw exception("SyntaxError", "Secret/private CryptoKeys must have at least one usage.");
+    const sorted = [...new Set(list)];
+    return new CryptoKey(MAKE, { type, extractable: Boolean(extractable), algorithm: Object.freeze({ name, ...algorithm }), usages: sorted, data });
+}
+
+function checkKey(algorithm, key, usage) {
+    if (!access.is(key)) throw new TypeError("The key is not a CryptoKey.");
+    const name = nameOf(algorithm), own = key.algorithm.name;
+    if (name !== own.toUpperCase())
+        throw exception("InvalidAccessError", `Requested algorithm "${name}" does not match this CryptoKey's algorithm "${own}".`);
+    if (!access.can(key, usage))
+        throw exception("InvalidAccessError", `Requested key usage "${usage}" does not match any usage listed in this CryptoKey.`);
+    return name;
+}
+
+function base64url(bytes) {
+    return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function fromBase64url(text) {
+    try {
+        return Uint8Array.fromBase64(`${text}`, { alphabet: "base64url" });
+    } catch {
+        throw exception("DataError", "The JWK holds invalid base64url data.");
+    }
+}
+
+/* --- secret keys, by family --- */
+
+function hmacAlgorithm(hash, data) {
+    return { hash: Object.freeze({ name: hash }), length: data.byteLength * 8 };
+}
+
+function importHmac(format, data, algorithm, extractable, usages) {
+    const hash = digestName(algorithm.hash);
+    const bytes = format === "jwk" ? fromBase64url(data.k) : data;
+    if (format === "jwk") checkJwk(data, HMAC_JWK[hash], "sig", extractable);
+    if (bytes.byteLength === 0) throw exception("DataError", "Imported HMAC key length must be a non-zero value up to 8 times the key's byte length.");
+    return makeKey("HMAC", hmacAlgorithm(hash, bytes), bytes.slice(), extractable, usages, "import");
+}
+
+function importAes(name, format, data, extractable, usages) {
+    const bytes = format === "jwk" ? fromBase64url(data.k) : data;
+    const bits = bytes.byteLength * 8;
+    if (bits !== 128 && bits !== 192 && bits !== 256)
+        throw exception("DataError", `Imported AES key length must be 128, 192, or 256 bits but provided ${bits}.`);
+    if (format === "jwk") checkJwk(data, `A${bits}${AES_JWK[name]}`, "enc", extractable);
+    return makeKey(name, { length: bits }, bytes.slice(), extractable, usages, "import");
+}
+
+function checkJwk(jwk, alg, use, extractable) {
+    if (jwk.kty !== "oct") throw exception("DataError", `The JWK has kty "${jwk.kty}" where "oct" is needed.`);
+    if (jwk.alg !== undefined && jwk.alg !== alg) throw exception("DataError", `The JWK has alg "${jwk.alg}" where "${alg}" is needed.`);
+    if (jwk.use !== undefined && jwk.use !== use) throw exception("DataError", `The JWK has use "${jwk.use}" where "${use}" is needed.`);
+    if (jwk.ext === false && extractable) throw exception("DataError", "The JWK may not be extractable.");
+}
+
+function importSecret(name, format, data, algorithm, extractable, usages) {
+    if (name === "HMAC") return importHmac(format, data, algorithm, extractable, usages);
+    if (name in CIPHERS) return importAes(name, format, data, extractable, usages);
+    if (name === "PBKDF2" || name === "HKDF") {
+        if (extractable) throw exception("SyntaxError", `${name} keys cannot be extractable.`);
+        return makeKey(name, {}, bytesOf(data, "The key data").slice(), false, usages, "import");
+    }
+    throw exception("NotSupportedError", `Unrecognized key import algorithm "${algorithm.name ?? algorithm}" requested.`);
+}
+
+function cipher(name, encrypt, algorithm, key, data) {
+    const mode = CIPHERS[name];
+    let iv = null, extra = null, tag = 0;
+    if (name === "AES-CBC" || name === "AES-GCM") {
+        if (algorithm.iv === undefined) throw missing("iv");
+        iv = bytesOf(algorithm.iv, "The iv");
+        if (name === "AES-CBC" && iv.byteLength !== 16)
+            throw exception("OperationError", `AES-CBC IV must be 16 bytes long (provided ${iv.byteLength}).`);
+        if (name === "AES-GCM" && iv.byteLength === 0) throw exception("OperationError", "AES-GCM IV must not be empty.");
+    }
+    if (name === "AES-GCM") {
+        extra = algorithm.additionalData === undefined ? null : bytesOf(algorithm.additionalData, "additionalData");
+        tag = algorithm.tagLength === undefined ? 128 : Number(algorithm.tagLength);
+        if (![32, 64, 96, 104, 112, 120, 128].includes(tag)) throw exception("OperationError", `Invalid AES-GCM tag length ${tag}.`);
+    }
+    if (name === "AES-CTR") {
+        if (algorithm.counter === undefined) throw missing("counter");
+        iv = bytesOf(algorithm.counter, "The counter");
+        if (iv.byteLength !== 16) throw exception("OperationError", `Counter must have length of 16 bytes (provided ${iv.byteLength}).`);
+        tag = Number(algorithm.length);
+        if (!(tag >= 1 && tag <= 128)) throw exception("OperationError", `Invalid counter length of ${algorithm.length} bits provided.`);
+    }
+    const out = c.cipher(mode, encrypt, access.data(key), iv, data, extra, tag);
+    if (out === undefined)
+        throw exception("OperationError", encrypt ? "Encryption failed." : `Decryption failed. This could be due to a ciphertext authentication failure, bad padding, incorrect CryptoKey, or another algorithm-specific reason. Input length was ${data.byteLength}, output length expected to be ${Math.max(0, data.byteLength - tag / 8)} for ${name}`);
+    return out;
+}
+
+function derive(name, algorithm, key, bits) {
+    if (bits === null || bits === undefined || bits % 8 !== 0)
+        throw exception("OperationError", `${name} needs a length that is a multiple of 8.`);
+    const hash = DIGESTS[digestName(algorithm.hash)];
+    if (algorithm.salt === undefined) throw missing("salt");
+    const salt = bytesOf(algorithm.salt, "The salt");
+    if (name === "PBKDF2") {
+        const n = Number(algorithm.iterations);
+        if (!(n > 0)) throw exception("OperationError", "PBKDF2 needs a positive number of iterations.");
+        if (n > PBKDF2_ITERATIONS_MAX)
+            throw exception("NotSupportedError", `Pbkdf2 failed: iteration counts above ${PBKDF2_ITERATIONS_MAX} are not supported (requested ${n}).`);
+        return c.pbkdf2(hash, access.data(key), salt, n, bits / 8);
+    }
+    if (algorithm.info === undefined) throw missing("info");
+    const out = c.hkdf(hash, access.data(key), salt, bytesOf(algorithm.info, "The info"), bits / 8);
+    if (out === undefined) throw exception("OperationError", "HKDF failed: the length is too large.");
+    return out;
+}
+
+/* The other families of keys (RSA, EC, Edwards curves) live in crypto_pairs.js and register here. */
+export const families = new Map();
+
+export class SubtleCrypto {
+    async digest(algorithm, data) {
+        const name = nameOf(algorithm);
+        if (!(name in DIGESTS)) throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
+        return c.digest(DIGESTS[name], bytesOf(data, "The data"));
+    }
+
+    async sign(algorithm, key, data) {
+        const name = checkKey(algorithm, key, "sign"), bytes = bytesOf(data, "The data");
+        if (name === "HMAC") return c.hmac(DIGESTS[key.algorithm.hash.name], access.data(key), bytes);
+        return families.get(name).sign(algorithm, key, access.data(key), bytes);
+    }
+
+    async verify(algorithm, key, signature, data) {
+        const name = checkKey(algorithm, key, "verify");
+        const given = bytesOf(signature, "The signature"), bytes = bytesOf(data, "The data");
+        if (name !== "HMAC") return families.get(name).verify(algorithm, key, access.data(key), given, bytes);
+        const expected = new Uint8Array(c.hmac(DIGESTS[key.algorithm.hash.name], access.data(key), bytes));
+        return expected.byteLength === given.byteLength && c.equal(expected, given);
+    }
+
+    async encrypt(algorithm, key, data) {
+        const name = checkKey(algorithm, key, "encrypt");
+        if (families.has(name)) return families.get(name).encrypt(algorithm, key, access.data(key), bytesOf(data, "The data"));
+        return cipher(name, true, algorithm, key, bytesOf(data, "The data"));
+    }
+
+    async decrypt(algorithm, key, data) {
+        const name = checkKey(algorithm, key, "decrypt");
+        if (families.has(name)) return families.get(name).decrypt(algorithm, key, access.data(key), bytesOf(data, "The data"));
+        return cipher(name, false, algorithm, key, bytesOf(data, "The data"));
+    }
+
+    async generateKey(algorithm, extractable, usages) {
+        need();
+        const name = nameOf(algorithm);
+        if (families.has(name)) return families.get(name).generate(algorithm, extractable, usages);
+        if (name === "HMAC") {
+            const hash = digestName(algorithm.hash);
+            const bits = algorithm.length === undefined ? BLOCK_BITS[hash] : Number(algorithm.length);
+            if (!(bits > 0) || bits % 8 !== 0) throw exception("OperationError", `HMAC key length must be a non-zero multiple of 8 (requested ${bits}).`);
+            const data = c.random(new Uint8Array(bits / 8));
+            return makeKey("HMAC", hmacAlgorithm(hash, data), data, extractable, usages, "generate");
+        }
+        if (name in CIPHERS) {
+            const bits = Number(algorithm.length);
+            if (bits !== 128 && bits !== 192 && bits !== 256)
+                throw exception("OperationError", `Generated AES key length must be 128, 192, or 256 bits but requested ${algorithm.length}.`);
+            return makeKey(name, { length: bits }, c.random(new Uint8Array(bits / 8)), extractable, usages, "generate");
+        }
+        throw exception("NotSupportedError", `Unrecognized key generation algorithm "${algorithm.name ?? algorithm}" requested.`);
+    }
+
+    async importKey(format, data, algorithm, extractable, usages) {
+        const name = nameOf(algorithm);
+        if (families.has(name)) return families.get(name).import(format, data, algorithm, extractable, usages);
+        if (!(name in USAGES))
+            throw exception("NotSupportedError", `Unrecognized key import algorithm "${algorithm.name ?? algorithm}" requested.`);
+        if (format !== "raw" && format !== "jwk")
+            throw exception("NotSupportedError", `Unrecognized key import format "${format}".`);
+        const material = format === "raw" ? bytesOf(data, "The key data") : data;
+        return importSecret(name, format, material, algorithm, extractable, usages);
+    }
+
+    async exportKey(format, key) {
+        if (!access.is(key)) throw new TypeError("The key is not a CryptoKey.");
+        if (!key.extractable) throw exception("InvalidAccessError", `Attempt to export non-extractable ${key.type} key.`);
+        const name = key.algorithm.name.toUpperCase();
+        if (families.has(name)) return families.get(name).export(format, key, access.data(key));
+        const data = access.data(key);
+        if (format === "raw") return data.slice().buffer;
+        if (format !== "jwk") throw exception("NotSupportedError", `Unrecognized key export format "${format}".`);
+        const alg = name === "HMAC" ? HMAC_JWK[key.algorithm.hash.name] : `A${key.algorithm.length}${AES_JWK[name]}`;
+        return { kty: "oct", k: base64url(data), alg, key_ops: key.usages, ext: true };
+    }
+
+    async deriveBits(algorithm, key, length = null) {
+        const name = checkKey(algorithm, key, "deriveBits");
+        if (families.has(name)) return families.get(name).derive(algorithm, key, access.data(key), length);
+        return derive(name, algorithm, key, length);
+    }
+
+    async deriveKey(algorithm, key, derived, extractable, usages) {
+        const name = checkKey(algorithm, key, "deriveKey");
+        const target = nameOf(derived);
+        const bits = derived.length ?? (target === "HMAC" ? BLOCK_BITS[digestName(derived.hash)] : undefined);
+        const data = families.has(name) ? await families.get(name).derive(algorithm, key, access.data(key), bits ?? null)
+            : derive(name, algorithm, key, bits ?? 256);
+        return importSecret(target, "raw", new Uint8Array(data), derived, extractable, usages);
+    }
+
+    async wrapKey(format, key, wrappingKey, algorithm) {
+        const name = checkKey(algorithm, wrappingKey, "wrapKey");
+        const exported = await this.exportKey(format, key);
+        const bytes = format === "jwk" ? utf8(JSON.stringify(exported)) : new Uint8Array(exported);
+        if (families.has(name)) return families.get(name).encrypt(algorithm, wrappingKey, access.data(wrappingKey), bytes);
+        return cipher(name, true, algorithm, wrappingKey, bytes);
+    }
+
+    async unwrapKey(format, wrapped, key, algorithm, unwrapped, extractable, usages) {
+        const name = checkKey(algorithm, key, "unwrapKey"), data = bytesOf(wrapped, "The wrapped key");
+        const plain = families.has(name) ? families.get(name).decrypt(algorithm, key, access.data(key), data)
+            : cipher(name, false, algorithm, key, data);
+        const material = format === "jwk" ? JSON.parse(native.text.decode(new Uint8Array(plain), 0, 0)) : plain;
+        return this.importKey(format, material, unwrapped, extractable, usages);
+    }
+
+    timingSafeEqual(a, b) {
+        const left = bytesOf(a, "The first argument"), right = bytesOf(b, "The second argument");
+        if (left.byteLength !== right.byteLength) throw new TypeError("Input buffers must have the same byte length.");
+        return c.equal(left, right);
+    }
+}
+
+const INTEGER_ARRAYS = new Set(["Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array", "BigUint64Array"]);
+
+export class Crypto {
+    #subtle = new SubtleCrypto();
+
+    get subtle() { return this.#subtle; }
+
+    getRandomValues(view) {
+        need();
+        if (!ArrayBuffer.isView(view) || !INTEGER_ARRAYS.has(Object.prototype.toString.call(view).slice(8, -1)))
+            throw exception("TypeMismatchError", "ArrayBufferView argument to getRandomValues() must be an integer-typed view.");
+        if (view.byteLength > RANDOM_MAX)
+            throw exception("QuotaExceededError", `getRandomValues() only accepts buffers of size <= 64K but provided ${view.byteLength} bytes.`);
+        c.random(view);
+        return view;
+    }
+
+    randomUUID() {
+        need();
+        return c.uuid();
+    }
+
+    get DigestStream() { return DigestStream; }
+}
+
+/* A stream of bytes whose digest is a promise. */
+export class DigestStream extends WritableStream {
+    #digest;
+    #written = 0;
+    #state;
+
+    constructor(algorithm) {
+        const name = nameOf(algorithm);
+        if (!(name in DIGESTS)) throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
+        const digest = new Deferred();
+        handled(digest.promise);
+        const handle = c.digestOpen(DIGESTS[name]);
+        const state = makeWritable({
+            write: async (chunk) => {
+                const bytes = typeof chunk === "string" ? utf8(chunk) : viewOf(chunk);
+                if (bytes === null) throw new TypeError("DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its writable side.");
+                this.#written += bytes.byteLength;
+                c.digestPush(handle, bytes);
+            },
+            close: async () => digest.resolve(c.digestEnd(handle)),
+            abort: async (reason) => digest.reject(reason),
+        });
+        super(TRANSFORM, state);
+        this.#digest = digest;
+        this.#state = state;
+    }
+
+    get digest() { return this.#digest.promise; }
+    get bytesWritten() { return this.#written; }
+
+    [DISPOSE]() {
+        this.#digest.reject(new Error("The DigestStream was disposed."));
+        this.#state.controller.errorIfNeeded(new Error("The DigestStream was disposed."));
+    }
+}
+
+export const crypto = new Crypto();
+export { makeKey, checkKey, bytesOf, nameOf, digestName, missing, exception, base64url, fromBase64url, CryptoKey as Key, MAKE, DIGESTS, USAGES };

@@ -1,0 +1,377 @@
+/*
+ * The life of an event: from the hook that C calls to io.eventEnd().
+ *
+ *     begin → handler → answer (io.respond) → body sent → waitUntil settled → end
+ *
+ * The plain path (a handler that returns a Response with a string) makes no promise and one crossing.
+ */
+import * as context from "./context.js";
+import { Invocation, WAIT_UNTIL_MS } from "./context.js";
+import { DOMException, HUNG, illegal } from "./errors.js";
+import { NULL, TEXT, BYTES, CHANNEL, bodyKind, bodySource, bodyTake } from "./body.js";
+import { channelStream, untouched } from "./body_source.js";
+import { sendStream } from "./send.js";
+import * as responses from "./response.js";
+import { incomingRequest, requestSignal } from "./request.js";
+import { abortSignal } from "./abort.js";
+import { streamCancel, ReaderState } from "./streams/readable.js";
+import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH } from "./fetch.js";
+import { utf8 } from "./encoding.js";
+import { wrapReadable, readableOf } from "./streams/classes.js";
+import { startTimer, stopTimer } from "./timers.js";
+
+const io = native.io;
+const zlib = native.zlib;
+const HUNG_CHECK_MS = 100;
+const TRACE = 16; // MSG_TRACE of product/messages.h
+
+const byChannel = new Map(); // events with something left to do, for hooks.abort
+
+/* --- the context object that handlers get --- */
+
+export class ExecutionContext {
+    #invocation;
+
+    constructor(invocation) {
+        if (!(invocation instanceof Invocation)) throw new TypeError("Illegal constructor");
+        this.#invocation = invocation;
+    }
+
+    waitUntil(promise) {
+        if (!(#invocation in this)) throw illegal();
+        this.#invocation.waitUntil(promise);
+    }
+
+    passThroughOnException() {
+        if (!(#invocation in this)) throw illegal();
+        this.#invocation.passThrough = true;
+    }
+
+    abort(reason = undefined) {
+        throw reason ?? new Error("Worker execution was aborted due to call to ctx.abort().");
+    }
+
+    get props() {
+        return this.#invocation.props ?? (this.#invocation.props = {});
+    }
+
+    get exports() {
+        return exportsOf === null ? {} : exportsOf();
+    }
+}
+
+let exportsOf = null;
+export function setExports(fn) {
+    exportsOf = fn;
+}
+
+/* --- answering --- */
+
+function failText(passThrough) {
+    return passThrough ? null : "error code: 1101";
+}
+
+/* The handler threw, rejected, or gave something that is no response. */
+function fail(invocation, error, outcome = "exception") {
+    if (invocation.answered) return;
+    invocation.answered = true;
+    invocation.outcome = outcome;
+    invocation.exception(error);
+    invocation.status = 500;
+    if (invocation.kind === "fetch")
+        io.respond(invocation.channel, 500, invocation.passThrough ? PASS_THROUGH : 0, -1, "",
+            "content-type: text/plain; charset=UTF-8\r\n", failText(invocation.passThrough));
+    sent(invocation);
+}
+
+/* Everything of the response has left; what runs under waitUntil() has a limit from here. */
+function sent(invocation) {
+    if (invocation.sent) return;
+    invocation.sent = true;
+    if (invocation.waits === 0) {
+        finish(invocation);
+        return;
+    }
+    invocation.cap = startTimer(() => {
+        if (invocation.ended) return;
+        invocation.log("warn", ["waitUntil() tasks did not complete within the allowed time after invocation end and have been cancelled. See: https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil"], 0);
+        finish(invocation);
+    }, WAIT_UNTIL_MS);
+}
+
+function finish(invocation) {
+    if (invocation.ended) return;
+    byChannel.delete(invocation.channel);
+    invocation.end();
+}
+
+Invocation.prototype.settle = function settle() {
+    if (this.sent && this.waits === 0 && !this.ended) {
+        if (this.cap !== null) stopTimer(this.cap);
+        finish(this);
+    }
+};
+
+function respond(invocation, response) {
+    if (invocation.answered) return;
+    if (!responses.isResponse(response)) {
+        fail(invocation, new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'."));
+        return;
+    }
+    if (responses.responseIsError(response)) {
+        fail(invocation, new TypeError("Return value from serve handler must not be an error response (like Response.error())."));
+        return;
+    }
+    const kind = bodyKind(response);
+    try {
+        bodyTake(response);
+        if (kind === NULL || kind === TEXT || kind === BYTES) respondWhole(invocation, response, kind);
+        else respondStream(invocation, response, kind);
+    } catch (error) {
+        fail(invocation, error);
+    }
+}
+
+function respondWhole(invocation, response, kind) {
+    const status = responses.responseStatus(response);
+    let body = kind === NULL ? null : bodySource(response);
+    let flags = 0;
+    if (body !== null) {
+        const coding = codingOf(responses.responseHeader(response, "content-encoding"));
+        if (coding !== null) {
+            flags = ENCODE_MANUAL;
+            if (!responses.responseManual(response))
+                body = zlib.push(zlib.open(coding, false), typeof body === "string" ? utf8(body) : body, true);
+        }
+    }
+    invocation.answered = true;
+    invocation.status = status;
+    io.respond(invocation.channel, status, flags, -1, responses.responseStatusText(response), responses.responseBlock(response), body);
+    sent(invocation);
+}
+
+/* The bytes of a response whose body comes later: {channel} for a pump in C, {stream} for one in script. */
+function streamSource(response, kind, coding) {
+    const source = bodySource(response);
+    const channel = kind === CHANNEL ? source : untouched(source) ? source.channel : null;
+    const manual = responses.responseManual(response);
+    if (channel !== null && (channel.encoding === null ? coding === null || manual : channel.encoding === coding)) {
+        if (kind !== CHANNEL) source.disturbed = true;
+        return { channel, stream: null, length: channel.length, coded: coding !== null };
+    }
+    const stream = kind === CHANNEL ? channelStream(source) : source;
+    if (coding === null || manual) return { channel: null, stream, length: stream.length, coded: coding !== null };
+    return { channel: null, stream: compressed(stream, coding), length: -1, coded: true };
+}
+
+function compressed(stream, coding) {
+    const { readable } = wrapReadable(stream).pipeThrough(makeCompression(coding));
+    return readableOf(readable);
+}
+
+let makeCompression = null;
+export function setCompression(fn) {
+    makeCompression = fn;
+}
+
+function respondStream(invocation, response, kind) {
+    const status = responses.responseStatus(response);
+    const coding = codingOf(responses.responseHeader(response, "content-encoding"));
+    const source = streamSource(response, kind, coding);
+    const flags = HAS_BODY | (source.coded ? ENCODE_MANUAL : 0);
+    if (source.channel !== null) context.checkOwner(source.channel.owner);
+    const reader = source.channel === null ? new ReaderState(source.stream, false) : null;
+    invocation.answered = true;
+    invocation.status = status;
+    io.respond(invocation.channel, status, flags, source.length, responses.responseStatusText(response),
+        responses.responseBlock(response), true);
+    if (source.channel !== null) {
+        invocation.disown(source.channel.id);
+        io.pipe(source.channel.id, invocation.channel, context.track((errno) => {
+            if (errno) invocation.outcome = errno === -32 ? "canceled" : invocation.outcome;
+            sent(invocation);
+        }));
+        return;
+    }
+    invocation.reader = reader;
+    sendStream(source.stream, invocation.channel, reader).then(() => sent(invocation), (error) => {
+        if (!invocation.gone) invocation.exception(error);
+        sent(invocation);
+    });
+}
+
+/* --- fetch --- */
+
+async function settled(invocation, promise) {
+    let response;
+    try {
+        response = await promise;
+    } catch (error) {
+        fail(invocation, error);
+        return;
+    }
+    respond(invocation, response);
+}
+
+/* call(request, invocation) runs the handler. */
+export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags }) {
+    const invocation = new Invocation("fetch", channel, requestId);
+    invocation.traced = (flags & TRACE) !== 0;
+    byChannel.set(channel, invocation);
+    context.enter(invocation);
+    let result;
+    try {
+        const request = incomingRequest(channel, method, url, headers, cf, hasBody);
+        invocation.request = request;
+        result = call(request, invocation);
+    } catch (error) {
+        fail(invocation, error);
+        return;
+    }
+    if (responses.isResponse(result)) {
+        respond(invocation, result);
+    } else {
+        settled(invocation, result);
+        context.watch(invocation);
+    }
+}
+
+/* --- scheduled --- */
+
+export class ScheduledController {
+    #time;
+    #cron;
+
+    constructor(scheduledTime, cron) {
+        this.#time = scheduledTime;
+        this.#cron = cron;
+    }
+
+    get scheduledTime() { return this.#time; }
+    get cron() { return this.#cron; }
+    get type() { return "scheduled"; }
+    noRetry() {}
+}
+
+async function settledPlain(invocation, promise) {
+    try {
+        await promise;
+    } catch (error) {
+        fail(invocation, error);
+        return;
+    }
+    if (invocation.answered) return;
+    invocation.answered = true;
+    sent(invocation);
+}
+
+/* The outcome of a scheduled event is that of the handler and of what it left under waitUntil(). */
+export function scheduledEvent(call, channel, scheduledMs, cron, requestId) {
+    const invocation = new Invocation("scheduled", channel, requestId);
+    invocation.detail = { cron, scheduledTime: scheduledMs };
+    byChannel.set(channel, invocation);
+    context.enter(invocation);
+    let result;
+    try {
+        result = call(new ScheduledController(scheduledMs, cron), invocation);
+    } catch (error) {
+        fail(invocation, error);
+        return;
+    }
+    settledPlain(invocation, result);
+    context.watch(invocation);
+}
+
+/* --- the client went away --- */
+
+export function abortEvent(channel) {
+    const invocation = byChannel.get(channel);
+    if (invocation === undefined) return;
+    context.enter(invocation);
+    invocation.gone = true;
+    invocation.outcome = "canceled";
+    invocation.answered = true;
+    const signal = invocation.request === null ? null : requestSignal(invocation.request);
+    if (signal !== null) abortSignal(signal, new DOMException("The client has disconnected", "AbortError"));
+    if (invocation.reader?.stream) streamCancel(invocation.reader.stream, new Error("Network connection lost.")).catch(() => {});
+    sent(invocation);
+}
+
+/* The isolate ends (CPU, memory): what the event has logged is reported, its code does not run again. */
+export function condemnEvent(channel, outcome) {
+    const invocation = byChannel.get(channel);
+    if (invocation === undefined) return;
+    context.enter(invocation);
+    const text = { exceededCpu: "Worker exceeded CPU time limit.", exceededMemory: "Worker exceeded memory limit." }[outcome] ?? outcome;
+    if (!invocation.answered) {
+        fail(invocation, new Error(text), outcome);
+    } else {
+        invocation.outcome = outcome;
+        invocation.exception(new Error(text));
+    }
+    finish(invocation);
+}
+
+/* --- hung requests --- */
+
+let hungTimer = null;
+
+/* An event that waits for nothing: looked at again once the microtasks of this entry have run. */
+context.setWatcher(() => {
+    if (hungTimer === null) hungTimer = startTimer(checkHung, HUNG_CHECK_MS);
+});
+
+function checkHung() {
+    hungTimer = null;
+    // What one event waits for may be done by another: a promise kept in a global variable.
+    for (const invocation of context.open) if (invocation.pending > 0) return rearm();
+    for (const invocation of [...context.open]) {
+        if (invocation.answered || invocation.pending > 0) continue;
+        context.enter(invocation);
+        fail(invocation, new Error(HUNG), "exception");
+    }
+}
+
+function rearm() {
+    for (const invocation of context.open) {
+        if (!invocation.answered && invocation.pending === 0) {
+            hungTimer = startTimer(checkHung, HUNG_CHECK_MS);
+            return;
+        }
+    }
+}
+
+/* --- traces --- */
+
+const SECRET = /^(?:authorization|cookie|set-cookie|.*(?:auth|key|secret|token|jwt).*)$/i;
+
+function headersForTrace(headers) {
+    const out = {};
+    for (const [name, value] of headers) out[name] = SECRET.test(name) ? "REDACTED" : value;
+    return out;
+}
+
+function eventForTrace(invocation) {
+    if (invocation.kind === "scheduled") return invocation.detail;
+    const request = invocation.request;
+    if (request === null) return null;
+    const event = { request: { url: request.url, method: request.method, headers: headersForTrace(request.headers), cf: request.cf ?? {} } };
+    if (invocation.status !== 0) event.response = { status: invocation.status };
+    return event;
+}
+
+/* Control adds what only it knows: script, version, CPU time. */
+context.hooks.trace = (invocation) => JSON.stringify({
+    wallTime: Math.max(0, invocation.now() - invocation.start),
+    cpuTime: 0,
+    truncated: false,
+    executionModel: "stateless",
+    outcome: invocation.outcome,
+    diagnosticsChannelEvents: [],
+    exceptions: invocation.exceptions ?? [],
+    logs: invocation.logs ?? [],
+    eventTimestamp: invocation.start,
+    event: eventForTrace(invocation),
+});
+
+

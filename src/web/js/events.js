@@ -1,0 +1,281 @@
+/*
+ * Event, EventTarget and the kinds of events that the runtime makes. https://dom.spec.whatwg.org/#events
+ * There is no tree: a path has at most one target.
+ */
+import { DOMException, illegal } from "./errors.js";
+
+const io = native.io;
+const PHASES = { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 };
+
+let init; // internal access to Event's private parts
+
+export class Event {
+    #type;
+    #bubbles;
+    #cancelable;
+    #composed;
+    #target = null;
+    #dispatching = false;
+    #stop = false;
+    #stopNow = false;
+    #prevented = false;
+    #passive = false;
+    #trusted = false;
+    #time;
+
+    constructor(type, options) {
+        if (arguments.length === 0) throw new TypeError("Failed to construct 'Event': 1 argument required, but only 0 present.");
+        this.#type = String(type);
+        this.#bubbles = Boolean(options?.bubbles);
+        this.#cancelable = Boolean(options?.cancelable);
+        this.#composed = Boolean(options?.composed);
+        this.#time = io.clock[0];
+    }
+
+    get type() { return this.#type; }
+    get bubbles() { return this.#bubbles; }
+    get cancelable() { return this.#cancelable; }
+    get composed() { return this.#composed; }
+    get defaultPrevented() { return this.#prevented; }
+    get returnValue() { return !this.#prevented; }
+    set returnValue(v) { if (!v) this.preventDefault(); }
+    get target() { return this.#target; }
+    get srcElement() { return this.#target; }
+    get currentTarget() { return this.#dispatching ? this.#target : null; }
+    get eventPhase() { return this.#dispatching ? PHASES.AT_TARGET : PHASES.NONE; }
+    get timeStamp() { return this.#time; }
+    get isTrusted() { return this.#trusted; }
+    get cancelBubble() { return this.#stop; }
+    set cancelBubble(v) { if (v) this.#stop = true; }
+
+    composedPath() {
+        return this.#dispatching && this.#target !== null ? [this.#target] : [];
+    }
+
+    preventDefault() {
+        if (this.#cancelable && !this.#passive) this.#prevented = true;
+    }
+
+    stopPropagation() {
+        this.#stop = true;
+    }
+
+    stopImmediatePropagation() {
+        this.#stop = this.#stopNow = true;
+    }
+
+    static {
+        init = {
+            is: (event) => typeof event === "object" && event !== null && #type in event,
+            begin(event, target) {
+                if (event.#dispatching)
+                    throw new DOMException("The event is already being dispatched.", "InvalidStateError");
+                event.#target = target;
+                event.#dispatching = true;
+            },
+            finish(event) {
+                event.#dispatching = event.#stop = event.#stopNow = false;
+            },
+            stopped: (event) => event.#stopNow,
+            trust(event) {
+                event.#trusted = true;
+                return event;
+            },
+        };
+    }
+}
+for (const [name, value] of Object.entries(PHASES)) {
+    Object.defineProperty(Event, name, { value, enumerable: true });
+    Object.defineProperty(Event.prototype, name, { value, enumerable: true });
+}
+
+export const trustEvent = (event) => init.trust(event);
+
+let access;
+
+export class EventTarget {
+    #listeners = null; // Map: type → array of {callback, once, removed}
+
+    addEventListener(type, callback, options) {
+        if (!(#listeners in this)) throw illegal();
+        let once = false, signal;
+        if (typeof options === "object" && options !== null) {
+            if (options.capture) throw new TypeError("addEventListener(): options.capture must be false.");
+            if (options.passive) throw new TypeError("addEventListener(): options.passive must be false.");
+            once = Boolean(options.once);
+            signal = options.signal;
+        } else if (options) {
+            throw new TypeError("addEventListener(): useCapture must be false.");
+        }
+        if (callback === null || callback === undefined) return;
+        if (typeof callback !== "function" && typeof callback !== "object")
+            throw new TypeError("The event listener must be a function or an object with handleEvent.");
+        if (signal?.aborted) return;
+        this.#add(String(type), { callback, once, removed: false });
+        signal?.addEventListener("abort", () => this.removeEventListener(type, callback), { once: true });
+    }
+
+    #add(type, listener) {
+        if (this.#listeners === null) this.#listeners = new Map();
+        const list = this.#listeners.get(type);
+        if (list === undefined) this.#listeners.set(type, [listener]);
+        else if (!list.some((l) => l.callback === listener.callback)) list.push(listener);
+        access.added?.(this, type);
+    }
+
+    removeEventListener(type, callback) {
+        const list = this.#listeners?.get(String(type));
+        if (list === undefined) return;
+        const at = list.findIndex((l) => l.callback === callback);
+        if (at >= 0) {
+            list[at].removed = true;
+            this.#listeners.set(String(type), list.toSpliced(at, 1));
+        }
+    }
+
+    dispatchEvent(event) {
+        if (!(#listeners in this)) throw illegal();
+        if (!init.is(event)) throw new TypeError("parameter 1 is not of type 'Event'.");
+        init.begin(event, this);
+        try {
+            const list = this.#listeners?.get(event.type);
+            if (list !== undefined) this.#run(event, list.slice());
+        } finally {
+            init.finish(event);
+        }
+        return !event.defaultPrevented;
+    }
+
+    #run(event, list) {
+        for (const listener of list) {
+            if (listener.removed) continue;
+            if (listener.once) this.removeEventListener(event.type, listener.callback);
+            const callback = listener.callback;
+            try {
+                if (typeof callback === "function") callback.call(this, event);
+                else callback.handleEvent(event);
+            } catch (error) {
+                access.report(error);
+            }
+            if (init.stopped(event)) break;
+        }
+    }
+
+    static {
+        access = {
+            has: (target, type) => (target.#listeners?.get(type)?.length ?? 0) > 0,
+            report: () => {},
+            added: null,
+        };
+    }
+}
+
+export const hasListeners = (target, type) => access.has(target, type);
+export function onListenerError(report) {
+    access.report = report;
+}
+
+/* `object.on<type>` as an accessor on a prototype. The handler keeps its place among the listeners. */
+export function defineHandler(prototype, type) {
+    const slots = new WeakMap();
+    Object.defineProperty(prototype, `on${type}`, {
+        get() {
+            return slots.get(this)?.handler ?? null;
+        },
+        set(handler) {
+            let slot = slots.get(this);
+            const usable = typeof handler === "function" || (typeof handler === "object" && handler !== null);
+            if (slot === undefined && usable) {
+                slot = { handler };
+                slots.set(this, slot);
+                this.addEventListener(type, (event) => {
+                    if (typeof slot.handler === "function") slot.handler.call(this, event);
+                    else slot.handler?.handleEvent?.(event);
+                });
+            } else if (slot !== undefined) {
+                slot.handler = usable ? handler : null;
+            }
+        },
+        enumerable: true,
+        configurable: true,
+    });
+}
+
+export class CustomEvent extends Event {
+    #detail;
+
+    constructor(type, options) {
+        super(type, options);
+        this.#detail = options?.detail === undefined ? null : options.detail;
+    }
+
+    get detail() { return this.#detail; }
+}
+
+/* The waitUntil() of service-worker style events. */
+export class ExtendableEvent extends Event {
+    waitUntil(promise) {
+        if (access.waitUntil === undefined) throw illegal();
+        access.waitUntil(promise);
+    }
+}
+export function onWaitUntil(fn) {
+    access.waitUntil = fn;
+}
+
+export class ErrorEvent extends Event {
+    #init;
+
+    constructor(type, options = {}) {
+        super(type, options);
+        this.#init = options;
+    }
+
+    get message() { return String(this.#init.message ?? ""); }
+    get filename() { return String(this.#init.filename ?? ""); }
+    get lineno() { return Number(this.#init.lineno ?? 0); }
+    get colno() { return Number(this.#init.colno ?? 0); }
+    get error() { return this.#init.error; }
+}
+
+export class PromiseRejectionEvent extends Event {
+    #promise;
+    #reason;
+
+    constructor(type, options) {
+        super(type, options);
+        this.#promise = options.promise;
+        this.#reason = options.reason;
+    }
+
+    get promise() { return this.#promise; }
+    get reason() { return this.#reason; }
+}
+
+export class MessageEvent extends Event {
+    #init;
+
+    constructor(type, options = {}) {
+        super(type, options);
+        this.#init = options;
+    }
+
+    get data() { return this.#init.data === undefined ? null : this.#init.data; }
+    get origin() { return this.#init.origin ?? null; }
+    get lastEventId() { return String(this.#init.lastEventId ?? ""); }
+    get source() { return this.#init.source ?? null; }
+    get ports() { return this.#init.ports ?? []; }
+}
+
+export class CloseEvent extends Event {
+    #init;
+
+    constructor(type, options = {}) {
+        super(type, options);
+        this.#init = options;
+    }
+
+    get code() { return Number(this.#init.code ?? 0); }
+    get reason() { return String(this.#init.reason ?? ""); }
+    get wasClean() { return Boolean(this.#init.wasClean); }
+}

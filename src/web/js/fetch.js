@@ -1,0 +1,237 @@
+/*
+ * fetch() and the objects that have one: the world, service bindings, assets.
+ *
+ * One subrequest is one io.fetch(); redirects are followed here, so that a binding's redirects stay inside
+ * the binding.
+ */
+import * as context from "./context.js";
+import { Request, isRequest, requestBlock, requestSignal, requestCf, requestManual } from "./request.js";
+import { fetchedResponse, Response } from "./response.js";
+import { NULL, TEXT, BYTES, CHANNEL, bodyKind, bodySource, bodyTake, bodyInit, Channel, readAll } from "./body.js";
+import { channelStream, untouched } from "./body_source.js";
+import { findInBlock } from "./headers.js";
+import { onAborted } from "./abort.js";
+import { sendStream } from "./send.js";
+import { URL } from "./url.js";
+
+const io = native.io;
+const WORLD = -1;
+const REDIRECTS_MAX = 20;
+/* product/messages.h */
+export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8;
+
+const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
+
+export let subrequestsMax = 1000;
+export function setSubrequestsMax(n) {
+    subrequestsMax = n;
+}
+
+/* What a content-encoding header asks to take off, or null. */
+export function codingOf(value) {
+    if (value === undefined) return null;
+    const name = value.trim().toLowerCase();
+    if (!CODINGS.has(name)) return null;
+    return name === "deflate" ? "deflate" : "gzip";
+}
+
+function isRedirect(status) {
+    return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/* One exchange; resolves with {channel, status, statusText, headers, flags, length, hasBody}. */
+function exchange(binding, call) {
+    const invocation = context.need();
+    if (++invocation.subrequests > subrequestsMax) return Promise.reject(new Error("Too many subrequests."));
+    return new Promise((resolve, reject) => {
+        let off = null;
+        const channel = io.fetch(binding, call.flags, call.method, call.url, call.headers, call.cf, call.body,
+            context.track((error, status, statusText, headers, flags, length, hasBody) => {
+                off?.();
+                if (error !== null && error !== undefined) {
+                    invocation.disown(channel);
+                    reject(error instanceof Error ? error : new Error(`${error}`));
+                    return;
+                }
+                if (!hasBody) invocation.disown(channel);
+                resolve({ channel, status, statusText, headers, flags, length, hasBody });
+            }));
+        invocation.own(channel);
+        if (call.signal !== null) {
+            off = onAborted(call.signal, (reason) => {
+                invocation.disown(channel);
+                io.reset(channel, -125);
+                reject(reason);
+            });
+        }
+        if (call.stream !== null) sendBody(channel, call.stream);
+    });
+}
+
+function sendBody(channel, source) {
+    if (source instanceof Channel) {
+        source.owner.disown(source.id);
+        io.pipe(source.id, channel, context.track(() => {}));
+    } else {
+        sendStream(source, channel).catch(() => {});
+    }
+}
+
+/* The body of a request: what can be given to io.fetch at once, and what has to follow. */
+function bodyOf(request, call) {
+    const kind = bodyKind(request);
+    if (kind === NULL) return;
+    bodyTake(request);
+    const source = bodySource(request);
+    if (kind === TEXT || kind === BYTES) {
+        call.body = source;
+        call.again = source;
+        return;
+    }
+    call.body = true;
+    call.flags |= HAS_BODY;
+    call.once = true;
+    const length = kind === CHANNEL ? source.length : source.length;
+    if (kind === CHANNEL) {
+        call.stream = source;
+    } else if (untouched(source) && source.channel.encoding === null) {
+        source.disturbed = true;
+        call.stream = source.channel;
+    } else {
+        call.stream = source;
+    }
+    if (length >= 0 && findInBlock(call.headers, "content-length", 0) === undefined)
+        call.headers += `content-length: ${length}\r\n`;
+}
+
+function withoutBodyHeaders(block) {
+    return block.replace(/(^|\r\n)content-(?:type|length|encoding|language|location): [^\r]*(?=\r\n)/g, "$1").replace(/(\r\n)+/g, "\r\n").replace(/^\r\n/, "");
+}
+
+function withoutHeader(block, name) {
+    return block.replace(new RegExp(`(^|\\r\\n)${name}: [^\\r]*\\r\\n`, "g"), "$1");
+}
+
+/* Changes the call into the one that a redirect asks for. */
+function redirect(call, answer, location, trail) {
+    trail.push(call.url);
+    if (trail.length > REDIRECTS_MAX) throw new TypeError(`Too many redirects. ${trail.join(", ")}`);
+    const next = URL.parse(location, call.url);
+    if (next === null) throw new TypeError("Invalid Location header; unable to follow redirect.");
+    const { status } = answer;
+    if ((status === 303 && call.method !== "HEAD") || (status <= 302 && call.method === "POST")) {
+        call.method = "GET";
+        call.body = null;
+        call.stream = null;
+        call.once = false;
+        call.flags &= ~HAS_BODY;
+        call.headers = withoutBodyHeaders(call.headers);
+    } else if (call.once) {
+        throw new TypeError("A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.");
+    }
+    if (next.origin !== new URL(call.url).origin) call.headers = withoutHeader(call.headers, "authorization");
+    next.hash = "";
+    call.url = next.href;
+}
+
+async function run(binding, request) {
+    const signal = requestSignal(request);
+    if (signal !== null && signal.aborted) throw signal.reason;
+    const call = {
+        flags: REDIRECT_MANUAL, method: request.method, url: request.url, headers: requestBlock(request),
+        cf: requestCf(request), body: null, stream: null, once: false, signal,
+    };
+    bodyOf(request, call);
+    if (binding === WORLD && findInBlock(call.headers, "accept-encoding", 0) === undefined)
+        call.headers += "accept-encoding: gzip\r\n";
+    const trail = [];
+    for (;;) {
+        const answer = await exchange(binding, call);
+        const location = isRedirect(answer.status) && request.redirect === "follow"
+            ? findInBlock(answer.headers, "location", 0) : undefined;
+        if (location === undefined) return responseOf(answer, call, trail.length > 0, requestManual(request));
+        if (answer.hasBody) io.reset(answer.channel, -125);
+        redirect(call, answer, location, trail);
+        call.stream = null;
+    }
+}
+
+function responseOf(answer, call, redirected, manual) {
+    const coding = manual ? null : codingOf(findInBlock(answer.headers, "content-encoding", 0));
+    const channel = answer.hasBody && call.method !== "HEAD" ? new Channel(answer.channel, answer.length, coding) : null;
+    const hash = call.url.indexOf("#");
+    const response = fetchedResponse({
+        status: answer.status, statusText: answer.statusText, headers: answer.headers,
+        url: hash < 0 ? call.url : call.url.slice(0, hash), redirected, channel,
+    });
+    if (channel !== null && call.signal !== null) {
+        onAborted(call.signal, (reason) => {
+            channel.dead = reason;
+            channel.owner.disown(channel.id);
+            if (!channel.owner.ended) io.reset(channel.id, -125);
+        });
+    }
+    return response;
+}
+
+/* data: URLs. https://fetch.spec.whatwg.org/#data-url-processor */
+function dataUrl(url) {
+    const hash = url.indexOf("#");
+    const text = url.slice(5, hash < 0 ? undefined : hash), comma = text.indexOf(",");
+    if (comma < 0) throw new TypeError(`Fetch API cannot load: ${url}`);
+    let type = text.slice(0, comma).trim();
+    let bytes = native.text.percentBytes(text.slice(comma + 1));
+    const base64 = /;\s*base64$/i;
+    if (base64.test(type)) {
+        type = type.replace(base64, "");
+        const binary = native.text.atob(native.text.latin1(new Uint8Array(bytes)));
+        if (binary === undefined) throw new TypeError(`Fetch API cannot load: ${url}`);
+        bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
+    }
+    if (type.startsWith(";")) type = `text/plain${type}`;
+    return new Response(new Uint8Array(bytes), { headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
+}
+
+function fetchWith(binding, input, init) {
+    try {
+        context.need();
+        const request = init === undefined && isRequest(input) ? input : new Request(input, init);
+        const url = request.url;
+        if (url.startsWith("data:")) return Promise.resolve(dataUrl(url));
+        if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
+        if (request.fetcher !== null && binding === WORLD) return request.fetcher.fetch(request);
+        return run(binding, request);
+    } catch (error) {
+        return Promise.reject(error);
+    }
+}
+
+export function fetch(input, init = undefined) {
+    return fetchWith(WORLD, input, init);
+}
+
+const MAKE = Symbol("make");
+
+/* A service binding, or `env.ASSETS`. */
+export class Fetcher {
+    #binding;
+
+    constructor(key, binding) {
+        if (key !== MAKE) throw new TypeError("Illegal constructor");
+        this.#binding = binding;
+    }
+
+    fetch(input, init = undefined) {
+        return fetchWith(this.#binding, input, init);
+    }
+
+    connect() {
+        throw new Error("Incoming TCP connections are not supported by this service.");
+    }
+}
+
+export function makeFetcher(binding) {
+    return new Fetcher(MAKE, binding);
+}
+
+export { readAll, bodyInit, channelStream };

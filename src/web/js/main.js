@@ -1,0 +1,62 @@
+/*
+ * The built-in script of the isolate: what C calls. See docs/architecture.md, "Inside the isolate".
+ *
+ * `native` (the C functions) and `global` (globalThis) are parameters of the function that the bundler puts
+ * around everything (bundle.mjs); all files here use them as free names.
+ */
+import "./dispose.js";
+import { createRegistry } from "../../engine/js/registry.js";
+import { fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
+import { timersDue } from "./timers.js";
+import { installGlobals, unhandledRejection } from "./globals.js";
+import { compression } from "./streams/extras.js";
+import { setSubrequestsMax } from "./fetch.js";
+import { Worker } from "./worker.js";
+import { frame } from "./workers.js";
+
+installGlobals();
+setCompression(compression);
+
+let worker = null;
+
+function entry(entrypoint) {
+    return worker.entry(entrypoint);
+}
+
+export const hooks = {
+    load(specJson, evaluate, readFile) {
+        const spec = JSON.parse(specJson);
+        if (spec.limits?.subrequests > 0) setSubrequestsMax(spec.limits.subrequests);
+        worker = new Worker(spec, createRegistry, evaluate, readFile);
+        return worker.load();
+    },
+
+    request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags) {
+        frame.cur = null;
+        fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags });
+    },
+
+    scheduled(channel, scheduledMs, cron, requestId) {
+        frame.cur = null;
+        scheduledEvent(entry("").scheduled, channel, scheduledMs, cron, requestId);
+    },
+
+    abort(channel) {
+        abortEvent(channel);
+    },
+
+    /* Returns the channel of the event whose timer ran. */
+    timer() {
+        frame.cur = null;
+        return timersDue();
+    },
+
+    /* The isolate is about to end: the last words of each event. */
+    condemn(channel, outcome) {
+        condemnEvent(channel, outcome);
+    },
+
+    unhandled(promise, reason) {
+        unhandledRejection(promise, reason);
+    },
+};

@@ -1,0 +1,380 @@
+/* The byte controller: BYOB requests, auto-allocation. https://streams.spec.whatwg.org/#rbs-controller-class */
+import { Queue } from "./common.js";
+import { ReadableState, READABLE, CLOSED, ERRORED, streamClose, streamError } from "./readable.js";
+
+/* A destination that a reader (or auto-allocation) gave and that is not full yet. */
+class PullInto {
+    constructor(buffer, byteOffset, byteLength, minimum, elementSize, construct, kind) {
+        this.buffer = buffer;
+        this.byteOffset = byteOffset;
+        this.byteLength = byteLength;
+        this.minimum = minimum; // bytes
+        this.filled = 0;
+        this.elementSize = elementSize;
+        this.construct = construct;
+        this.kind = kind; // "byob" | "default" | "none" (its reader was released)
+        this.request = null;
+    }
+}
+
+function transfer(buffer) {
+    try {
+        return buffer.transfer();
+    } catch {
+        throw new TypeError("The underlying ArrayBuffer has been detached.");
+    }
+}
+
+export class ByteController {
+    constructor(stream, source, highWaterMark, autoAllocate) {
+        this.stream = stream;
+        this.queue = new Queue(); // of Uint8Array
+        this.started = this.closeRequested = this.pulling = this.pullAgain = false;
+        this.highWaterMark = highWaterMark;
+        this.autoAllocate = autoAllocate;
+        this.source = source;
+        this.pending = []; // of PullInto
+        this.request = null; // byobRequest handed out
+        this.facade = null;
+        stream.controller = this;
+    }
+
+    begin(start) {
+        Promise.resolve(start).then(() => {
+            this.started = true;
+            this.pull();
+        }, (error) => this.error(error));
+    }
+
+    get desiredSize() {
+        const state = this.stream.state;
+        if (state === ERRORED) return null;
+        return state === CLOSED ? 0 : this.highWaterMark - this.queue.size;
+    }
+
+    canEnqueue() {
+        return !this.closeRequested && this.stream.state === READABLE;
+    }
+
+    waiting() {
+        return this.stream.reader === null ? 0 : this.stream.reader.requests.length;
+    }
+
+    shouldPull() {
+        if (!this.started || !this.canEnqueue() || this.source === null || this.source.pull === null) return false;
+        if (this.waiting() > 0) return true;
+        return this.highWaterMark - this.queue.size > 0;
+    }
+
+    pull() {
+        if (!this.shouldPull()) return;
+        if (this.pulling) {
+            this.pullAgain = true;
+            return;
+        }
+        this.pulling = true;
+        this.source.pull().then(() => {
+            this.pulling = false;
+            if (this.pullAgain) {
+                this.pullAgain = false;
+                this.pull();
+            }
+        }, (error) => this.error(error));
+    }
+
+    close() {
+        if (!this.canEnqueue()) return;
+        if (this.queue.size > 0) {
+            this.closeRequested = true;
+            return;
+        }
+        if (this.pending.length > 0) {
+            const first = this.pending[0];
+            if (first.filled % first.elementSize !== 0) {
+                const error = new TypeError("This ReadableStream was closed with a partial read pending.");
+                this.error(error);
+                throw error;
+            }
+        }
+        this.source = null;
+        streamClose(this.stream);
+        // Readers that wait for a view get it back empty.
+        if (this.stream.reader?.byob) while (this.waiting() > 0) this.commit(this.pending.shift());
+    }
+
+    error(reason) {
+        if (this.stream.state !== READABLE) return;
+        this.invalidate();
+        this.pending = [];
+        this.queue.clear();
+        this.source = null;
+        streamError(this.stream, reason);
+    }
+
+    invalidate() {
+        if (this.request === null) return;
+        this.request.controller = null;
+        this.request.view = null;
+        this.request = null;
+    }
+
+    enqueue(view) {
+        if (!this.canEnqueue()) return;
+        const chunk = new Uint8Array(transfer(view.buffer), view.byteOffset, view.byteLength);
+        this.enqueueOwned(chunk);
+    }
+
+    /* A chunk whose buffer is nobody else's. */
+    enqueueOwned(chunk) {
+        if (this.pending.length > 0) {
+            const first = this.pending[0];
+            this.invalidate();
+            first.buffer = transfer(first.buffer);
+            if (first.kind === "none") this.requeue(first);
+        }
+        const reader = this.stream.reader;
+        if (reader !== null && !reader.byob) {
+            this.serveFromQueue();
+            if (reader.requests.length === 0) {
+                this.queue.push(chunk, chunk.byteLength);
+            } else {
+                if (this.pending.length > 0) this.pending.shift();
+                reader.requests.shift().chunk(chunk);
+            }
+        } else if (reader !== null) {
+            this.queue.push(chunk, chunk.byteLength);
+            this.fillPending();
+        } else {
+            this.queue.push(chunk, chunk.byteLength);
+        }
+        this.pull();
+    }
+
+    /* Bytes that lie in a destination whose reader was released go back into the queue. */
+    requeue(into) {
+        if (into.filled > 0) {
+            const copy = new Uint8Array(into.buffer.slice(into.byteOffset, into.byteOffset + into.filled));
+            this.queue.push(copy, copy.byteLength);
+        }
+        this.pending.shift();
+    }
+
+    serveFromQueue() {
+        const reader = this.stream.reader;
+        while (reader.requests.length > 0 && this.queue.size > 0) reader.requests.shift().chunk(this.takeChunk());
+    }
+
+    takeChunk() {
+        const chunk = this.queue.shift();
+        this.afterTake();
+        return chunk;
+    }
+
+    afterTake() {
+        if (this.queue.size === 0 && this.closeRequested) {
+            this.source = null;
+            streamClose(this.stream);
+        } else {
+            this.pull();
+        }
+    }
+
+    pullSteps(request) {
+        if (this.queue.size > 0) {
+            request.chunk(this.takeChunk());
+            return;
+        }
+        if (this.autoAllocate > 0)
+            this.pending.push(new PullInto(new ArrayBuffer(this.autoAllocate), 0, this.autoAllocate, 1, 1, Uint8Array, "default"));
+        this.stream.reader.requests.push(request);
+        this.pull();
+    }
+
+    /* A BYOB read. min: elements. */
+    pullInto(view, min, request) {
+        const elementSize = view instanceof DataView ? 1 : view.constructor.BYTES_PER_ELEMENT;
+        let buffer;
+        const { byteOffset, byteLength } = view;
+        try {
+            buffer = transfer(view.buffer);
+        } catch (error) {
+            request.error(error);
+            return;
+        }
+        const into = new PullInto(buffer, byteOffset, byteLength, min * elementSize, elementSize, view.constructor, "byob");
+        const stream = this.stream;
+        if (this.pending.length > 0) {
+            this.pending.push(into);
+            stream.reader.requests.push(request);
+            return;
+        }
+        if (stream.state === CLOSED) {
+            request.close(new into.construct(into.buffer, into.byteOffset, 0));
+            return;
+        }
+        if (this.queue.size > 0) {
+            if (this.fill(into)) {
+                const filled = this.finish(into);
+                this.afterTake();
+                request.chunk(filled);
+                return;
+            }
+            if (this.closeRequested) {
+                const error = new TypeError("This ReadableStream was closed with a partial read pending.");
+                this.error(error);
+                request.error(error);
+                return;
+            }
+        }
+        this.pending.push(into);
+        stream.reader.requests.push(request);
+        this.pull();
+    }
+
+    finish(into) {
+        const elements = Math.floor(into.filled / into.elementSize);
+        return new into.construct(transfer(into.buffer), into.byteOffset, elements);
+    }
+
+    /* Copies from the queue; true when the destination is full enough. */
+    fill(into) {
+        const max = Math.min(this.queue.size, into.byteLength - into.filled);
+        const total = into.filled + max;
+        const aligned = total - (total % into.elementSize);
+        const ready = aligned >= into.minimum;
+        let left = ready ? aligned - into.filled : max;
+        while (left > 0) {
+            const head = this.queue.items[this.queue.head];
+            const n = Math.min(left, head.size);
+            new Uint8Array(into.buffer, into.byteOffset + into.filled, n).set(head.value.subarray(0, n));
+            if (n === head.size) {
+                this.queue.shift();
+            } else {
+                head.value = head.value.subarray(n);
+                head.size -= n;
+                this.queue.size -= n;
+            }
+            into.filled += n;
+            left -= n;
+        }
+        return ready;
+    }
+
+    fillPending() {
+        const ready = [];
+        while (this.pending.length > 0 && this.queue.size > 0) {
+            if (!this.fill(this.pending[0])) break;
+            ready.push(this.pending.shift());
+        }
+        for (const into of ready) this.commit(into);
+    }
+
+    commit(into) {
+        const done = this.stream.state === CLOSED;
+        const request = this.stream.reader.requests.shift();
+        const view = this.finish(into);
+        if (into.kind === "default" && done) request.close();
+        else if (done) request.close(view);
+        else request.chunk(view);
+    }
+
+    byobRequest() {
+        if (this.request === null && this.pending.length > 0) {
+            const first = this.pending[0];
+            this.request = {
+                controller: this,
+                view: new Uint8Array(first.buffer, first.byteOffset + first.filled, first.byteLength - first.filled),
+                atLeast: Math.max(1, first.minimum - first.filled),
+                facade: null,
+            };
+        }
+        return this.request;
+    }
+
+    respond(written) {
+        const first = this.pending[0];
+        if (this.stream.state === CLOSED) {
+            if (written !== 0) throw new TypeError("The bytesWritten must be zero after the stream is closed.");
+        } else {
+            if (written === 0) throw new TypeError("The bytesWritten must be more than zero while the stream is open.");
+            if (first.filled + written > first.byteLength)
+                throw new RangeError(`Too many bytes [${written}] in response to a BYOB read request.`);
+        }
+        first.buffer = transfer(first.buffer);
+        this.respondWith(written);
+    }
+
+    respondWithNewView(view) {
+        const first = this.pending[0];
+        if (this.stream.state === CLOSED) {
+            if (view.byteLength !== 0) throw new TypeError("The bytesWritten must be zero after the stream is closed.");
+        } else if (view.byteLength === 0) {
+            throw new TypeError("The bytesWritten must be more than zero while the stream is open.");
+        }
+        if (first.byteOffset + first.filled !== view.byteOffset)
+            throw new RangeError("The view of respondWithNewView() begins at another offset.");
+        if (first.buffer.byteLength !== view.buffer.byteLength)
+            throw new RangeError("The view of respondWithNewView() has another buffer.");
+        if (first.filled + view.byteLength > first.byteLength)
+            throw new RangeError(`Too many bytes [${view.byteLength}] in response to a BYOB read request.`);
+        const length = view.byteLength;
+        first.buffer = transfer(view.buffer);
+        this.respondWith(length);
+    }
+
+    respondWith(written) {
+        const first = this.pending[0];
+        this.invalidate();
+        if (this.stream.state === CLOSED) {
+            if (first.kind === "none") this.pending.shift();
+            if (this.stream.reader?.byob) while (this.waiting() > 0) this.commit(this.pending.shift());
+        } else {
+            this.filledBy(first, written);
+        }
+        this.pull();
+    }
+
+    filledBy(first, written) {
+        first.filled += written;
+        if (first.kind === "none") {
+            this.requeue(first);
+            this.fillPending();
+            return;
+        }
+        if (first.filled < first.minimum) return;
+        this.pending.shift();
+        const rest = first.filled % first.elementSize;
+        if (rest > 0) {
+            const end = first.byteOffset + first.filled;
+            const copy = new Uint8Array(first.buffer.slice(end - rest, end));
+            this.queue.push(copy, rest);
+            first.filled -= rest;
+        }
+        this.commit(first);
+        this.fillPending();
+    }
+
+    cancelSteps(reason) {
+        this.invalidate();
+        this.pending = [];
+        this.queue.clear();
+        const source = this.source;
+        this.source = null;
+        return source === null || source.cancel === null ? Promise.resolve() : source.cancel(reason);
+    }
+
+    releaseSteps() {
+        if (this.pending.length > 0) {
+            this.pending[0].kind = "none";
+            this.pending.length = 1;
+        }
+    }
+}
+
+/* A byte stream made by the runtime. pull() and cancel() return promises. */
+export function makeByteStream(source, highWaterMark = 0) {
+    const stream = new ReadableState();
+    stream.bytes = true;
+    new ByteController(stream, source, highWaterMark, 0).begin(undefined);
+    return stream;
+}

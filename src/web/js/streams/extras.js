@@ -1,0 +1,123 @@
+/* The byte transforms of the platform: identity, fixed length, text, compression. */
+import { makeByteTransform, TransformState } from "./transform.js";
+import { TransformStream, TRANSFORM } from "./classes.js";
+import { viewOf, utf8, TextDecoder } from "../encoding.js";
+import { highWaterMarkOf } from "./common.js";
+
+const zlib = native.zlib;
+const BYTES_ONLY = "This TransformStream is being used as a byte stream, but received a value that is not a BufferSource.";
+
+function bytesIn(chunk) {
+    if (typeof chunk === "string") throw new TypeError("This WritableStream only supports writing byte types.");
+    const bytes = viewOf(chunk);
+    if (bytes === null) throw new TypeError("This WritableStream only supports writing byte types.");
+    return bytes;
+}
+
+export class IdentityTransformStream extends TransformStream {
+    constructor(options = undefined) {
+        super(TRANSFORM, makeByteTransform((chunk, t) => {
+            const bytes = bytesIn(chunk);
+            if (bytes.byteLength > 0) t.enqueue(bytes.slice());
+        }, null, highWaterMarkOf(options, 0)));
+    }
+}
+
+export class FixedLengthStream extends TransformStream {
+    constructor(length, options = undefined) {
+        const expected = Number(length);
+        if (!(expected >= 0) || !Number.isSafeInteger(expected))
+            throw new TypeError("FixedLengthStream requires an integer expected length less than 2^53.");
+        let seen = 0;
+        const state = makeByteTransform((chunk, t) => {
+            const bytes = bytesIn(chunk);
+            seen += bytes.byteLength;
+            if (seen > expected) throw new TypeError("Attempt to write too many bytes through a FixedLengthStream.");
+            if (bytes.byteLength > 0) t.enqueue(bytes.slice());
+        }, () => {
+            if (seen !== expected) throw new TypeError("FixedLengthStream did not see all expected bytes before close().");
+        }, highWaterMarkOf(options, 0));
+        state.readable.length = expected;
+        super(TRANSFORM, state);
+    }
+}
+
+const FORMATS = new Set(["gzip", "deflate", "deflate-raw"]);
+
+function checkFormat(format) {
+    const name = `${format}`;
+    if (!FORMATS.has(name)) throw new TypeError("The compression format must be either 'deflate', 'deflate-raw' or 'gzip'.");
+    return name;
+}
+
+function codec(format, inflate) {
+    const handle = zlib.open(format, inflate);
+    const give = (t, out, failure) => {
+        if (out === undefined) throw new TypeError(failure);
+        if (out.byteLength > 0) t.enqueue(new Uint8Array(out));
+    };
+    return makeByteTransform(
+        (chunk, t) => give(t, zlib.push(handle, bytesIn(chunk), false), zlib.trailing(handle) ? "Trailing bytes after end of compressed data" : "Decompression failed."),
+        (t) => give(t, zlib.push(handle, new Uint8Array(0), true), "Called close() on a decompression stream with incomplete data"));
+}
+
+export class CompressionStream extends TransformStream {
+    constructor(format) {
+        super(TRANSFORM, codec(checkFormat(format), false));
+    }
+}
+
+export class DecompressionStream extends TransformStream {
+    constructor(format) {
+        super(TRANSFORM, codec(checkFormat(format), true));
+    }
+}
+
+export function compression(coding) {
+    return new CompressionStream(coding);
+}
+
+export class TextEncoderStream extends TransformStream {
+    constructor() {
+        let lead = ""; // half of a surrogate pair at the end of a chunk
+        super(TRANSFORM, makeByteTransform((chunk, t) => {
+            let text = lead + `${chunk}`;
+            lead = "";
+            const last = text.charCodeAt(text.length - 1);
+            if (last >= 0xd800 && last <= 0xdbff) {
+                lead = text.slice(-1);
+                text = text.slice(0, -1);
+            }
+            if (text !== "") t.enqueue(utf8(text));
+        }, (t) => {
+            if (lead !== "") t.enqueue(utf8("\ufffd"));
+        }));
+    }
+
+    get encoding() { return "utf-8"; }
+}
+
+export class TextDecoderStream extends TransformStream {
+    #decoder;
+
+    constructor(label = "utf-8", options = undefined) {
+        const decoder = new TextDecoder(label, options);
+        super(TRANSFORM, new TransformState({
+            async transform(chunk, t) {
+                if (viewOf(chunk) === null) throw new TypeError(BYTES_ONLY);
+                const text = decoder.decode(chunk, { stream: true });
+                if (text !== "") t.enqueue(text);
+            },
+            async flush(t) {
+                const text = decoder.decode();
+                if (text !== "") t.enqueue(text);
+            },
+            cancel: null,
+        }, undefined, { writableHighWaterMark: 1, writableSize: null, readableHighWaterMark: 0, readableSize: null, bytes: false }));
+        this.#decoder = decoder;
+    }
+
+    get encoding() { return this.#decoder.encoding; }
+    get fatal() { return this.#decoder.fatal; }
+    get ignoreBOM() { return this.#decoder.ignoreBOM; }
+}

@@ -1,0 +1,45 @@
+/*
+ * WebAssembly as Workers may use it: modules come with the upload, bytes cannot be compiled at run time.
+ * Instances are made synchronously behind the promise, since the engine's own promise waits for its thread.
+ */
+const engine = global.WebAssembly;
+
+/* For modules of the upload; taken before tenants' code runs. */
+export const compileModule = engine === undefined ? null : (bytes) => new engine.Module(bytes);
+
+function refused() {
+    return new engine.CompileError("Wasm code generation disallowed by embedder");
+}
+
+export function installWasm() {
+    if (engine === undefined) return;
+    const { Module, Instance } = engine;
+    function WasmModule() {
+        throw refused();
+    }
+    Object.defineProperty(WasmModule, "name", { value: "Module" });
+    WasmModule.prototype = Module.prototype;
+    for (const name of ["imports", "exports", "customSections"])
+        Object.defineProperty(WasmModule, name, { value: Module[name], writable: true, configurable: true });
+    Object.defineProperty(Module.prototype, "constructor", { value: WasmModule, writable: true, configurable: true });
+
+    const replace = {
+        Module: WasmModule,
+        instantiate(module, imports = undefined) {
+            return Promise.resolve().then(() => {
+                if (!(module instanceof Module)) throw refused();
+                return new Instance(module, imports);
+            });
+        },
+        compile() { return Promise.reject(refused()); },
+        compileStreaming() { return Promise.reject(refused()); },
+        instantiateStreaming() { return Promise.reject(refused()); },
+        validate() { throw refused(); },
+    };
+    for (const [name, value] of Object.entries(replace))
+        Object.defineProperty(engine, name, { value, writable: true, configurable: true });
+}
+
+export function isModule(value) {
+    return engine !== undefined && value instanceof engine.Module;
+}

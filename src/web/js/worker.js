@@ -1,0 +1,206 @@
+/* A loaded Worker: its exports classified, its env, and how each kind of entrypoint is called. */
+import * as workers from "./workers.js";
+import * as context from "./context.js";
+import { ExecutionContext, setExports } from "./event.js";
+import { Request } from "./request.js";
+import { builtins } from "./builtins.js";
+import { compileModule, isModule } from "./wasm.js";
+import { setModules, serviceWorker } from "./service_worker.js";
+import { makeWasi } from "./wasi.js";
+import { makeProducts } from "../../product/products.js";
+
+const HANDLERS = ["fetch", "scheduled", "queue", "email", "tail", "trace", "tailStream", "connect", "test", "alarm"];
+
+/* --- env --- */
+
+const PLAIN = {
+    plain_text: (config) => config.text,
+    secret_text: (config) => config.text,
+    json: (config) => config.json,
+    wasm_module: (config, spec, readFile) => compileModule(readFile(config.file, "wasm")),
+    text_blob: (config, spec, readFile) => readFile(config.file, "text"),
+    data_blob: (config, spec, readFile) => readFile(config.file, "data"),
+    version_metadata: (config, spec) => ({
+        id: spec.version, tag: spec.version_tag ?? "", timestamp: new Date(spec.created_ms ?? 0).toISOString(),
+    }),
+};
+
+function makeEnv(spec, readFile) {
+    const factories = makeProducts(native);
+    const env = {};
+    (spec.bindings ?? []).forEach((config, index) => {
+        const { name, type } = config;
+        if (Object.hasOwn(factories, type)) env[name] = factories[type](index, config);
+        else if (Object.hasOwn(PLAIN, type)) env[name] = PLAIN[type](config, spec, readFile);
+        else throw new Error(`The binding ${name} has the type ${type}, which this runtime does not know.`);
+    });
+    return env;
+}
+
+/* --- classification of exports --- */
+
+function kindOf(value) {
+    if (typeof value === "object" && value !== null) return "object";
+    if (typeof value !== "function" || !/^class\b/.test(Function.prototype.toString.call(value))) return null;
+    for (let c = value; c !== null; c = Object.getPrototypeOf(c)) {
+        if (c === workers.WorkerEntrypoint) return "entrypoint";
+        if (c === workers.DurableObject) return "object-class";
+        if (c === workers.WorkflowEntrypoint) return "workflow";
+    }
+    return "object-class";
+}
+
+function handlersOf(target) {
+    return HANDLERS.filter((name) => typeof target[name] === "function");
+}
+
+function handlerMissing(name) {
+    if (name !== "fetch") return new Error(`Handler does not export a ${name}() function${name === "scheduled" ? "" : "."}`);
+    const text = "Received a FetchEvent but we lack a handler for FetchEvents. Did you remember to export a fetch() function?";
+    context.current?.log("error", [text], text.length);
+    return new Error("Handler does not export a fetch() function.");
+}
+
+/* Each entry gives {fetch(request, invocation), scheduled(controller, invocation)}. */
+function objectEntry(handler, env) {
+    const call = (name) => (argument, invocation) => {
+        const fn = handler[name];
+        if (typeof fn !== "function") throw handlerMissing(name);
+        return fn.call(handler, argument, env, new ExecutionContext(invocation));
+    };
+    return { fetch: call("fetch"), scheduled: call("scheduled") };
+}
+
+function classEntry(Class, env) {
+    const call = (name) => (argument, invocation) => {
+        const instance = new Class(new ExecutionContext(invocation), env);
+        if (typeof instance[name] !== "function") throw handlerMissing(name);
+        return instance[name](argument);
+    };
+    return { fetch: call("fetch"), scheduled: call("scheduled") };
+}
+
+function throwingEntry(error) {
+    const fail = () => {
+        throw error();
+    };
+    return { fetch: fail, scheduled: fail };
+}
+
+export class Worker {
+    constructor(spec, createRegistry, evaluate, readFile) {
+        this.spec = spec;
+        this.createRegistry = createRegistry;
+        this.evaluate = evaluate;
+        this.readFile = readFile;
+        this.env = null;
+        this.exported = null;
+        this.entries = new Map();
+        this.main = null; // the default entry
+    }
+
+    /* The JSON of the handlers' names, or a promise of it. */
+    load() {
+        this.env = makeEnv(this.spec, this.readFile);
+        workers.setWorld(this.env, {});
+        switch (this.spec.format) {
+        case "service-worker": return this.loadScript();
+        case "wasi": return this.loadWasi();
+        default: return this.loadModules();
+        }
+    }
+
+    loadModules() {
+        setModules(true);
+        const registry = this.createRegistry({
+            builtins: builtins(this.spec, () => registry),
+            assets: { load: (name, type) => this.asset(name, type) },
+            flags: { requireReturnsDefault: this.hasFlag("require_returns_default_export", "2026-01-22") },
+            frame: workers.frame,
+        });
+        const register = this.evaluate();
+        if (typeof register === "function") register(registry.rt);
+        const namespace = registry.evaluate();
+        return typeof namespace.then === "function" && Object.getPrototypeOf(namespace) !== null
+            ? namespace.then((ns) => this.loaded(ns)) : this.loaded(namespace);
+    }
+
+    hasFlag(name, since) {
+        const { date = "", flags = [] } = this.spec.compat ?? {};
+        return flags.includes(name) || (since !== undefined && date >= since);
+    }
+
+    asset(name, type) {
+        const module = (this.spec.modules ?? []).find((m) => m.name === name || m.name.replace(/^\.\//, "") === name.replace(/^\.\//, ""));
+        if (module === undefined) throw new Error(`No such module "${name}".`);
+        return this.readFile(module.file, type);
+    }
+
+    loaded(namespace) {
+        this.exported = namespace;
+        setExports(() => this.exportsObject());
+        this.main = this.makeEntry("default");
+        const value = namespace.default;
+        const target = typeof value === "function" ? value.prototype : value;
+        let handlers = target === null || target === undefined ? [] : handlersOf(target);
+        if (handlers.length === 0 && serviceWorker.handlers().length > 0) {
+            this.main = serviceWorker;
+            handlers = serviceWorker.handlers();
+        }
+        return JSON.stringify(handlers);
+    }
+
+    makeEntry(name) {
+        const value = this.exported[name];
+        switch (kindOf(value)) {
+        case "object": return objectEntry(value, this.env);
+        case "entrypoint": return classEntry(value, this.env);
+        case "object-class": case "workflow":
+            return throwingEntry(() => new TypeError(`The entrypoint name ${name} refers to a Durable Object class, but the incoming request is trying to invoke it as a stateless worker.`));
+        default:
+            return throwingEntry(() => (name === "default" ? handlerMissing("fetch")
+                : new TypeError(`The entrypoint name ${name} was not found in this worker. Ensure the worker exports an entrypoint with that name.`)));
+        }
+    }
+
+    entry(name) {
+        if (name === "" || name === "default") return this.main;
+        let entry = this.entries.get(name);
+        if (entry === undefined) {
+            entry = this.makeEntry(name);
+            if (kindOf(this.exported?.[name]) !== null) this.entries.set(name, entry);
+        }
+        return entry;
+    }
+
+    /* ctx.exports: loopback to the entrypoints of this Worker, called in place. */
+    exportsObject() {
+        const out = {};
+        for (const name of Object.keys(this.exported ?? {})) {
+            const kind = kindOf(this.exported[name]);
+            if (kind === "object" || kind === "entrypoint") out[name] = { fetch: async (input, init) => this.entry(name).fetch(new Request(input, init), context.need()) };
+        }
+        return out;
+    }
+
+    loadScript() {
+        for (const [name, value] of Object.entries(this.env))
+            Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: true });
+        const register = this.evaluate();
+        if (typeof register === "function") {
+            const registry = this.createRegistry({ builtins: builtins(this.spec, () => registry), frame: workers.frame });
+            register(registry.rt);
+            registry.evaluate();
+        }
+        this.main = serviceWorker;
+        return JSON.stringify(serviceWorker.handlers());
+    }
+
+    loadWasi() {
+        const file = (this.spec.modules ?? []).find((m) => m.name === this.spec.main)?.file ?? this.spec.modules?.[0]?.file ?? "m0";
+        const module = compileModule(this.readFile(file, "wasm"));
+        if (!isModule(module)) throw new TypeError("The main module is not WebAssembly.");
+        this.main = makeWasi(module, this.env, this.spec.main);
+        return '["fetch"]';
+    }
+}
