@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import * as nodePath from 'node:path';
 import { describe, test } from 'node:test';
+import { build } from 'esbuild';
 import { link } from '../../src/engine/js/linker.js';
 import { cases } from './linker_cases.mjs';
 import { load, runLinked, runNative } from './linker_harness.mjs';
@@ -365,4 +366,30 @@ async function g${i}(r) { try { await r.text() } catch (e) { throw new Error("g$
         assert.deepEqual(link({ main: 'm0.js', modules }).errors, []);
         assert.ok(performance.now() - started < 3000);
     });
+});
+
+describe('what bundlers write', () => {
+    const entry = `import { Hono } from 'hono';
+const app = new Hono();
+app.get('/hi/:name', async (c) => { const { greet } = await import('./greet.js'); return c.json({ text: greet(c.req.param('name')) }) });
+export default app;`;
+
+    for (const minify of [false, true]) {
+        test(`a Hono application, ${minify ? 'minified' : 'readable'}`, async () => {
+            const built = await build({
+                stdin: { contents: entry, resolveDir: import.meta.dirname },
+                bundle: true,
+                minify,
+                write: false,
+                format: 'esm',
+                external: ['./greet.js'],
+            });
+            const files = { 'main.js': built.outputFiles[0].text, 'greet.js': 'export const greet = (name) => `Hi ${name}`' };
+            for (const flags of [{}, { als: true }, { allCyclic: true }]) {
+                const app = load(files, 'main.js', { flags }).registry.evaluate().default;
+                const response = await app.fetch(new Request('http://x/hi/Ada'));
+                assert.deepEqual(await response.json(), { text: 'Hi Ada' });
+            }
+        });
+    }
 });
