@@ -66,6 +66,17 @@ js_value js_bytes_buf(js_context ctx, struct buf *bytes)
     return js_bytes_take(ctx, ptr, s.len, bytes_free, NULL);
 }
 
+static void bytes_keep(void *ptr UNUSED, void *arg UNUSED) {}
+
+js_value js_doubles(js_context ctx, double *values, size_t n)
+{
+    js_value exception = NULL;
+    js_value v = JSObjectMakeTypedArrayWithBytesNoCopy(ctx, kJSTypedArrayTypeFloat64Array, values,
+                                                       n * sizeof *values, bytes_keep, NULL, &exception);
+    CHECK(v != NULL);
+    return v;
+}
+
 js_value js_json(js_context ctx, struct slice json)
 {
     AUTO(jsc_string_release) JSStringRef text = js_string_make(json);

@@ -50,6 +50,8 @@ js_value js_bytes(js_context ctx, struct slice bytes);
 js_value js_bytes_buf(js_context ctx, struct buf *bytes);
 /* The ArrayBuffer takes `ptr`, and calls release(ptr, arg) from the collector, on any thread. */
 js_value js_bytes_take(js_context ctx, void *ptr, size_t len, void (*release)(void *ptr, void *arg), void *arg);
+/* A Float64Array over memory of ours that lives as long as the VM: C writes, scripts read for nothing. */
+js_value js_doubles(js_context ctx, double *values, size_t n);
 js_value js_json(js_context ctx, struct slice json); /* parsed; undefined when it is not JSON */
 js_value js_array(js_context ctx, const js_value *values, size_t n);
 js_value js_object(js_context ctx);

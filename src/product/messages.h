@@ -49,6 +49,7 @@
     M(reaped,       TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(u32, status))              \
     /* --- gateway (or control, for a job) and isolate --- */                                      \
     M(loaded,       ISOLATE, GATEWAY, F(bytes, json) /* N: handlers, start-up time */)             \
+    M(isolate_retire, ISOLATE, GATEWAY, F(bytes, why) /* N: send no more events, it ends after those it has */) \
     M(load_failed,  ISOLATE, GATEWAY, F(bytes, text) /* N: the exception; the isolate exits */)    \
     M(request,      GATEWAY, ISOLATE, F(u32, flags) F(bytes, method) F(bytes, url) F(bytes, headers) \
                                       F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id) /* S, body */) \
@@ -75,13 +76,23 @@
 
 enum { BINDING_NONE = UINT32_MAX }; /* `fetch` to the world instead of a binding */
 enum { JOB_LINK = 1, JOB_PROBE = 2 };
+/* Exit statuses of an isolate: why it ended. */
+enum isolate_exit {
+    ISOLATE_EXIT_OK = 0,
+    ISOLATE_EXIT_LOAD = 10,     /* load_failed was sent */
+    ISOLATE_EXIT_CPU = 11,      /* outcome exceededCpu */
+    ISOLATE_EXIT_MEMORY = 12,   /* outcome exceededMemory */
+    ISOLATE_EXIT_PROTOCOL = 13, /* a message that breaks the rules, or a wire lost */
+    ISOLATE_EXIT_ENGINE = 14    /* the engine cannot be used here */
+};
 enum { ISOLATE_WORKER = 0, ISOLATE_LINKER = 1, ISOLATE_PROBE = 2 };
 /* request.flags, fetch.flags, response.flags, fetched.flags */
 enum {
     MSG_HAS_BODY = 1,
     MSG_ENCODE_MANUAL = 2,  /* content-encoding is already applied: pass through */
     MSG_PASS_THROUGH = 4,   /* response: passOnException said so */
-    MSG_REDIRECT_MANUAL = 8
+    MSG_REDIRECT_MANUAL = 8,
+    MSG_TRACE = 16 /* request: somebody tails this Worker, report the event in any case */
 };
 
 MESSAGES_DECLARE(MESSAGES_ALL)

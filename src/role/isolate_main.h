@@ -20,4 +20,6 @@ struct isolate_options {
     void (*install)(struct vm *vm); /* natives besides `io` and those of the products; may be NULL */
 };
 
+/* What isolate_main() uses. */
+void isolate_options_default(struct isolate_options *ret);
 int isolate_run(int control_fd, const struct isolate_options *options);

@@ -1,0 +1,226 @@
+/*
+ * Calls out of the isolate: fetch (to the gateway) and operations on stores (to the keeper).
+ *
+ * Each is a stream; its channel carries the body out and the answer's body in. The callback is called
+ * exactly once, never from inside the call that made it.
+ */
+#include "role/isolate_impl.h"
+
+#include <errno.h>
+
+/* --- answers --- */
+
+static void call_answered(struct channel *ch, const js_value *args, size_t n)
+{
+    struct isolate *iso = ch->iso;
+    uint32_t id = ch->id;
+    struct js_hold cb = ch->answer_cb;
+    ch->answer_cb = (struct js_hold){0};
+    isolate_callback(ch, cb.v, args, n);
+    js_hold_clear(&cb);
+    if (channel_find(iso, id) == ch)
+        channel_maybe_done(ch);
+}
+
+void call_failed(struct channel *ch, int reason)
+{
+    js_context ctx = ch->iso->ctx;
+    ch->in_end = true;
+    ch->in_error = reason;
+    buf_clear(&ch->in);
+    channel_close(ch, reason);
+    if (ch->kind == CHANNEL_KEEPER) {
+        js_value args[] = {js_number(ctx, reason), js_string(ctx, SLICE("The data service is unavailable.")),
+                           js_null(ctx), js_bool(ctx, false)};
+        return call_answered(ch, args, ARRAY_LEN(args));
+    }
+    js_value args[] = {js_string(ctx, SLICE("Network connection lost."))};
+    call_answered(ch, args, ARRAY_LEN(args));
+}
+
+static void call_fetched(struct channel *ch, struct slice payload)
+{
+    js_context ctx = ch->iso->ctx;
+    struct msg_fetched m;
+    if (msg_fetched_unpack(payload, &m) < 0)
+        return call_failed(ch, -EBADMSG);
+    if (m.result < 0) {
+        ch->in_end = true;
+        channel_close(ch, -ECANCELED);
+        js_value args[] = {js_string(ctx, m.error.len > 0 ? m.error : SLICE("internal error"))};
+        return call_answered(ch, args, ARRAY_LEN(args));
+    }
+    js_value args[] = {
+        js_null(ctx),
+        js_number(ctx, m.status),
+        js_latin1(ctx, m.status_text),
+        js_latin1(ctx, m.headers),
+        js_number(ctx, m.flags),
+        js_number(ctx, (double)m.content_length),
+        js_bool(ctx, !ch->in_end),
+    };
+    call_answered(ch, args, ARRAY_LEN(args));
+}
+
+static void call_done(struct channel *ch, struct slice payload)
+{
+    js_context ctx = ch->iso->ctx;
+    struct msg_done m;
+    if (msg_done_unpack(payload, &m) < 0)
+        return call_failed(ch, -EBADMSG);
+    js_value args[] = {
+        js_number(ctx, (double)m.result),
+        js_string(ctx, m.text),
+        m.json.len == 0 ? js_null(ctx) : js_string(ctx, m.json),
+        js_bool(ctx, !ch->in_end),
+    };
+    call_answered(ch, args, ARRAY_LEN(args));
+}
+
+void call_reply(struct channel *ch, struct slice payload)
+{
+    if (ch->answer_cb.v == NULL)
+        return;
+    if (ch->kind == CHANNEL_FETCH)
+        call_fetched(ch, payload);
+    else
+        call_done(ch, payload);
+}
+
+/* --- calls --- */
+
+/* Appends what a body argument holds; 1 when bytes follow by io.write, 0 when that was all. */
+static int call_body(js_context ctx, js_value body, struct buf *ret)
+{
+    if (js_is_nullish(ctx, body))
+        return 0;
+    if (js_is_bool(ctx, body))
+        return js_is_true(ctx, body);
+    if (js_is_string(ctx, body))
+        return js_append_utf8(ctx, body, ret);
+    struct slice bytes;
+    int r = js_view(ctx, body, &bytes);
+    if (r == 0)
+        buf_append_slice(ret, bytes);
+    return r;
+}
+
+/* The body was appended to iso->scratch behind the first `args_len` bytes, which are the message. */
+static js_value call_start(struct isolate *iso, struct channel *ch, struct wire *wire, uint16_t op,
+                           struct slice args)
+{
+    js_context ctx = iso->ctx;
+    struct slice body = buf_slice(&iso->scratch);
+    bool end = !ch->out_open && body.len == 0;
+    struct wire_stream *s =
+        wire == NULL || args.len > WIRE_PAYLOAD_MAX
+            ? NULL
+            : wire_open(wire, op, args, -1, end, &channel_events, ch);
+    if (s == NULL) {
+        ch->answer_error = args.len > WIRE_PAYLOAD_MAX ? -E2BIG : -EPIPE;
+        ch->out_open = false;
+        channel_ready(ch);
+        return js_number(ctx, ch->id);
+    }
+    ch->stream = s;
+    ch->stream_id = wire_stream_id(s);
+    if (body.len > 0)
+        wire_send(s, body, true);
+    return js_number(ctx, ch->id);
+}
+
+static struct channel *call_create(struct isolate *iso, enum channel_kind kind, js_value callback)
+{
+    struct channel *ch = channel_create(iso, kind, NULL);
+    if (ch == NULL)
+        return NULL;
+    ch->event = iso->current == NULL ? 0 : iso->current->id;
+    js_hold_set(&ch->answer_cb, iso->ctx, callback);
+    return ch;
+}
+
+js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body, js_value callback)
+{
+    struct isolate *iso = js_user(ctx);
+    struct channel *ch = call_create(iso, CHANNEL_KEEPER, callback);
+    if (ch == NULL)
+        return js_number(ctx, 0);
+    buf_clear(&iso->scratch);
+    int r = call_body(ctx, body, &iso->scratch);
+    if (r < 0) {
+        ch->answer_error = r;
+        channel_ready(ch);
+        return js_number(ctx, ch->id);
+    }
+    ch->out_open = r == 1;
+    return call_start(iso, ch, iso->keeper, op, args);
+}
+
+/* Strings of one call, one after another in iso->scratch: buffers move while they grow, so offsets. */
+struct call_texts {
+    size_t at[8];
+    unsigned n;
+};
+
+static struct slice call_text(struct isolate *iso, const struct call_texts *t, unsigned i)
+{
+    struct slice all = buf_slice(&iso->scratch);
+    size_t end = i + 1 < t->n ? t->at[i + 1] : all.len;
+    return slice_from(all.ptr + t->at[i], end - t->at[i]);
+}
+
+static int call_add(struct isolate *iso, struct call_texts *t, js_value v, bool latin1)
+{
+    t->at[t->n++] = buf_len(&iso->scratch);
+    if (js_is_nullish(iso->ctx, v))
+        return 0;
+    return latin1 ? js_append_latin1(iso->ctx, v, &iso->scratch)
+                  : js_append_utf8(iso->ctx, v, &iso->scratch);
+}
+
+/* fetch(binding, flags, method, url, headers, cf, body, cb) */
+enum { FETCH_BINDING, FETCH_FLAGS, FETCH_METHOD, FETCH_URL, FETCH_HEADERS, FETCH_CF, FETCH_BODY, FETCH_CB, FETCH_N };
+
+static int fetch_pack(struct isolate *iso, const js_value args[], bool has_body)
+{
+    js_context ctx = iso->ctx;
+    struct call_texts t = {.n = 0};
+    double binding = js_to_number(ctx, args[FETCH_BINDING], -1);
+    uint32_t flags = (uint32_t)js_to_number(ctx, args[FETCH_FLAGS], 0);
+    buf_clear(&iso->scratch);
+    for (unsigned i = FETCH_METHOD; i <= FETCH_CF; i++) {
+        int r = call_add(iso, &t, args[i], i == FETCH_HEADERS);
+        if (r < 0)
+            return r;
+    }
+    buf_clear(&iso->message);
+    msg_fetch_pack(&iso->message,
+                   &(struct msg_fetch){
+                       .binding = binding < 0 ? BINDING_NONE : (uint32_t)binding,
+                       .flags = has_body ? flags | MSG_HAS_BODY : flags & ~(uint32_t)MSG_HAS_BODY,
+                       .method = call_text(iso, &t, 0),
+                       .url = call_text(iso, &t, 1),
+                       .headers = call_text(iso, &t, 2),
+                       .cf = call_text(iso, &t, 3),
+                       .parent = slice_of(iso->current == NULL ? "" : iso->current->request_id),
+                   });
+    return 0;
+}
+
+js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception)
+{
+    struct isolate *iso = js_user(ctx);
+    if (n_args < FETCH_N || !js_is_object(ctx, args[FETCH_CB]))
+        return js_throw(ctx, exception, "TypeError", "io.fetch wants %d arguments", FETCH_N);
+    if (fetch_pack(iso, args, !js_is_nullish(ctx, args[FETCH_BODY])) < 0)
+        return js_throw(ctx, exception, "TypeError", "fetch: a field is not a byte string");
+    buf_clear(&iso->scratch);
+    int r = call_body(ctx, args[FETCH_BODY], &iso->scratch);
+    if (r < 0)
+        return js_throw(ctx, exception, "TypeError", "fetch: the body is neither text nor bytes");
+    struct channel *ch = call_create(iso, CHANNEL_FETCH, args[FETCH_CB]);
+    if (ch == NULL)
+        return js_throw(ctx, exception, "Error", "Too many open connections.");
+    ch->out_open = r == 1;
+    return call_start(iso, ch, iso->main, OP_fetch, buf_slice(&iso->message));
+}

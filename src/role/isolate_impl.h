@@ -1,0 +1,180 @@
+/*
+ * What the files of the isolate role share.
+ *
+ * isolate.c: the process and its control channel. isolate_load.c: from spec to handlers; links.
+ * isolate_event.c: entries into the VM, accounting, limits. isolate_channel.c: bodies. isolate_io.c:
+ * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper.
+ *
+ * An *entry* is one macrotask: C calls one hook or callback, microtasks drain, rejections are
+ * reported. Whatever natives asked for meanwhile that is already there (buffered bytes, room, failed
+ * calls) waits in `ready` and gets its own entries right after.
+ */
+#pragma once
+
+#include "core/loop.h"
+#include "core/work.h"
+#include "engine/vm.h"
+#include "product/isolate.h"
+#include "product/messages.h"
+#include "role/isolate_main.h"
+
+enum {
+    ISOLATE_STARTUP_CPU_US = 1000 * 1000,
+    ISOLATE_LINK_CPU_US = 30 * 1000 * 1000,
+    ISOLATE_WATCH_GRACE_US = 100 * 1000, /* the watcher comes after the engine's own limit */
+    ISOLATE_CODE_MAX = 256 * 1024 * 1024,
+    ISOLATE_BODY_MAX = 128 * 1024 * 1024, /* bytes that io.collect may gather */
+    ISOLATE_CHANNELS_MAX = 65536,
+    ISOLATE_POOL_THREADS = 2,
+    ISOLATE_METHODS = 7,
+    ISOLATE_REQUEST_ID_MAX = 64,
+    ISOLATE_FLUSH_MS = 500 /* for last words when the process ends */
+};
+
+enum channel_kind {
+    CHANNEL_REQUEST,
+    CHANNEL_SCHEDULED,
+    CHANNEL_LINK,
+    CHANNEL_FETCH,
+    CHANNEL_KEEPER,
+    CHANNEL_KINDS
+};
+
+enum channel_want { WANT_NOTHING, WANT_READ, WANT_BYTES, WANT_TEXT, WANT_PIPE };
+
+/* One stream of a wire as JavaScript sees it: a number. The low 16 bits are the index in
+ * iso->channels, the next 14 count how often the place was used, so that a number of an ended
+ * channel means nothing. */
+struct channel {
+    struct isolate *iso; /* borrowed */
+    uint32_t id;         /* 0 = free */
+    uint32_t generation;
+    enum channel_kind kind;
+    struct wire_stream *stream; /* NULL once closed */
+    uint32_t stream_id;
+    uint32_t event; /* id of the event's channel; its own for events; 0 = none */
+    struct link ready;
+
+    /* incoming */
+    struct buf in;
+    bool in_end, in_dropped;
+    int in_error; /* negative errno, reported to whoever reads */
+    enum channel_want want;
+    struct js_hold read_cb;     /* also that of a pipe */
+    uint32_t pipe_to, pipe_from; /* channel ids */
+    size_t pipe_owed;            /* bytes passed on and not yet returned as credit */
+
+    /* outgoing */
+    bool out_open; /* io.write may follow */
+    struct js_hold room_cb;
+
+    /* calls: fetch and keeper */
+    struct js_hold answer_cb;
+    int answer_error; /* the call could not even be sent */
+
+    /* events */
+    bool replied;
+    int64_t cpu_us, started_us;
+    char request_id[ISOLATE_REQUEST_ID_MAX];
+    struct buf options; /* of a link job */
+};
+
+struct isolate_hooks {
+    struct js_hold load, request, scheduled, abort, timer, unhandled, link, condemn;
+};
+
+struct isolate {
+    const struct isolate_options *options;
+    struct loop *loop;
+    struct work_pool *pool; /* made on first use */
+    struct vm *vm;
+    js_context ctx;
+    struct wire *control, *main, *keeper; /* main: the gateway, or control for a job */
+    struct isolate_hooks hooks;
+
+    /* assignment */
+    bool assigned, loading, loaded, link_ready;
+    uint8_t kind;
+    int main_fd; /* received, not yet a wire; -1 = none */
+    struct buf spec_text;
+    json_t *spec;
+    struct binding *bindings;
+    size_t n_bindings;
+    int64_t cpu_limit_us;
+    size_t memory_max;
+    int64_t startup_us;
+    struct timer load_timer;
+
+    /* channels */
+    struct channel **channels;
+    size_t n_channels, n_free;
+    uint16_t *free_list;
+    struct link ready;
+    size_t n_events;
+
+    /* the running entry */
+    unsigned depth;
+    bool draining;
+    struct channel *current; /* event that pays; NULL = none */
+    double clock[1];         /* wall ms of this entry, seen by scripts as io.clock */
+    struct timer js_timer;
+    struct loop_hook round;
+
+    /* ending */
+    int exit_status; /* -1 = running */
+    bool draining_out, condemned;
+    struct timer exit_timer;
+    int64_t memory_next_us;
+    long rss_base_kb;
+
+    /* values made again and again */
+    struct js_hold methods[ISOLATE_METHODS], empty, cf_value;
+    struct buf cf_text;
+    struct buf scratch, message;
+};
+
+/* isolate.c */
+void isolate_exit(struct isolate *iso, int status); /* after what was written has left */
+void isolate_exit_check(struct isolate *iso);
+
+/* isolate_load.c */
+void isolate_warm(struct isolate *iso);
+void isolate_load(struct isolate *iso);
+void isolate_link_run(struct channel *ch);
+
+/* isolate_event.c */
+extern const struct wire_events isolate_main_events;
+/* Begins and ends an entry for the event that pays (NULL: none). */
+void isolate_enter(struct isolate *iso, struct channel *event, int64_t cpu_us);
+void isolate_leave(struct isolate *iso);
+/* One callback in an entry of its own, in the name of ch's event. fn is held by the caller. */
+void isolate_callback(struct channel *ch, js_value fn, const js_value *args, size_t n);
+js_value isolate_hook(struct isolate *iso, const struct js_hold *hook, const js_value *args, size_t n);
+void isolate_account(struct isolate *iso);
+void isolate_round(struct loop_hook *hook);
+void isolate_unhandled(void *user, js_value promise, js_value reason);
+void isolate_timer_set(struct isolate *iso, double wall_ms);
+void isolate_cpu_over(void *user);
+void isolate_event_end(struct channel *ch, struct slice outcome, struct slice trace);
+
+/* isolate_channel.c */
+extern const struct wire_stream_events channel_events;
+/* NULL when there are too many. */
+struct channel *channel_create(struct isolate *iso, enum channel_kind kind, struct wire_stream *stream);
+void channel_destroy(struct channel *ch);
+struct channel *channel_find(struct isolate *iso, uint32_t id);
+struct channel *channel_event(struct channel *ch); /* NULL when it is over */
+void channel_ready(struct channel *ch);            /* look at it after this entry */
+void channel_settle(struct channel *ch);           /* gives what is there to who waits */
+void channel_close(struct channel *ch, int reason); /* its stream; keeps the channel */
+void channel_pipe_credit(struct channel *to);
+void channel_maybe_done(struct channel *ch); /* destroys a call that nothing can happen on any more */
+
+/* isolate_call.c */
+void call_reply(struct channel *ch, struct slice args);
+void call_failed(struct channel *ch, int reason);
+js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
+
+/* isolate_io.c */
+extern const struct js_native_row isolate_io_rows[];
+extern const size_t isolate_io_n_rows;
