@@ -12,6 +12,20 @@
  * custom class of the global object would slow every lookup of a global name. */
 static _Thread_local struct vm *vm_of_thread;
 
+/* The engine's run loop of a thread keeps the context it found first, so it stays for the thread's life, and
+ * is ours for good: other threads then always signal it when they post something. */
+static _Thread_local GMainContext *vm_glib_of_thread;
+
+static GMainContext *vm_glib(void)
+{
+    if (vm_glib_of_thread == NULL) {
+        vm_glib_of_thread = g_main_context_new();
+        g_main_context_push_thread_default(vm_glib_of_thread);
+        CHECK(g_main_context_acquire(vm_glib_of_thread));
+    }
+    return vm_glib_of_thread;
+}
+
 struct vm *vm_here(void)
 {
     return vm_of_thread;
@@ -108,10 +122,7 @@ int vm_create(void *user, struct vm **ret)
 
     struct vm *vm = mem_new(sizeof *vm);
     vm->user = user;
-    /* Owned for good: other threads then always signal the context when they post something. */
-    vm->glib = g_main_context_new();
-    g_main_context_push_thread_default(vm->glib);
-    CHECK(g_main_context_acquire(vm->glib));
+    vm->glib = vm_glib();
     vm_of_thread = vm;
 
     vm->group = JSContextGroupCreate();
@@ -137,9 +148,6 @@ void vm_destroy(struct vm *vm)
     JSContextGroupRelease(vm->group);
     while (g_main_context_iteration(vm->glib, FALSE))
         continue;
-    g_main_context_release(vm->glib);
-    g_main_context_pop_thread_default(vm->glib);
-    g_main_context_unref(vm->glib);
     buf_done(&vm->scratch);
     vm_of_thread = NULL;
     mem_release(&vm);

@@ -69,6 +69,8 @@ void vm_on_unhandled(struct vm *vm, void (*fn)(void *user, js_value promise, js_
 
 /* --- memory --- */
 
-struct vm_memory vm_memory(struct vm *vm); /* walks the heap: milliseconds */
+/* Walks the heap: milliseconds. heap_size is what the last collection found alive, heap_capacity the pages
+ * that the heap has, extra what array buffers and reports add. */
+struct vm_memory vm_memory(struct vm *vm);
 void vm_collect(struct vm *vm);
 void vm_report_extra(struct vm *vm, size_t bytes);

@@ -386,13 +386,14 @@ static void isolate_check_memory(struct isolate *iso)
         return;
 
     struct vm_memory memory = vm_memory(iso->vm);
-    if (memory.heap_size + memory.extra > iso->memory_max) {
+    size_t used = 0;
+    if (memory.heap_capacity + memory.extra > iso->memory_max) {
         vm_collect(iso->vm);
         memory = vm_memory(iso->vm);
+        used = memory.heap_size + memory.extra;
     }
     int64_t cost_us = clock_boot_us() - now_us;
     iso->memory_next_us = now_us + MAX(cost_us * ISOLATE_MEMORY_COST_FACTOR, ISOLATE_MEMORY_PERIOD_US);
-    size_t used = memory.heap_size + memory.extra;
     if (used > iso->memory_max + iso->memory_max / 2)
         isolate_condemn(iso, "exceededMemory", ISOLATE_EXIT_MEMORY);
     else if (used > iso->memory_max && !iso->condemned)
