@@ -74,7 +74,7 @@ struct keeper_engine {
     int (*open)(const char *path, void **ret, struct err *err);
     void (*close)(void *open);
     int (*begin)(void *open);
-    int (*commit)(void *open); /* durable when it returns 0 */
+    int (*commit)(void *open, struct err *err); /* durable when it returns 0 */
     void (*rollback)(void *open);
     /* One op inside begin..commit; all three NULL when the engine cannot. */
     int (*mark)(void *open);

@@ -3,11 +3,12 @@
  */
 #include "product/product.h"
 
+#include "product/d1/d1.h"
 #include "product/fetcher/fetcher.h"
 #include "product/kv/kv_product.h"
 
 const struct product *const products[] = {
-    &product_kv, &product_service, &product_assets, NULL,
+    &product_kv, &product_d1, &product_service, &product_assets, NULL,
 };
 
 const struct product *product_by_binding(const char *type)

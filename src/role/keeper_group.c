@@ -50,7 +50,7 @@ static void keeper_commit_done(struct log_append *append)
     (void)append; /* the local driver has filled the outcome when log_append() returns */
 }
 
-static int keeper_commit(struct keeper_stored *s, enum log_outcome *ret)
+static int keeper_commit(struct keeper_stored *s, enum log_outcome *ret, struct err *err)
 {
     struct log_append append = {.shard = log_shard_of(s->store.name),
                                 .commit = s->store.product->engine->commit,
@@ -58,16 +58,18 @@ static int keeper_commit(struct keeper_stored *s, enum log_outcome *ret)
                                 .done = keeper_commit_done};
     log_append(&append);
     *ret = append.outcome;
+    *err = append.err;
     return append.result;
 }
 
-static void keeper_unit_uncommitted(struct keeper_unit *u, enum log_outcome outcome, int r)
+static void keeper_unit_uncommitted(struct keeper_unit *u, enum log_outcome outcome, int r, const struct err *err)
 {
     if (u->call.result < 0 || !u->op->writes)
         return;
     keeper_unit_reset_answer(&u->call);
     u->call.result = err_set(&u->call.err, r, 0, "%s",
                              outcome == LOG_UNKNOWN ? "the outcome of this write is unknown"
+                             : err->text[0] != 0    ? err->text
                              : r == -ENOSPC         ? "no space left for this store"
                                                     : "the write could not be committed");
 }
@@ -94,7 +96,8 @@ static int keeper_run_together(struct keeper_stored *s, struct link *first, unsi
         return n > 1 ? -EAGAIN : 0;
     }
     enum log_outcome outcome;
-    r = keeper_commit(s, &outcome);
+    struct err err = {0};
+    r = keeper_commit(s, &outcome, &err);
     if (r == 0)
         return 0;
     e->rollback(s->store.open);
@@ -102,7 +105,7 @@ static int keeper_run_together(struct keeper_stored *s, struct link *first, unsi
         return -EAGAIN;
     l = first;
     for (unsigned i = 0; i < n; i++, l = l->next)
-        keeper_unit_uncommitted(LIST_ENTRY(l, struct keeper_unit, link), outcome, r);
+        keeper_unit_uncommitted(LIST_ENTRY(l, struct keeper_unit, link), outcome, r, &err);
     return 0;
 }
 

@@ -21,7 +21,7 @@ static enum log_outcome log_outcome_of(int r)
 
 void log_append(struct log_append *append)
 {
-    append->result = append->commit(append->store);
+    append->result = append->commit(append->store, &append->err);
     append->outcome = log_outcome_of(append->result);
     append->position = atomic_fetch_add(&log_position, 1) + 1;
     append->done(append);

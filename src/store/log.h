@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "core/base.h"
+#include "core/err.h"
 
 enum log_outcome {
     LOG_OK,
@@ -24,12 +24,13 @@ struct log_append {
     uint32_t epoch;  /* of the lease under which the caller writes */
     /* Makes the record durable in the store: 0, -EIO when the disk failed half-way, other negative
      * numbers when nothing was written. */
-    int (*commit)(void *store);
+    int (*commit)(void *store, struct err *err);
     void *store;
     void (*done)(struct log_append *append);
     /* Filled before done(). */
     enum log_outcome outcome;
     int result; /* of commit() */
+    struct err err;
     uint64_t position;
 };
 

@@ -284,9 +284,10 @@ static int kv_engine_begin(void *open)
     return kv_begin(open);
 }
 
-static int kv_engine_commit(void *open)
+static int kv_engine_commit(void *open, struct err *err)
 {
-    return kv_commit(open);
+    int r = kv_commit(open);
+    return r == -ENOSPC ? err_set(err, r, 0, "507 the namespace is full") : r;
 }
 
 static void kv_engine_rollback(void *open)

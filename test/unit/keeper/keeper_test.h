@@ -62,3 +62,4 @@ extern struct buf args;
 struct slice json_of(struct answer *a);
 
 int keeper_kv_tests(void);
+int keeper_d1_tests(void);

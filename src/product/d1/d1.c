@@ -1,0 +1,338 @@
+/*
+ * D1 in the keeper: everything that writes, and all statements of the REST API.
+ *
+ * One message is one unit: a statement, a batch, or a text of many statements. The keeper puts units that
+ * wait together into one transaction (each in a savepoint), so they share one fsync.
+ */
+#include "product/d1/d1.h"
+
+#include "core/base64.h"
+#include "core/clock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+    D1_BODY_MAX = 320 * 1024 * 1024,
+    D1_SWEEP_S = 1,
+    D1_LOG_PAGES_SOON = 1000,  /* checkpoint when idle */
+    D1_LOG_PAGES_NOW = 16000,  /* checkpoint after the next commit */
+    D1_ANSWER_MAX = 128 * 1024 * 1024
+};
+
+/* --- binding --- */
+
+static int d1_bytes_of(const json_t *array, struct arena *arena, struct slice *ret)
+{
+    size_t n = json_array_size(array);
+    if (n > SQL_VALUE_MAX)
+        return -E2BIG;
+    char *bytes = arena_alloc(arena, n + 1);
+    if (bytes == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(array, i);
+        if (!json_is_number(item))
+            return -EINVAL;
+        bytes[i] = (char)(uint8_t)(int64_t)json_number_value(item);
+    }
+    *ret = slice_from(bytes, n);
+    return 0;
+}
+
+/* REST clients send numbers as numbers or as text; both arrive as they are. */
+static int d1_bind_one(struct sql_stmt *s, int i, const json_t *v, struct arena *arena, struct err *err)
+{
+    struct slice bytes;
+    switch (json_typeof(v)) {
+    case JSON_NULL:
+        sql_bind_null(s, i);
+        return 0;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        sql_bind_int(s, i, json_is_true(v));
+        return 0;
+    case JSON_INTEGER:
+        sql_bind_int(s, i, json_integer_value(v));
+        return 0;
+    case JSON_REAL:
+        sql_bind_double(s, i, json_real_value(v));
+        return 0;
+    case JSON_STRING:
+        bytes = slice_from(json_string_value(v), json_string_length(v));
+        if (bytes.len > SQL_VALUE_MAX)
+            return err_set(err, -E2BIG, 0, "string or blob too big: SQLITE_TOOBIG");
+        sql_bind_text(s, i, bytes);
+        return 0;
+    case JSON_ARRAY:
+        if (d1_bytes_of(v, arena, &bytes) < 0)
+            break;
+        sql_bind_blob(s, i, bytes);
+        return 0;
+    case JSON_OBJECT:
+        break;
+    }
+    return err_set(err, -EINVAL, 0, "parameter %d cannot be bound", i);
+}
+
+static int d1_bind(struct sql_stmt *s, const json_t *params, struct arena *arena, struct err *err)
+{
+    size_t n = json_array_size(params);
+    if ((params != NULL && !json_is_array(params) && !json_is_null(params)) || n != (size_t)sql_n_parameters(s))
+        return err_set(err, -EINVAL, 0, D1_WRONG_BINDINGS);
+    for (size_t i = 0; i < n; i++) {
+        int r = d1_bind_one(s, (int)i + 1, json_array_get(params, i), arena, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* --- running --- */
+
+struct d1_unit {
+    struct sql *db;
+    unsigned flags;
+    struct buf *out;
+    unsigned n_results;
+    struct arena arena;
+};
+
+static bool d1_changes_schema(struct slice sql)
+{
+    static const char *const words[] = {"create", "drop", "alter", "reindex", "analyze"};
+    sql = slice_trim(sql);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]);
+        if (sql.len > n && strncasecmp(sql.ptr, words[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+struct d1_facts {
+    int64_t started_us, changes_before;
+    uint64_t n_rows;
+    bool schema;
+};
+
+static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, const struct d1_facts *f)
+{
+    bool write = !sql_readonly(s);
+    bool changed = sql_total_changes(u->db) != f->changes_before;
+    double ms = (double)((clock_boot_us() - f->started_us) / 10) / 100;
+    uint64_t written = write ? sql_rows_written(u->db) : 0;
+    buf_printf(u->out,
+               ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
+               "\"served_by_colo\":\"LOCAL\",\"served_by_primary\":true,\"timings\":{\"sql_duration_ms\":%.2f},"
+               "\"duration\":%.2f,\"changes\":%lld,\"last_row_id\":%lld,\"changed_db\":%s,\"size_after\":%lld,"
+               "\"rows_read\":%llu,\"rows_written\":%llu,\"total_attempts\":1}}",
+               ms, ms, changed ? (long long)sql_changes(u->db) : 0ll, (long long)sql_last_rowid(u->db),
+               changed || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
+               (unsigned long long)sql_rows_read(s, f->n_rows), (unsigned long long)written);
+}
+
+static enum d1_shape d1_shape_of(unsigned flags)
+{
+    return flags & D1_NO_RESULTS ? D1_NOTHING : flags & D1_ROWS_AND_COLUMNS ? D1_COLUMNS : D1_OBJECTS;
+}
+
+static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, struct err *err)
+{
+    AUTO(d1_names_done) struct d1_names names = {0};
+    struct d1_facts f = {
+        .started_us = clock_boot_us(), .changes_before = sql_total_changes(u->db), .schema = schema};
+    d1_names_of(s, &names);
+    buf_append_slice(u->out, u->n_results++ == 0 ? SLICE("{\"results\":") : SLICE(",{\"results\":"));
+    int r = d1_rows_json(s, &names, d1_shape_of(u->flags), u->out, &f.n_rows, err);
+    if (r < 0)
+        return r;
+    if (buf_len(u->out) > D1_ANSWER_MAX)
+        return err_set(err, -E2BIG, 0, "SQL query result set is too large to fit in memory.");
+    d1_append_meta(u, s, &f);
+    return 0;
+}
+
+/* Parameters belong to the last statement of a text. */
+static int d1_run_text(struct d1_unit *u, struct slice text, const json_t *params, struct err *err)
+{
+    bool any = false;
+    while (text.len > 0) {
+        AUTO(sql_stmt_release) struct sql_stmt *s = NULL;
+        struct slice rest, start = text;
+        int r = sql_prepare(u->db, text, &s, &rest, err);
+        if (r < 0)
+            return r;
+        text = rest;
+        if (s == NULL)
+            continue;
+        if (rest.len > 0 && u->flags & D1_FLAG_ONE)
+            return err_set(err, -EINVAL, 0, D1_ONE_STATEMENT);
+        any = true;
+        r = d1_bind(s, rest.len == 0 ? params : NULL, &u->arena, err);
+        if (r == 0)
+            r = d1_run_statement(u, s, d1_changes_schema(start), err);
+        if (r < 0)
+            return r;
+    }
+    return any ? 0 : err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
+}
+
+static int d1_run_all(struct d1_unit *u, const json_t *statements, struct err *err)
+{
+    buf_append_char(u->out, '[');
+    for (size_t i = 0; i < json_array_size(statements); i++) {
+        const json_t *item = json_array_get(statements, i);
+        const json_t *sql = json_object_get(item, "sql");
+        if (!json_is_string(sql))
+            return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
+        /* jansson's strings have the zero byte behind them that sql_prepare() wants. */
+        struct slice text = slice_from(json_string_value(sql), json_string_length(sql));
+        int r = d1_run_text(u, text, json_object_get(item, "params"), err);
+        if (r < 0) {
+            buf_clear(u->out);
+            buf_printf(u->out, "{\"index\":%zu}", i);
+            return r;
+        }
+    }
+    buf_append_char(u->out, ']');
+    return 0;
+}
+
+int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out, struct err *err)
+{
+    AUTO(json_release) json_t *statements = NULL;
+    int r = json_parse(body, &statements, err);
+    if (r < 0)
+        return r;
+    if (!json_is_array(statements))
+        return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
+    struct d1_unit u = {.db = db, .flags = flags, .out = out};
+    (void)sql_rows_written(db); /* forget what an undone unit left */
+    sql_deadline(db, clock_boot_us() + D1_TIME_LIMIT_US);
+    r = d1_run_all(&u, statements, err);
+    sql_deadline(db, 0);
+    arena_done(&u.arena);
+    return r;
+}
+
+void d1_op_run(struct keeper_call *call)
+{
+    struct msg_d1_run m;
+    struct d1_store *store = call->store->open;
+    if (msg_d1_run_unpack(call->args, &m) < 0) {
+        call->result = err_set(&call->err, -EBADMSG, 0, "malformed message");
+        return;
+    }
+    unsigned flags = (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (call->control ? 0u : D1_FLAG_ONE);
+    call->result = d1_run_json(store->db, call->body, flags, &call->json, &call->err);
+}
+
+const struct keeper_op d1_ops[D1_N_OPS] = {
+    {.op = OP_d1_run, .writes = true, .isolates = true, .body = BODY_MEMORY, .body_max = D1_BODY_MAX, .run = d1_op_run},
+    {.op = OP_d1_export, .run = d1_op_export},
+};
+
+/* --- the engine --- */
+
+static void d1_engine_close(void *open)
+{
+    struct d1_store *store = open;
+    sql_close(store->db);
+    mem_release(&store);
+}
+
+static int d1_engine_open(const char *path, void **ret, struct err *err)
+{
+    char file[D1_PATH_MAX];
+    struct d1_store *store = mem_new(sizeof(*store));
+    const char *id = strrchr(path, '/');
+    snprintf(store->name, sizeof(store->name), "d1%s", id != NULL ? id : "");
+    snprintf(file, sizeof(file), "%s/db.sqlite", path);
+    int r = sql_open(file, SQL_WRITE | SQL_TENANT, &store->db, err);
+    if (r < 0) {
+        mem_release(&store);
+        return r;
+    }
+    *ret = store;
+    return 0;
+}
+
+static struct sql *d1_db(void *open)
+{
+    return ((struct d1_store *)open)->db;
+}
+
+static int d1_engine_begin(void *open)
+{
+    return sql_begin(d1_db(open), NULL);
+}
+
+static int d1_engine_commit(void *open, struct err *err)
+{
+    return sql_commit(d1_db(open), err);
+}
+
+static void d1_engine_rollback(void *open)
+{
+    sql_rollback(d1_db(open));
+}
+
+static int d1_engine_mark(void *open)
+{
+    return sql_mark(d1_db(open));
+}
+
+static int d1_engine_keep(void *open)
+{
+    return sql_keep(d1_db(open));
+}
+
+static void d1_engine_undo(void *open)
+{
+    sql_undo(d1_db(open));
+}
+
+static void d1_engine_settle(void *open)
+{
+    if (sql_log_pages(d1_db(open)) > D1_LOG_PAGES_NOW)
+        sql_checkpoint(d1_db(open));
+}
+
+static void d1_engine_sweep(void *open)
+{
+    if (sql_log_pages(d1_db(open)) > D1_LOG_PAGES_SOON)
+        sql_checkpoint(d1_db(open));
+}
+
+static void d1_engine_info(void *open, json_t *ret)
+{
+    struct d1_store *store = open;
+    char bookmark[D1_BOOKMARK_SIZE];
+    struct sql_stmt *s = sql_cached(store->db, "SELECT count(*) FROM sqlite_schema WHERE type='table' "
+                                               "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+    int64_t n = sql_step(s, NULL) == 1 ? sql_column_int(s, 0) : 0;
+    sql_reset(s);
+    d1_bookmark_of(store->db, store->name, bookmark);
+    json_object_set_new(ret, "num_tables", json_integer(n));
+    json_object_set_new(ret, "file_size", json_integer(sql_size(store->db)));
+    json_object_set_new(ret, "txn", json_integer(sql_txn_number(store->db)));
+    json_object_set_new(ret, "bookmark", json_string(bookmark));
+}
+
+const struct keeper_engine d1_engine = {
+    .open = d1_engine_open,
+    .close = d1_engine_close,
+    .begin = d1_engine_begin,
+    .commit = d1_engine_commit,
+    .rollback = d1_engine_rollback,
+    .mark = d1_engine_mark,
+    .keep = d1_engine_keep,
+    .undo = d1_engine_undo,
+    .settle = d1_engine_settle,
+    .sweep = d1_engine_sweep,
+    .sweep_s = D1_SWEEP_S,
+    .info = d1_engine_info,
+};
