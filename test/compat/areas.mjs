@@ -21,7 +21,7 @@ export const areas = {
     crypto: {},
     timers: {},
     console: {},
-    wasm: { modules: { "math.wasm": "wasm", "start.wasm": "wasm" } },
+    wasm: { modules: { "math.wasm": "wasm" } },
     errors: {},
     context: { bindings: [echo, { name: "KV", type: "kv", id: "context" }] },
     kv: { bindings: [{ name: "KV", type: "kv", id: "cases" }, { name: "OTHER", type: "kv", id: "other" }] },

@@ -56,7 +56,7 @@ export async function startPeer(names) {
     const options = convertV4MiniflareOptions({
         workers: [...names.map(workerOf), echo],
         log: new Log(LogLevel.NONE),
-        handleRuntimeStdio(stdout, stderr) { stdout.resume(); stderr.resume(); },
+        handleStructuredLogs() {},
         cf: false,
     });
     const mf = new Miniflare(options);

@@ -1,6 +1,7 @@
 import { bytes, caught, chunksOf, kind, later, text } from "../../worker/report.js";
 
 const from = (...items) => new ReadableStream({ start(c) { for (const i of items) c.enqueue(i); c.close(); } });
+const ticking = () => new ReadableStream({ async pull(c) { await later(); c.enqueue(1); } });
 const sink = (log, more = {}, strategy) => new WritableStream({ write(x) { log.push(x); }, close() { log.push("close"); }, abort(r) { log.push(["abort", r]); }, ...more }, strategy);
 
 export default {
@@ -35,8 +36,8 @@ export default {
     "pipeTo preventAbort": async () => { const log = []; const r = await caught(() => new ReadableStream({ start(c) { c.error(new RangeError("src")); } }).pipeTo(sink(log), { preventAbort: true })); return [r, log]; },
     "pipeTo sink error": async () => { let why; const src = new ReadableStream({ pull(c) { c.enqueue(1); }, cancel(r) { why = String(r); } }); const r = await caught(() => src.pipeTo(new WritableStream({ write() { throw new RangeError("dst"); } }))); return [r, why]; },
     "pipeTo preventCancel": async () => { let why = "not cancelled"; const src = new ReadableStream({ pull(c) { c.enqueue(1); }, cancel(r) { why = String(r); } }); const r = await caught(() => src.pipeTo(new WritableStream({ write() { throw new RangeError("dst"); } }), { preventCancel: true })); return [r, why]; },
-    "pipeTo signal": async () => { const c = new AbortController(); const p = new ReadableStream().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(); return caught(() => p); },
-    "pipeTo signal reason": async () => { const c = new AbortController(); const p = new ReadableStream().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(new RangeError("stop")); return caught(() => p); },
+    "pipeTo signal": async () => { const c = new AbortController(); const p = ticking().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(); return caught(() => p); },
+    "pipeTo signal reason": async () => { const c = new AbortController(); const p = ticking().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(new RangeError("stop")); return caught(() => p); },
     "pipeTo locked": () => caught(() => { const s = from(1); s.getReader(); return s.pipeTo(sink([])); }),
     "pipeTo locked sink": () => caught(() => { const s = sink([]); s.getWriter(); return from(1).pipeTo(s); }),
     "pipeTo locks both": () => { const a = new ReadableStream(); const b = new WritableStream(); a.pipeTo(b).catch(() => {}); return [a.locked, b.locked]; },

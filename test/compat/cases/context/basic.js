@@ -1,0 +1,28 @@
+import { caught, kind, later } from "../../worker/report.js";
+
+export default {
+    "members": ({ ctx }) => ["waitUntil", "passThroughOnException", "props", "exports", "abort"].map((n) => [n, typeof ctx[n]]),
+    "tag": ({ ctx }) => Object.prototype.toString.call(ctx),
+    "props": ({ ctx }) => ctx.props,
+    "waitUntil returns": ({ ctx }) => ctx.waitUntil(Promise.resolve()),
+    "waitUntil value": ({ ctx }) => kind(() => ctx.waitUntil(5)),
+    "waitUntil nothing": ({ ctx }) => kind(() => ctx.waitUntil()),
+    "waitUntil detached": ({ ctx }) => kind(() => { const { waitUntil } = ctx; waitUntil(Promise.resolve()); }),
+    "waitUntil rejected": async ({ ctx }) => { ctx.waitUntil(Promise.reject(new Error("ignored"))); await later(2); return "fine"; },
+    "waitUntil works": async ({ ctx, env }) => { ctx.waitUntil((async () => { await later(2); await env.KV.put("later", "yes"); })()); await later(200); return env.KV.get("later"); },
+    "passThroughOnException": ({ ctx }) => ctx.passThroughOnException(),
+    "env keys": ({ env }) => Object.keys(env).sort(),
+    "env prototype": ({ env }) => Object.getPrototypeOf(env) === Object.prototype,
+    "env missing": ({ env }) => env.NOTHING,
+    "navigator": () => [navigator.userAgent, navigator.hardwareConcurrency, navigator.language, navigator.languages, navigator.platform],
+    "navigator sendBeacon": () => typeof navigator.sendBeacon,
+    "Cloudflare flags": () => kind(() => [typeof Cloudflare, typeof Cloudflare.compatibilityFlags, Cloudflare.compatibilityFlags.url_standard]),
+    "import env": async ({ env }) => { const m = await import("cloudflare:workers"); return [typeof m.env, m.env.KV !== undefined, Object.keys(m.env).sort(), Object.keys(env).length]; },
+    "import members": async () => Object.keys(await import("cloudflare:workers")).sort(),
+    "WorkerEntrypoint": async () => { const { WorkerEntrypoint } = await import("cloudflare:workers"); class A extends WorkerEntrypoint {} return [typeof WorkerEntrypoint, WorkerEntrypoint.name, A.name]; },
+    "waitUntil export": async () => { const { waitUntil } = await import("cloudflare:workers"); return typeof waitUntil; },
+    "service error is mine": ({ env }) => caught(() => env.ECHO.fetch("https://e/broken")),
+    "service has no other methods": ({ env }) => kind(() => [typeof env.ECHO.connect]),
+    "origin": () => globalThis.origin,
+    "self": () => [self === globalThis, typeof window, typeof document, typeof global, typeof process, typeof Buffer, typeof require, typeof importScripts],
+};
