@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { SPAWN_EXIT_FAILED = 127 };
+
 int spawn_pair(int ret[2])
 {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
@@ -28,15 +30,24 @@ static void spawn_reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* keep_fd becomes descriptor 3, everything above is closed. */
-static void spawn_reset_fds(int keep_fd)
+/* The two become 3 and 4, everything above is closed. second_fd may be -1. */
+static void spawn_reset_fds(int first_fd, int second_fd)
 {
-    if (keep_fd == ROLE_CONTROL_FD)
-        fcntl(keep_fd, F_SETFD, 0);
-    else if (dup2(keep_fd, ROLE_CONTROL_FD) < 0)
-        _exit(127);
-    if (syscall(SYS_close_range, ROLE_CONTROL_FD + 1, ~0U, 0) < 0)
-        _exit(127);
+    int second = second_fd < 0 ? -1 : fcntl(second_fd, F_DUPFD_CLOEXEC, SPAWN_SECOND_FD + 1);
+    int last = ROLE_CONTROL_FD;
+    if (first_fd == ROLE_CONTROL_FD)
+        fcntl(first_fd, F_SETFD, 0);
+    else if (dup2(first_fd, ROLE_CONTROL_FD) < 0)
+        _exit(SPAWN_EXIT_FAILED);
+    if (second >= 0 && dup2(second, last = SPAWN_SECOND_FD) < 0)
+        _exit(SPAWN_EXIT_FAILED);
+    if (syscall(SYS_close_range, last + 1, ~0U, 0) < 0)
+        _exit(SPAWN_EXIT_FAILED);
+}
+
+struct process process_of(pid_t pid)
+{
+    return (struct process){pid, pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1};
 }
 
 /* fork() and not clone3(): the C library keeps the thread's number for robust mutexes (LMDB has them). */
@@ -48,11 +59,11 @@ static int spawn_clone(struct process *ret)
     if (pid == 0)
         return 0;
     /* Nobody else reaps our children, so the number is still this process's. */
-    *ret = (struct process){pid, (int)syscall(SYS_pidfd_open, pid, 0)};
+    *ret = process_of(pid);
     return 1;
 }
 
-int spawn_fork(int keep_fd, struct process *ret)
+int spawn_fork_sharing(struct process *ret)
 {
     pid_t parent = getpid();
     int r = spawn_clone(ret);
@@ -61,19 +72,26 @@ int spawn_fork(int keep_fd, struct process *ret)
     spawn_reset_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
-        _exit(127);
-    spawn_reset_fds(keep_fd);
+        _exit(SPAWN_EXIT_FAILED);
     return 0;
+}
+
+int spawn_fork_two(int first_fd, int second_fd, struct process *ret)
+{
+    int r = spawn_fork_sharing(ret);
+    if (r == 0)
+        spawn_reset_fds(first_fd, second_fd);
+    return r;
 }
 
 int spawn_role(const char *role, int control_fd, struct process *ret)
 {
-    int r = spawn_fork(control_fd, ret);
+    int r = spawn_fork_two(control_fd, -1, ret);
     if (r != 0)
         return r < 0 ? r : 0;
     char *const argv[] = {(char *)"selvedge", (char *)"--role", (char *)role, NULL};
     execv("/proc/self/exe", argv);
-    _exit(127);
+    _exit(SPAWN_EXIT_FAILED);
 }
 
 void process_signal(const struct process *p, int signal)

@@ -6,7 +6,7 @@
 
 #include "core/base.h"
 
-enum { ROLE_CONTROL_FD = 3 };
+enum { ROLE_CONTROL_FD = 3, SPAWN_SECOND_FD = 4 };
 
 struct process {
     pid_t pid;
@@ -18,9 +18,13 @@ NODISCARD int spawn_pair(int ret[2]);
 /* Executes /proc/self/exe with `--role role`; control_fd becomes descriptor 3, standard ones are kept.
  * control_fd stays the caller's. The child dies with the caller's thread. */
 NODISCARD int spawn_role(const char *role, int control_fd, struct process *ret);
-/* Forks without executing. The child returns 0 with default signals and only standard descriptors
- * and keep_fd, which becomes descriptor 3; the parent gets the process. */
-NODISCARD int spawn_fork(int keep_fd, struct process *ret);
+/* Forks without executing; the caller must be single-threaded. Returns 0 in the child, 1 in the parent. The
+ * child has default signals and, of descriptors, the standard ones and the two given, as 3 and 4. */
+NODISCARD int spawn_fork_two(int first_fd, int second_fd, struct process *ret);
+/* The same, but the child keeps all descriptors. */
+NODISCARD int spawn_fork_sharing(struct process *ret);
+/* For a process that somebody else reaps: a grandchild. pidfd -1 when it is gone. */
+struct process process_of(pid_t pid);
 /* SIGKILL or another signal; a process that is gone is fine. */
 void process_signal(const struct process *p, int signal);
 void process_done(struct process *p); /* closes the pidfd */

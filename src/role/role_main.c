@@ -87,6 +87,9 @@ static void role_begin(struct role_process *p)
     struct err err = {0};
 
     p->begun = true;
+    /* So that names relative to the data directory mean what they say until the sandbox is entered. */
+    if (rc->data_fd >= 0 && fchdir(rc->data_fd) < 0)
+        return role_fail(p, "setup_failed", "cannot enter the data directory");
     if (rc->role->setup != NULL && rc->role->setup(rc, &err) < 0)
         return role_fail(p, "setup_failed", err.text);
     int tier = role_enter_sandbox(rc, &err);

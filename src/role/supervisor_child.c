@@ -1,0 +1,256 @@
+/*
+ * Roles as children: start, connect, restart with growing delays, stop.
+ *
+ * A wire between two roles is a pair made here. When one of them starts again, the other gets its new end
+ * in a late role_fd.
+ */
+#include "role/supervisor.h"
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    RESTART_FIRST_MS = 20,
+    RESTART_MOST_MS = 10000,
+    RESTART_STEADY_US = 30 * 1000 * 1000, /* who lived so long starts at once again */
+    TABLE_MAX = 256 * 1024 * 1024
+};
+
+/* The first named is side 0. */
+static const struct connection {
+    enum child_kind a, b;
+    const char *name_in_a, *name_in_b;
+} connections[] = {
+    {CHILD_GATEWAY, CHILD_CONTROL, "wire.control", "wire.gateway"},
+    {CHILD_KEEPER, CHILD_CONTROL, "wire.control", "wire.keeper"},
+};
+
+static void child_send_fd(struct child *c, const char *name, int fd)
+{
+    AUTO(buf_done) struct buf out = {0};
+    msg_role_fd_pack(&out, &(struct msg_role_fd){.name = slice_of(name)});
+    wire_note(c->wire, 0, OP_role_fd, buf_slice(&out), fd);
+}
+
+static void child_send_copy(struct child *c, const char *name, int fd)
+{
+    int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy >= 0)
+        child_send_fd(c, name, copy);
+}
+
+void child_give_settings(struct child *c)
+{
+    AUTO(buf_done) struct buf text = {0}, out = {0};
+    if (c->wire == NULL)
+        return;
+    json_print(&text, c->sup->settings);
+    msg_role_start_pack(&out, &(struct msg_role_start){.settings = buf_slice(&text)});
+    wire_note(c->wire, 0, OP_role_start, buf_slice(&out), -1);
+}
+
+/* Only with peers that run: who starts later connects itself. */
+static void child_connect(struct child *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(connections); i++) {
+        const struct connection *k = &connections[i];
+        int ends[2];
+        if (k->a != c->kind && k->b != c->kind)
+            continue;
+        struct child *peer = &c->sup->children[k->a == c->kind ? k->b : k->a];
+        if (peer->wire == NULL || spawn_pair(ends) < 0)
+            continue;
+        bool is_a = k->a == c->kind;
+        child_send_fd(c, is_a ? k->name_in_a : k->name_in_b, ends[0]);
+        child_send_fd(peer, is_a ? k->name_in_b : k->name_in_a, ends[1]);
+    }
+}
+
+static void child_give(struct child *c)
+{
+    struct supervisor *sup = c->sup;
+    AUTO(buf_done) struct buf out = {0};
+
+    child_give_settings(c);
+    child_send_copy(c, "data", sup->data_fd);
+    if (c->kind == CHILD_GATEWAY) {
+        child_send_copy(c, "listen.http", sup->listeners[LISTEN_HTTP]);
+        child_send_copy(c, "listen.https", sup->listeners[LISTEN_HTTPS]);
+    }
+    if (c->kind == CHILD_CONTROL)
+        child_send_copy(c, "listen.api", sup->listeners[LISTEN_API]);
+    child_connect(c);
+    msg_role_begin_pack(&out, &(struct msg_role_begin){.n_fds = 0});
+    wire_note(c->wire, 0, OP_role_begin, buf_slice(&out), -1);
+}
+
+/* --- messages --- */
+
+static void child_on_ready(struct child *c, struct slice args)
+{
+    struct msg_role_ready m;
+    CHECK(msg_role_ready_unpack(args, &m) == 0);
+    c->ready = true;
+    LOG(LOG_INFO, "role_ready", F("child", "%s", c->name), F("pid", "%d", (int)c->process.pid),
+        F("tier", "%u", m.tier));
+    supervisor_child_ready(c);
+}
+
+static void child_on_note(struct wire *w, UNUSED uint32_t stream_id, uint16_t op, struct slice args,
+                          int fd)
+{
+    struct child *c = wire_user(w);
+    fd_release(&fd);
+    switch (op) {
+    case OP_role_ready:
+        return child_on_ready(c, args);
+    case OP_table_changed:
+        return supervisor_send_table(c->sup);
+    case OP_isolate_drop:
+        return isolate_on_drop(c->sup, args);
+    case OP_spare_made:
+        return isolate_on_made(c->sup, args);
+    case OP_reaped:
+        return isolate_on_reaped(c->sup, args);
+    default:
+        LOG(LOG_WARN, "message_refused", F("child", "%s", c->name),
+            F("message", "%s", message_name(op)));
+    }
+}
+
+static void child_on_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                          int fd, UNUSED bool end)
+{
+    struct child *c = wire_user(w);
+    fd_release(&fd);
+    if (op == OP_status_get)
+        status_on_get(s, c->sup);
+    else if (op == OP_isolate_want || op == OP_job_want)
+        isolate_on_want(c, s, op, args);
+    else
+        wire_stream_close(s, -ENOSYS);
+}
+
+/* Its death follows, or is made to: a role that does not listen to us is of no use. */
+static void child_on_closed(struct wire *w, UNUSED int reason)
+{
+    struct child *c = wire_user(w);
+    c->wire = NULL;
+    wire_destroy(w);
+    process_signal(&c->process, SIGKILL);
+}
+
+static const struct wire_events child_events = {
+    .open = child_on_open, .note = child_on_note, .closed = child_on_closed};
+
+void supervisor_send_table(struct supervisor *sup)
+{
+    struct child *gateway = &sup->children[CHILD_GATEWAY];
+    AUTO(buf_done) struct buf text = {0}, out = {0};
+    AUTO(json_release) json_t *table = NULL;
+    struct err err = {0};
+
+    if (gateway->wire == NULL)
+        return;
+    int r = file_read(sup->data_fd, "workers/table.json", TABLE_MAX, &text);
+    if (r == -ENOENT)
+        return;
+    if (r == 0)
+        r = json_parse(buf_slice(&text), &table, &err);
+    if (r < 0) {
+        LOG(LOG_ERROR, "table_unreadable", F("error", "%d", -r), F("reason", "%s", err.text));
+        return;
+    }
+    msg_table_pack(&out, &(struct msg_table){.revision = (uint64_t)json_int(table, "revision", 0),
+                                             .json = buf_slice(&text)});
+    wire_note(gateway->wire, 0, OP_table, buf_slice(&out), -1);
+}
+
+/* --- life --- */
+
+static void child_on_timer(struct timer *t)
+{
+    struct child *c = CONTAINER_OF(t, struct child, timer);
+    if (c->process.pid == 0)
+        return child_start(c);
+    LOG(LOG_WARN, "role_killed", F("child", "%s", c->name), F("reason", "did not stop in time"));
+    process_signal(&c->process, SIGKILL);
+}
+
+static void child_start_later(struct child *c)
+{
+    if (clock_boot_us() - c->started_us > RESTART_STEADY_US)
+        c->n_fast = 0;
+    int64_t delay_ms =
+        MIN((int64_t)RESTART_FIRST_MS << MIN(c->n_fast, 10u), (int64_t)RESTART_MOST_MS);
+    c->n_fast++;
+    c->n_restarts++;
+    timer_start(c->sup->loop, &c->timer, delay_ms * 1000, child_on_timer);
+}
+
+void child_start(struct child *c)
+{
+    int ends[2];
+    int r = spawn_pair(ends);
+    if (r == 0) {
+        r = spawn_role(c->name, ends[1], &c->process);
+        close(ends[1]);
+    }
+    if (r < 0) {
+        LOG(LOG_ERROR, "role_not_started", F("child", "%s", c->name), F("error", "%d", -r));
+        return child_start_later(c);
+    }
+    c->ready = c->stopping = false;
+    c->started_us = clock_boot_us();
+    c->wire = wire_create(c->sup->loop, ends[0], 0, &child_events, c);
+    child_give(c);
+}
+
+static void child_record(struct child *c, int status)
+{
+    json_t *record = json_pack("{s:s,s:i,s:i,s:i}", "role", c->name, "pid", (int)c->process.pid,
+                               "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "exit",
+                               WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    crash_record(c->sup, record);
+    json_decref(record);
+}
+
+void child_exited(struct child *c, int status)
+{
+    bool expected = c->stopping || c->sup->stopping;
+    timer_stop(&c->timer);
+    if (c->wire != NULL) {
+        wire_destroy(c->wire);
+        c->wire = NULL;
+    }
+    if (!expected)
+        child_record(c, status);
+    process_done(&c->process);
+    c->process.pid = 0;
+    if (!expected && !c->sup->announced && c->n_restarts > 0)
+        supervisor_fail(c->sup, "a role does not start; its last log lines say why");
+    else if (!expected)
+        child_start_later(c);
+    supervisor_child_gone(c);
+}
+
+void child_stop(struct child *c, unsigned grace_ms)
+{
+    AUTO(buf_done) struct buf out = {0};
+    if (c->process.pid == 0)
+        return;
+    c->stopping = true;
+    if (c->wire != NULL) {
+        msg_role_stop_pack(&out, &(struct msg_role_stop){.grace_ms = grace_ms});
+        wire_note(c->wire, 0, OP_role_stop, buf_slice(&out), -1);
+    }
+    timer_start(c->sup->loop, &c->timer, (int64_t)grace_ms * 1000 + 500000, child_on_timer);
+}
