@@ -45,12 +45,12 @@ typedef void (*api_note_fn)(void *arg, uint16_t op, struct slice args, int fd);
 struct api_peer *api_peer_create(struct loop *loop, api_note_fn note, void *arg);
 void api_peer_destroy(struct api_peer *peer);
 /* Takes the descriptor: this peer now speaks over it; what ran over the one before is broken. */
-void api_peer_connect(struct api_peer *peer, int fd);
+void api_peer_connect(struct api_peer *peer, int fd, int side);
 /* A wire that belongs to somebody else, whose events do not come here. */
 void api_peer_borrow(struct api_peer *peer, struct wire *wire);
 struct wire *api_peer_wire(struct api_peer *peer); /* NULL while disconnected */
 
-/* Work pool: a peer for one job over a descriptor that came with a reply. Takes fd. */
+/* Work pool: a peer for one job over a descriptor that came with a reply. Takes fd; side 0. */
 struct api_peer *api_peer_adopt(struct api *api, int fd);
 /* Work pool: the next note. -EPIPE when the other side is gone, -ETIMEDOUT. */
 NODISCARD int api_peer_wait(struct api_peer *peer, int timeout_ms, uint16_t *ret_op,

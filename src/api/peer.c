@@ -133,11 +133,11 @@ void api_peer_destroy(struct api_peer *peer)
     free(peer);
 }
 
-void api_peer_connect(struct api_peer *peer, int fd)
+void api_peer_connect(struct api_peer *peer, int fd, int side)
 {
     peer_drop_wire(peer);
     peer->borrowed = false;
-    peer->wire = wire_create(peer->loop, fd, 0, &peer_events, peer);
+    peer->wire = wire_create(peer->loop, fd, side, &peer_events, peer);
 }
 
 void api_peer_borrow(struct api_peer *peer, struct wire *wire)
@@ -180,7 +180,7 @@ static void peer_job_end(struct peer_job *job)
 static void peer_job_connect(struct wake *wake)
 {
     struct peer_job *job = CONTAINER_OF(wake, struct peer_job, wake);
-    api_peer_connect(job->peer, job->fd);
+    api_peer_connect(job->peer, job->fd, 0);
     peer_job_end(job);
 }
 

@@ -1,0 +1,144 @@
+/*
+ * The Workers product in control: its tables and routes.
+ * https://developers.cloudflare.com/api/resources/workers/
+ */
+#include "product/products_api.h"
+#include "product/workers/workers_api_impl.h"
+
+static const char *const workers_schema[] = {
+    "CREATE TABLE IF NOT EXISTS scripts (name TEXT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, created_ms "
+    "INTEGER NOT NULL, modified_ms INTEGER NOT NULL, workers_dev INTEGER NOT NULL DEFAULT 0, previews "
+    "INTEGER NOT NULL DEFAULT 0, migration_tag TEXT, settings TEXT NOT NULL DEFAULT '{}') STRICT",
+    "CREATE TABLE IF NOT EXISTS versions (id TEXT PRIMARY KEY, script TEXT NOT NULL, number INTEGER NOT "
+    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, metadata TEXT "
+    "NOT NULL, modules TEXT NOT NULL, format TEXT NOT NULL, main TEXT, handlers TEXT NOT NULL, "
+    "named_handlers TEXT NOT NULL, startup_ms INTEGER NOT NULL, etag TEXT NOT NULL, manifest TEXT, UNIQUE "
+    "(script, number)) STRICT",
+    "CREATE TABLE IF NOT EXISTS deployments (id TEXT PRIMARY KEY, script TEXT NOT NULL, number INTEGER NOT "
+    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, versions TEXT "
+    "NOT NULL, UNIQUE (script, number)) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_routes (id TEXT PRIMARY KEY, zone TEXT NOT NULL, pattern TEXT NOT "
+    "NULL UNIQUE, script TEXT NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_domains (id TEXT PRIMARY KEY, hostname TEXT NOT NULL UNIQUE, service "
+    "TEXT NOT NULL, zone_name TEXT NOT NULL, modified_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_schedules (script TEXT NOT NULL, cron TEXT NOT NULL, created_ms "
+    "INTEGER NOT NULL, modified_ms INTEGER NOT NULL, UNIQUE (script, cron)) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_tails (id TEXT PRIMARY KEY, script TEXT NOT NULL, secret TEXT NOT "
+    "NULL, filters TEXT, client_ip TEXT, expires_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_assets (hash TEXT PRIMARY KEY, size INTEGER NOT NULL, type TEXT NOT "
+    "NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_asset_sessions (id TEXT PRIMARY KEY, script TEXT NOT NULL, manifest "
+    "TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS worker_revision (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER "
+    "NOT NULL) STRICT",
+    "INSERT OR IGNORE INTO worker_revision (one, revision) VALUES (1, 0)",
+    NULL,
+};
+
+#define SCRIPTS WORKERS_AREA
+#define ROUTES "workers_routes"
+#define TAIL "workers_tail"
+#define ACCOUNT "/accounts/:account/workers"
+#define SCRIPT WORKERS_SCRIPT
+#define SERVICE ACCOUNT "/services/:script"
+#define ENVIRONMENT SERVICE "/environments/:environment"
+#define WORKER ACCOUNT "/workers/:script"
+#define ZONE "/zones/:zone/workers/routes"
+#define ASSETS_BODY ((uint64_t)64 * 1024 * 1024)
+
+static const struct api_route workers_routes[] = {
+    {"GET", ACCOUNT "/scripts", scripts_api_list, SCRIPTS, 0, 0},
+    {"PUT", SCRIPT, scripts_api_put, SCRIPTS, 0, WORKER_BODY_MAX},
+    {"GET", SCRIPT, scripts_api_content, SCRIPTS, 0, 0},
+    {"DELETE", SCRIPT, scripts_api_delete, SCRIPTS, 0, 0},
+    {"PUT", SCRIPT "/content", scripts_api_content_put, SCRIPTS, 0, WORKER_BODY_MAX},
+    {"GET", SCRIPT "/content/v2", scripts_api_content, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/references", scripts_api_references, SCRIPTS, 0, 0},
+    {"GET", SERVICE, scripts_api_service, SCRIPTS, 0, 0},
+    {"DELETE", SERVICE, scripts_api_delete, SCRIPTS, 0, 0},
+    {"GET", ENVIRONMENT "/bindings", settings_api_bindings, SCRIPTS, 0, 0},
+    {"GET", ENVIRONMENT "/settings", settings_api_get, SCRIPTS, 0, 0},
+    {"GET", ENVIRONMENT "/subdomain", subdomain_api_get, SCRIPTS, 0, 0},
+    {"GET", ENVIRONMENT "/routes", routes_api_of_script, SCRIPTS, 0, 0},
+    {"GET", ENVIRONMENT "/content/v2", scripts_api_content, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/tails/by-consumer/:script", scripts_api_tails_by_consumer, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/durable_objects/namespaces", scripts_api_durable_namespaces, SCRIPTS, 0, 0},
+
+    {"POST", SCRIPT "/versions", versions_api_create, SCRIPTS, 0, WORKER_BODY_MAX},
+    {"GET", SCRIPT "/versions", versions_api_list, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/versions/:version", versions_api_info, SCRIPTS, 0, 0},
+    {"POST", SCRIPT "/deployments", deployments_api_create, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/deployments", deployments_api_list, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/deployments/:deployment", deployments_api_info, SCRIPTS, 0, 0},
+    {"DELETE", SCRIPT "/deployments/:deployment", deployments_api_delete, SCRIPTS, 0, 0},
+
+    {"GET", SCRIPT "/settings", settings_api_get, SCRIPTS, 0, 0},
+    {"PATCH", SCRIPT "/settings", settings_api_patch, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/bindings", settings_api_bindings, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/script-settings", script_settings_api_get, SCRIPTS, 0, 0},
+    {"PATCH", SCRIPT "/script-settings", script_settings_api_patch, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/secrets", secrets_api_list, SCRIPTS, 0, 0},
+    {"PUT", SCRIPT "/secrets", secrets_api_put, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/secrets/:name", secrets_api_get, SCRIPTS, 0, 0},
+    {"DELETE", SCRIPT "/secrets/:name", secrets_api_delete, SCRIPTS, 0, 0},
+    {"PATCH", SCRIPT "/secrets-bulk", secrets_api_bulk, SCRIPTS, 0, 0},
+
+    {"GET", ACCOUNT "/subdomain", subdomain_api_account_get, SCRIPTS, 0, 0},
+    {"PUT", ACCOUNT "/subdomain", subdomain_api_account_put, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/subdomains/:name", subdomain_api_check, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/subdomain", subdomain_api_get, SCRIPTS, 0, 0},
+    {"POST", SCRIPT "/subdomain", subdomain_api_post, SCRIPTS, 0, 0},
+    {"DELETE", SCRIPT "/subdomain", subdomain_api_delete, SCRIPTS, 0, 0},
+    {"PUT", SCRIPT "/routes", routes_api_put, SCRIPTS, 0, 0},
+    {"GET", SCRIPT "/routes", routes_api_of_script, SCRIPTS, 0, 0},
+    {"GET", ZONE, routes_api_list, ROUTES, 0, 0},
+    {"POST", ZONE, routes_api_create, ROUTES, 0, 0},
+    {"GET", ZONE "/:route", routes_api_info, ROUTES, 0, 0},
+    {"PUT", ZONE "/:route", routes_api_update, ROUTES, 0, 0},
+    {"DELETE", ZONE "/:route", routes_api_delete, ROUTES, 0, 0},
+    {"GET", SCRIPT "/schedules", schedules_api_get, SCRIPTS, 0, 0},
+    {"PUT", SCRIPT "/schedules", schedules_api_put, SCRIPTS, 0, 0},
+    {"POST", SCRIPT "/domains/changeset", domains_api_changeset, SCRIPTS, API_READS, 0},
+    {"PUT", SCRIPT "/domains/records", domains_api_records_put, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/domains", domains_api_list, SCRIPTS, 0, 0},
+    {"PUT", ACCOUNT "/domains", domains_api_put, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/domains/records", domains_api_list, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/domains/records/:domain", domains_api_info, SCRIPTS, 0, 0},
+    {"GET", ACCOUNT "/domains/:domain", domains_api_info, SCRIPTS, 0, 0},
+    {"DELETE", ACCOUNT "/domains/:domain", domains_api_delete, SCRIPTS, 0, 0},
+
+    {"POST", SCRIPT "/assets-upload-session", assets_api_session, SCRIPTS, API_NO_AUDIT,
+     (uint64_t)16 * 1024 * 1024},
+    {"POST", ACCOUNT "/assets/upload", assets_api_bulk, NULL, API_PUBLIC | API_NO_AUDIT, ASSETS_BODY},
+    {"POST", ACCOUNT "/assets/upload/:hash", assets_api_single, NULL, API_PUBLIC | API_NO_AUDIT, ASSETS_BODY},
+
+    {"POST", SCRIPT "/tails", tails_api_create, TAIL, API_READS, 0},
+    {"GET", SCRIPT "/tails", tails_api_list, TAIL, 0, 0},
+    {"DELETE", SCRIPT "/tails/:tail", tails_api_delete, TAIL, API_READS, 0},
+
+    {"GET", ACCOUNT "/workers", beta_api_list, SCRIPTS, 0, 0},
+    {"POST", ACCOUNT "/workers", beta_api_create, SCRIPTS, 0, 0},
+    {"GET", WORKER, beta_api_info, SCRIPTS, 0, 0},
+    {"PUT", WORKER, beta_api_update, SCRIPTS, 0, 0},
+    {"PATCH", WORKER, beta_api_update, SCRIPTS, 0, 0},
+    {"DELETE", WORKER, beta_api_delete, SCRIPTS, 0, 0},
+    {"GET", WORKER "/versions", beta_api_version_list, SCRIPTS, 0, 0},
+    {"POST", WORKER "/versions", beta_api_version_create, SCRIPTS, 0, WORKER_BODY_MAX},
+    {"PATCH", WORKER "/versions/latest", secrets_api_version_patch, SCRIPTS, 0, 0},
+    {"GET", WORKER "/versions/:version", beta_api_version_info, SCRIPTS, 0, 0},
+};
+
+static const struct api_area workers_areas[] = {
+    {SCRIPTS, "Workers Scripts"},
+    {ROUTES, "Workers Routes"},
+    {TAIL, "Workers Tail"},
+};
+
+const struct api_product workers_api = {
+    .name = "workers",
+    .routes = workers_routes,
+    .n_routes = ARRAY_LEN(workers_routes),
+    .areas = workers_areas,
+    .n_areas = ARRAY_LEN(workers_areas),
+    .schema = workers_schema,
+};
