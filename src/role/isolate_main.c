@@ -2,11 +2,16 @@
 #include "role/isolate_main.h"
 
 #include "role/isolate_bundle.h"
+#include "web/web.h"
 
 void isolate_options_default(struct isolate_options *ret)
 {
     *ret = (struct isolate_options){
-        .root = "/g", .bundle = isolate_bundle_main(), .linker = isolate_bundle_linker()};
+        .root = "/g",
+        .bundle = isolate_bundle_main(),
+        .linker = isolate_bundle_linker(),
+        .install = web_install,
+    };
 }
 
 int isolate_main(int control_fd)
