@@ -9,6 +9,7 @@
  *
  *     --bundle FILE    other built-in scripts than the embedded ones
  *     --mount T=PATH   makes PATH visible as mount T ("kv-..."); `code` is DIR
+ *     --keeper ROOT    runs a keeper on ROOT and mounts the stores of the spec's bindings from it
  *     --link OUT       DIR's files are modules: links them into OUT (index.js, or --main NAME, is the main one)
  *     --bench N        sends the first request N times with 64 streams open, prints the rate
  *     --quiet          only statuses
@@ -24,6 +25,7 @@
 #include "product/messages.h"
 #include "role/isolate_bundle.h"
 #include "role/isolate_main.h"
+#include "role/keeper_core.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +44,7 @@ struct driver {
     struct loop *loop;
     struct wire *control, *main, *keeper;
     pid_t pid;
-    const char *dir, *bundle, *link_out, *main_name;
+    const char *dir, *bundle, *link_out, *main_name, *keeper_root;
     const char *mounts[DRIVER_MOUNTS_MAX];
     unsigned n_mounts;
     bool parallel, quiet, loaded, input_ended;
@@ -477,6 +479,38 @@ static void driver_make_root(struct driver *d)
     }
 }
 
+/* The stores of the bindings: made, and visible to the isolate. */
+static void driver_make_stores(struct driver *d, struct slice spec)
+{
+    AUTO(json_release) json_t *root = NULL;
+    AUTO(mem_release) char *base = realpath(d->keeper_root, NULL);
+    if (json_parse(spec, &root, NULL) < 0 || base == NULL)
+        return;
+    json_t *bindings = json_object_get(root, "bindings");
+    for (size_t i = 0; i < json_array_size(bindings); i++) {
+        const json_t *b = json_array_get(bindings, i);
+        const char *store = json_str(b, "store", NULL);
+        char path[512], link[512];
+        if (store == NULL)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", base, store);
+        snprintf(link, sizeof link, "%s/%s", d->root, json_str(b, "mount", ""));
+        if (file_make_dirs(AT_FDCWD, path, 0755) < 0 || (symlink(path, link) < 0 && errno != EEXIST))
+            fprintf(stderr, "store %s: %s\n", store, strerror(errno));
+    }
+}
+
+static void driver_start_keeper(struct driver *d, struct slice spec)
+{
+    int pair[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    struct keeper *keeper = keeper_create(d->loop, d->keeper_root, 4);
+    CHECK(keeper_add_isolate(keeper, pair[0], 1, spec) == 0);
+    AUTO(buf_done) struct buf args = {0};
+    msg_isolate_wire_pack(&args, &(struct msg_isolate_wire){.which = 2});
+    wire_note(d->control, 0, OP_isolate_wire, buf_slice(&args), pair[1]);
+}
+
 static void driver_child(struct driver *d, int fd)
 {
     struct isolate_options options;
@@ -498,10 +532,27 @@ static void driver_send_wire(struct driver *d, uint8_t which, struct wire **ret)
     wire_note(d->control, 0, OP_isolate_wire, buf_slice(&args), pair[1]);
 }
 
+static void driver_read_spec(struct driver *d, struct buf *ret)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/spec.json", d->dir);
+    if (file_read(AT_FDCWD, path, 4 << 20, ret) < 0) {
+        buf_clear(ret);
+        buf_append_slice(ret, SLICE("{\"account\":\"\",\"script\":\"driver\",\"version\":\"\",\"format\":\"modules\","
+                                      "\"main\":\"index.js\",\"code\":\"linked.js\",\"modules\":[],"
+                                      "\"compat\":{\"date\":\"2026-01-01\",\"flags\":[\"nodejs_compat\"]},"
+                                      "\"limits\":{},\"bindings\":[],\"mounts\":[]}"));
+    }
+}
+
 static void driver_start(struct driver *d)
 {
     int pair[2];
+    AUTO(buf_done) struct buf spec = {0};
     driver_make_root(d);
+    driver_read_spec(d, &spec);
+    if (d->keeper_root != NULL)
+        driver_make_stores(d, buf_slice(&spec));
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     d->pid = fork();
     if (d->pid == 0) {
@@ -512,22 +563,16 @@ static void driver_start(struct driver *d)
     d->loop = loop_create();
     d->control = wire_create(d->loop, pair[0], 0, &driver_wire_events, d);
 
-    AUTO(buf_done) struct buf spec = {0}, args = {0};
-    char path[512];
-    snprintf(path, sizeof path, "%s/spec.json", d->dir);
-    if (file_read(AT_FDCWD, path, 4 << 20, &spec) < 0) {
-        buf_clear(&spec);
-        buf_append_slice(&spec, SLICE("{\"account\":\"\",\"script\":\"driver\",\"version\":\"\",\"format\":\"modules\","
-                                      "\"main\":\"index.js\",\"code\":\"linked.js\",\"modules\":[],"
-                                      "\"compat\":{\"date\":\"2026-01-01\",\"flags\":[\"nodejs_compat\"]},"
-                                      "\"limits\":{},\"bindings\":[],\"mounts\":[]}"));
-    }
+    AUTO(buf_done) struct buf args = {0};
     msg_isolate_assign_pack(&args, &(struct msg_isolate_assign){
                                        .kind = d->link_out == NULL ? ISOLATE_WORKER : ISOLATE_LINKER,
                                        .spec = buf_slice(&spec)});
     wire_note(d->control, 0, OP_isolate_assign, buf_slice(&args), -1);
     driver_send_wire(d, 1, &d->main);
-    driver_send_wire(d, 2, &d->keeper);
+    if (d->keeper_root != NULL)
+        driver_start_keeper(d, buf_slice(&spec));
+    else
+        driver_send_wire(d, 2, &d->keeper);
     if (d->link_out != NULL)
         driver_link(d);
 }
@@ -538,7 +583,8 @@ static void driver_options(struct driver *d, int argc, char **argv)
         {"bundle", required_argument, NULL, 'b'}, {"mount", required_argument, NULL, 'm'},
         {"link", required_argument, NULL, 'l'},   {"main", required_argument, NULL, 'M'},
         {"bench", required_argument, NULL, 'n'},  {"parallel", no_argument, NULL, 'p'},
-        {"quiet", no_argument, NULL, 'q'},        {0}};
+        {"quiet", no_argument, NULL, 'q'},        {"keeper", required_argument, NULL, 'k'},
+        {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'b':
@@ -547,6 +593,9 @@ static void driver_options(struct driver *d, int argc, char **argv)
         case 'm':
             if (d->n_mounts < DRIVER_MOUNTS_MAX)
                 d->mounts[d->n_mounts++] = optarg;
+            break;
+        case 'k':
+            d->keeper_root = optarg;
             break;
         case 'l':
             d->link_out = optarg;
