@@ -259,7 +259,7 @@ static void retire_tick(struct timer *t)
 {
     struct gateway *g = CONTAINER_OF(t, struct gateway, retire_timer);
 
-    isolates_retire_idle(g);
+    links_retire_idle(g);
     timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
 }
 
@@ -282,7 +282,7 @@ static void gateway_drained(void *arg)
 {
     struct gateway *g = arg;
 
-    isolates_stop(g);
+    links_stop(g);
     access_log_close(TAKE(g->access));
     role_finished(g->rc);
 }

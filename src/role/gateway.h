@@ -178,8 +178,8 @@ const json_t *worker_binding(const struct worker *w, uint32_t index);
 /* Gives the call to an isolate of its worker, starting one or queueing as needed. */
 void isolate_call_start(struct call *c);
 void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text);
-void isolates_retire_idle(struct gateway *g);
-void isolates_stop(struct gateway *g);
+void links_retire_idle(struct gateway *g);
+void links_stop(struct gateway *g);
 
 void egress_start(struct call *c);
 

@@ -665,7 +665,7 @@ void worker_retire(struct worker *w)
     }
 }
 
-void isolates_retire_idle(struct gateway *g)
+void links_retire_idle(struct gateway *g)
 {
     int64_t now = loop_now_us(g->loop);
     size_t too_many =
@@ -684,7 +684,7 @@ void isolates_retire_idle(struct gateway *g)
     }
 }
 
-void isolates_stop(struct gateway *g)
+void links_stop(struct gateway *g)
 {
     LIST_FOR_SAFE (at, &g->isolates) {
         struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_gateway);
