@@ -138,7 +138,13 @@ export function installGlobals() {
         Object.defineProperty(global, name, { value: fn, writable: true, configurable: true, enumerable: true });
     for (const [name, value] of Object.entries(VALUES))
         Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: name !== "self" });
-    Object.setPrototypeOf(global, ServiceWorkerGlobalScope.prototype);
+    /* The engine's global object has an immutable prototype: only instanceof can be told. */
+    for (const cls of [events.EventTarget, WorkerGlobalScope, ServiceWorkerGlobalScope]) {
+        const ordinary = Function.prototype[Symbol.hasInstance];
+        Object.defineProperty(cls, Symbol.hasInstance, {
+            value(v) { return (v === global && this === cls) || ordinary.call(this, v); }, configurable: true,
+        });
+    }
     installWasm();
     events.onListenerError(reportError);
     events.onWaitUntil((promise) => context.need().waitUntil(promise));
