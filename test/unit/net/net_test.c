@@ -9,5 +9,6 @@ int main(void)
     failed += http1_chunked_tests();
     failed += http_server_tests();
     failed += tls_tests();
+    failed += url_tests();
     return failed == 0 ? 0 : 1;
 }

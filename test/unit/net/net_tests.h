@@ -14,3 +14,4 @@ int http1_parse_tests(void);
 int http1_chunked_tests(void);
 int http_server_tests(void);
 int tls_tests(void);
+int url_tests(void);
