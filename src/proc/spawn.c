@@ -30,14 +30,16 @@ static void spawn_reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The two become 3 and 4, everything above is closed. second_fd may be -1. */
-static void spawn_reset_fds(int first_fd, int second_fd)
+/* Everything that was not given is closed. */
+static void spawn_reset_fds(const struct spawn_fds *fds)
 {
-    int second = second_fd < 0 ? -1 : fcntl(second_fd, F_DUPFD_CLOEXEC, SPAWN_SECOND_FD + 1);
+    int second = fds->second < 0 ? -1 : fcntl(fds->second, F_DUPFD_CLOEXEC, SPAWN_SECOND_FD + 1);
     int last = ROLE_CONTROL_FD;
-    if (first_fd == ROLE_CONTROL_FD)
-        fcntl(first_fd, F_SETFD, 0);
-    else if (dup2(first_fd, ROLE_CONTROL_FD) < 0)
+    if (fds->stderr_fd >= 0 && dup2(fds->stderr_fd, STDERR_FILENO) < 0)
+        _exit(SPAWN_EXIT_FAILED);
+    if (fds->control == ROLE_CONTROL_FD)
+        fcntl(fds->control, F_SETFD, 0);
+    else if (dup2(fds->control, ROLE_CONTROL_FD) < 0)
         _exit(SPAWN_EXIT_FAILED);
     if (second >= 0 && dup2(second, last = SPAWN_SECOND_FD) < 0)
         _exit(SPAWN_EXIT_FAILED);
@@ -76,17 +78,17 @@ int spawn_fork_sharing(struct process *ret)
     return 0;
 }
 
-int spawn_fork_two(int first_fd, int second_fd, struct process *ret)
+int spawn_fork_with(const struct spawn_fds *fds, struct process *ret)
 {
     int r = spawn_fork_sharing(ret);
     if (r == 0)
-        spawn_reset_fds(first_fd, second_fd);
+        spawn_reset_fds(fds);
     return r;
 }
 
-int spawn_role(const char *role, int control_fd, struct process *ret)
+int spawn_role(const char *role, const struct spawn_fds *fds, struct process *ret)
 {
-    int r = spawn_fork_two(control_fd, -1, ret);
+    int r = spawn_fork_with(fds, ret);
     if (r != 0)
         return r < 0 ? r : 0;
     char *const argv[] = {(char *)"selvedge", (char *)"--role", (char *)role, NULL};

@@ -15,12 +15,17 @@ struct process {
 
 /* A pair of connected sockets for a wire. Owned by the caller. */
 NODISCARD int spawn_pair(int ret[2]);
-/* Executes /proc/self/exe with `--role role`; control_fd becomes descriptor 3, standard ones are kept.
- * control_fd stays the caller's. The child dies with the caller's thread. */
-NODISCARD int spawn_role(const char *role, int control_fd, struct process *ret);
+/* Descriptors of a child, all the caller's; -1 = none. stderr_fd replaces the standard one. */
+struct spawn_fds {
+    int control, second, stderr_fd;
+};
+
+/* Executes /proc/self/exe with `--role role`; control becomes descriptor 3. The child dies with the caller's
+ * thread. */
+NODISCARD int spawn_role(const char *role, const struct spawn_fds *fds, struct process *ret);
 /* Forks without executing; the caller must be single-threaded. Returns 0 in the child, 1 in the parent. The
- * child has default signals and, of descriptors, the standard ones and the two given, as 3 and 4. */
-NODISCARD int spawn_fork_two(int first_fd, int second_fd, struct process *ret);
+ * child has default signals and, of descriptors, the standard ones, control as 3 and second as 4. */
+NODISCARD int spawn_fork_with(const struct spawn_fds *fds, struct process *ret);
 /* The same, but the child keeps all descriptors. */
 NODISCARD int spawn_fork_sharing(struct process *ret);
 /* For a process that somebody else reaps: a grandchild. pidfd -1 when it is gone. */

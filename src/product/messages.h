@@ -46,7 +46,7 @@
     M(spare_made,   TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(i64, result))              \
     M(grant,        SUPERVISOR, TEMPLATE, F(u64, isolate) F(u32, pid) F(bytes, mounts) /* S */)    \
     M(granted,      TEMPLATE, SUPERVISOR, F(i64, result) F(bytes, text))                           \
-    M(reaped,       TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(u32, status))              \
+    M(reaped,       TEMPLATE, SUPERVISOR, F(u64, isolate) F(u32, pid) F(u32, status) F(bytes, report)) \
     /* --- gateway (or control, for a job) and isolate --- */                                      \
     M(loaded,       ISOLATE, GATEWAY, F(bytes, json) /* N: handlers, start-up time */)             \
     M(isolate_retire, ISOLATE, GATEWAY, F(bytes, why) /* N: send no more events, it ends after those it has */) \

@@ -124,11 +124,10 @@ static void supervisor_write_run_file(struct supervisor *sup)
 {
     AUTO(buf_done) struct buf text = {0};
     AUTO(json_release)
-    json_t *run =
-        json_pack("{s:i,s:s,s:s,s:s,s:s,s:I}", "pid", (int)getpid(), "listen",
-                  sup->addresses[LISTEN_HTTP], "https", sup->addresses[LISTEN_HTTPS], "api",
-                  sup->addresses[LISTEN_API], "domain", json_str(sup->settings, "domain", ""),
-                  "started_ms", (json_int_t)clock_wall_ms());
+    json_t *run = json_pack(
+        "{s:i,s:s,s:s,s:s,s:s,s:I}", "pid", (int)getpid(), "listen", sup->addresses[LISTEN_HTTP],
+        "https", sup->addresses[LISTEN_HTTPS], "api", sup->addresses[LISTEN_API], "domain",
+        json_str(sup->settings, "domain", ""), "started_ms", (json_int_t)clock_wall_ms());
     json_print(&text, run);
     int r = file_replace(sup->data_fd, "run.json", buf_slice(&text), 0600);
     if (r < 0)
@@ -286,7 +285,7 @@ static void supervisor_start_children(struct supervisor *sup)
     for (unsigned i = 0; i < CHILDREN; i++) {
         struct child *c = &sup->children[i];
         *c = (struct child){.sup = sup, .kind = (enum child_kind)i, .name = child_names[i]};
-        c->process.pidfd = -1;
+        c->process.pidfd = c->tail.fd = -1;
         if (role_find(c->name) != NULL)
             child_start(c);
     }

@@ -15,6 +15,7 @@
 #include "core/map.h"
 #include "proc/cgroup.h"
 #include "proc/spawn.h"
+#include "proc/tail.h"
 #include "proc/wire.h"
 #include "product/messages.h"
 
@@ -37,6 +38,7 @@ struct child {
     const char *name;
     struct process process; /* pid 0 = not running */
     struct wire *wire;      /* NULL = not running, or gone */
+    struct tail tail;       /* its stderr */
     bool ready, stopping;
     unsigned n_restarts, n_fast;
     int64_t started_us;
@@ -150,10 +152,11 @@ struct wire *supervisor_wire(struct supervisor *sup, enum child_kind kind);
 void limits_init(struct supervisor *sup);
 void limits_isolate_born(struct isolate *iso);
 void limits_isolate_assigned(struct isolate *iso);
-void limits_isolate_ended(struct isolate *iso, int status);
+void limits_isolate_ended(struct isolate *iso, int status, struct slice report);
 /* 0, or -EBUSY with the sentence for the client while the version is not started. */
 NODISCARD int breaker_check(struct supervisor *sup, const struct start *start, struct err *err);
-void crash_record(struct supervisor *sup, json_t *record);
+/* report: the panic text, may be empty. */
+void crash_record(struct supervisor *sup, json_t *record, struct slice report);
 void limits_done(struct supervisor *sup);
 
 /* supervisor_status.c */

@@ -201,8 +201,14 @@ void child_start(struct child *c)
     int ends[2];
     int r = spawn_pair(ends);
     if (r == 0) {
-        r = spawn_role(c->name, ends[1], &c->process);
+        AUTO(fd_release) int stderr_fd = tail_open(&c->tail, c->sup->loop, 0);
+        const struct spawn_fds fds = {.control = ends[1], .second = -1, .stderr_fd = stderr_fd};
+        r = stderr_fd < 0 ? stderr_fd : spawn_role(c->name, &fds, &c->process);
         close(ends[1]);
+        if (r < 0) {
+            tail_close(&c->tail);
+            close(ends[0]);
+        }
     }
     if (r < 0) {
         LOG(LOG_ERROR, "role_not_started", F("child", "%s", c->name), F("error", "%d", -r));
@@ -219,7 +225,9 @@ static void child_record(struct child *c, int status)
     json_t *record = json_pack("{s:s,s:i,s:i,s:i}", "role", c->name, "pid", (int)c->process.pid,
                                "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "exit",
                                WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-    crash_record(c->sup, record);
+    AUTO(buf_done) struct buf report = {0};
+    tail_report(&c->tail, &report);
+    crash_record(c->sup, record, buf_slice(&report));
     json_decref(record);
 }
 
@@ -233,6 +241,7 @@ void child_exited(struct child *c, int status)
     }
     if (!expected)
         child_record(c, status);
+    tail_close(&c->tail);
     process_done(&c->process);
     c->process.pid = 0;
     if (!expected && !c->sup->announced && c->n_restarts > 0)

@@ -449,9 +449,9 @@ void isolate_on_drop(struct supervisor *sup, struct slice args)
         isolate_retire(iso, iso->why_text, DROP_GRACE_US / 1000);
 }
 
-static void isolate_ended(struct isolate *iso, int status)
+static void isolate_ended(struct isolate *iso, int status, struct slice report)
 {
-    limits_isolate_ended(iso, status);
+    limits_isolate_ended(iso, status, report);
     if (iso->start != NULL)
         start_answer(iso->start, 0, -EPIPE, "The Worker's process ended while it started.", -1);
     isolate_free(iso);
@@ -466,7 +466,7 @@ void isolate_on_reaped(struct supervisor *sup, struct slice args)
         return;
     /* A blank one that dies by itself would be made and die again and again: not so fast then. */
     bool blank = iso->start == NULL && iso->why == NULL;
-    isolate_ended(iso, (int)m.status);
+    isolate_ended(iso, (int)m.status, m.report);
     if (sup->refill.loop == NULL || blank)
         timer_start(sup->loop, &sup->refill, blank ? BROKEN_DELAY_US : REFILL_DELAY_US,
                     isolates_on_refill);
@@ -493,7 +493,7 @@ void isolates_lost(struct supervisor *sup)
         if (iso->why == NULL)
             iso->why = "internalError";
         process_signal(&iso->process, SIGKILL);
-        isolate_ended(iso, SIGKILL);
+        isolate_ended(iso, SIGKILL, SLICE_NONE);
     }
 }
 

@@ -11,17 +11,22 @@
 #include "core/id.h"
 #include "core/log.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     MEMORY_TICK_US = 50 * 1000,
     MEMORY_LOOKS_MAX = 200, /* isolates looked at per tick */
     MEMORY_STANDARD_MB = 128,
+    CRASHES_KEPT = 200,
     BREAKER_WINDOW_US = 60 * 1000 * 1000,
     BREAKER_FIRST_S = 5,
     BREAKER_MOST_S = 300
@@ -147,7 +152,28 @@ void limits_isolate_assigned(struct isolate *iso)
 
 /* --- crashes --- */
 
-void crash_record(struct supervisor *sup, json_t *record)
+/* Names begin with the time, so the least name is the oldest record. */
+static void crashes_make_room(struct supervisor *sup)
+{
+    char oldest[NAME_MAX + 1] = "";
+    size_t n = 0;
+    int fd = openat(sup->data_fd, "logs/crashes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir == NULL)
+        return fd_release(&fd);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.')
+            continue;
+        n++;
+        if (oldest[0] == '\0' || strcmp(e->d_name, oldest) < 0)
+            snprintf(oldest, sizeof(oldest), "%s", e->d_name);
+    }
+    if (n >= CRASHES_KEPT)
+        unlinkat(dirfd(dir), oldest, 0);
+    closedir(dir);
+}
+
+void crash_record(struct supervisor *sup, json_t *record, struct slice report)
 {
     char when[CLOCK_TEXT_SIZE], path[128], id[ID_HEX_SIZE];
     AUTO(buf_done) struct buf text = {0}, out = {0};
@@ -158,6 +184,13 @@ void crash_record(struct supervisor *sup, json_t *record)
     json_object_set_new(record, "version_of_server", json_string(SELVEDGE_VERSION));
     json_print(&text, record);
     LOG(LOG_ERROR, "crash", F("record", "%s", buf_cstr(&text)));
+    if (report.len > 0) {
+        buf_clear(&text);
+        /* Bytes of a dying process are not always UTF-8. */
+        json_object_set_new(record, "report", json_stringn_nocheck(report.ptr, report.len));
+        json_print(&text, record);
+    }
+    crashes_make_room(sup);
     snprintf(path, sizeof(path), "logs/crashes/%" PRId64 "-%.8s.json", clock_wall_ms(), id_hex(id));
     int r = file_replace(sup->data_fd, path, buf_slice(&text), 0600);
     if (r < 0)
@@ -245,7 +278,7 @@ static bool isolate_was_oom(struct isolate *iso)
     return oom;
 }
 
-static void isolate_crashed(struct isolate *iso, int status)
+static void isolate_crashed(struct isolate *iso, int status, struct slice report)
 {
     const struct start *start = iso->start;
     json_t *record = json_pack(
@@ -255,13 +288,13 @@ static void isolate_crashed(struct isolate *iso, int status)
         "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "exit",
         WIFEXITED(status) ? WEXITSTATUS(status) : -1, "age_ms",
         (json_int_t)((clock_boot_us() - iso->born_us) / 1000));
-    crash_record(iso->sup, record);
+    crash_record(iso->sup, record, report);
     json_decref(record);
     if (start != NULL && start->kind == ISOLATE_WORKER)
         breaker_count(iso->sup, start);
 }
 
-void limits_isolate_ended(struct isolate *iso, int status)
+void limits_isolate_ended(struct isolate *iso, int status, struct slice report)
 {
     bool oom = isolate_was_oom(iso) && WIFSIGNALED(status);
     const char *outcome = isolate_outcome(iso, status, oom);
@@ -273,5 +306,5 @@ void limits_isolate_ended(struct isolate *iso, int status)
     if (iso->start != NULL)
         isolate_tell_gone(iso, outcome, text);
     if (strcmp(outcome, "crashed") == 0)
-        isolate_crashed(iso, status);
+        isolate_crashed(iso, status, report);
 }

@@ -12,6 +12,7 @@
 #include "proc/grant.h"
 #include "proc/seccomp_filter.h"
 #include "proc/spawn.h"
+#include "proc/tail.h"
 #include "proc/wire.h"
 #include "product/messages.h"
 #include "role/isolate_main.h"
@@ -29,6 +30,7 @@ enum {
     TEMPLATE_UID_FIRST = 200000, /* as root each isolate has a number of its own */
     TEMPLATE_UIDS = 60000,
     TEMPLATE_FILES = 256,
+    TEMPLATE_STDERR_MAX = 1024 * 1024, /* what an isolate may write in its life */
     TEMPLATE_EXIT_SANDBOX = 79
 };
 
@@ -41,6 +43,7 @@ struct offspring {
     struct watch pipe; /* sealed, or the grant's sentence */
     int pipe_fd;       /* owned; -1 = closed */
     struct buf text;
+    struct tail tail;          /* the isolate's stderr */
     struct wire_stream *grant; /* the request to answer; NULL for isolates */
     bool exited;
     int status;
@@ -110,7 +113,7 @@ static struct offspring *offspring_new(struct template *t, uint64_t isolate)
     o->template = t;
     o->isolate = isolate;
     o->process.pidfd = -1;
-    o->pipe_fd = -1;
+    o->pipe_fd = o->tail.fd = -1;
     list_push_back(&t->offspring, &o->link);
     return o;
 }
@@ -118,6 +121,7 @@ static struct offspring *offspring_new(struct template *t, uint64_t isolate)
 static void offspring_free(struct offspring *o)
 {
     offspring_close_pipe(o);
+    tail_close(&o->tail);
     list_remove(&o->link);
     process_done(&o->process);
     buf_done(&o->text);
@@ -128,11 +132,16 @@ static void template_make_spare(struct template *t, uint64_t isolate, int contro
 {
     int ends[2] = {-1, -1};
     struct offspring *o = offspring_new(t, isolate);
-    int r = pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0
-                ? -errno
-                : spawn_fork_two(control_fd, ends[1], &o->process);
-    if (r == 0)
-        isolate_child(isolate, SPAWN_SECOND_FD);
+    AUTO(fd_release) int stderr_fd = tail_open(&o->tail, t->rc->loop, TEMPLATE_STDERR_MAX);
+    int r = stderr_fd < 0 ? stderr_fd : 0;
+    if (r == 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        r = -errno;
+    if (r == 0) {
+        const struct spawn_fds fds = {control_fd, ends[1], stderr_fd};
+        r = spawn_fork_with(&fds, &o->process);
+        if (r == 0)
+            isolate_child(isolate, SPAWN_SECOND_FD);
+    }
     fd_release(&ends[1]);
     if (r < 0) {
         fd_release(&ends[0]);
@@ -239,7 +248,7 @@ static void template_grant(struct template *t, struct wire_stream *s, const stru
 
 static void template_reaped(struct offspring *o)
 {
-    AUTO(buf_done) struct buf out = {0};
+    AUTO(buf_done) struct buf out = {0}, report = {0};
     if (o->grant != NULL) {
         if (o->pipe_fd < 0)
             grant_answer(o);
@@ -247,9 +256,11 @@ static void template_reaped(struct offspring *o)
     }
     if (o->pipe_fd >= 0)
         template_tell_made(o, -ECHILD);
+    tail_report(&o->tail, &report);
     msg_reaped_pack(&out, &(struct msg_reaped){.isolate = o->isolate,
                                                .pid = (uint32_t)o->process.pid,
-                                               .status = (uint32_t)o->status});
+                                               .status = (uint32_t)o->status,
+                                               .report = buf_slice(&report)});
     wire_note(o->template->rc->supervisor, 0, OP_reaped, buf_slice(&out), -1);
     offspring_free(o);
 }
