@@ -127,7 +127,7 @@ static int filter_add_clone(scmp_filter_ctx f)
     const scmp_datum_t mask = CLONE_THREAD | CLONE_VM | CLONE_VFORK | CLONE_NEWNS |
                               CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                               CLONE_NEWPID | CLONE_NEWNET;
-    struct scmp_arg_cmp flags = SCMP_A0(SCMP_CMP_MASKED_EQ, mask, CLONE_THREAD | CLONE_VM);
+    struct scmp_arg_cmp flags = {0, SCMP_CMP_MASKED_EQ, mask, CLONE_THREAD | CLONE_VM};
     int r = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, &flags);
     if (r == 0) /* its flags are behind a pointer; the C library falls back to clone */
         r = seccomp_rule_add_array(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
@@ -140,10 +140,10 @@ static int filter_add_conditional(scmp_filter_ctx f)
         int call;
         struct scmp_arg_cmp arg;
     } rows[] = {
-        {SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, SECCOMP_OWN_PID)},
-        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
-        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME)},
-        {SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX)},
+        {SCMP_SYS(tgkill), {0, SCMP_CMP_EQ, SECCOMP_OWN_PID, 0}},
+        {SCMP_SYS(prctl), {0, SCMP_CMP_EQ, PR_SET_NAME, 0}},
+        {SCMP_SYS(prctl), {0, SCMP_CMP_EQ, PR_GET_NAME, 0}},
+        {SCMP_SYS(socketpair), {0, SCMP_CMP_EQ, AF_UNIX, 0}},
     };
     int r = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows) && r == 0; i++)
