@@ -306,15 +306,15 @@ class FakeWorker {
         Object.assign(this, { io, hooks, inside });
     }
 
-    async load(script, { bindings = [], modules = [], compat = {}, format = "modules", limits = {} }) {
-        const spec = { version: "v1", version_tag: "", created_ms: 0, format, main: "index.js", modules: [], compat, bindings, limits };
+    async load(script, { bindings = [], modules = [], compat = {}, format = "modules", limits = {}, mainName = "index.js" }) {
+        const spec = { version: "v1", version_tag: "", created_ms: 0, format, main: mainName, modules: [], compat, bindings, limits };
         const files = new Map(modules.map((m, i) => [`m${i}`, m.source]));
         spec.modules = modules.map((m, i) => ({ name: m.name, type: m.type, file: `m${i}` }));
         if (format === "wasi") spec.main = modules[0].name;
         const evaluate = () => {
             if (format === "service-worker") return this.inside(script);
-            const list = [{ name: "index.js", type: "esm", source: script }, ...modules.map((m) => ({ ...m, source: m.type === "esm" ? m.source : "" }))];
-            const { code, errors } = link({ main: "index.js", modules: list, flags: {} });
+            const list = [{ name: mainName, type: "esm", source: script }, ...modules.map((m) => ({ ...m, source: ["esm", "commonjs", "json"].includes(m.type) ? m.source : "" }))];
+            const { code, errors } = link({ main: mainName, modules: list, flags: {} });
             if (errors.length > 0) throw new Error(errors[0].text);
             return this.inside(code);
         };
@@ -339,7 +339,7 @@ class FakeWorker {
         const answer = await answered;
         const bytes = await answer.body;
         const list = answer.headers.split("\r\n").filter((l) => l !== "").map((l) => l.split(": "));
-        return { ...answer, headers: new Headers(list), bytes, text: bytes.toString("utf8"), end: await ended };
+        return { ...answer, rawHeaders: answer.headers, headers: new Headers(list), bytes, text: bytes.toString("utf8"), end: await ended };
     }
 
     async scheduled(ms = 0, cron = "* * * * *") {

@@ -1,6 +1,6 @@
 /* AbortController and AbortSignal. https://dom.spec.whatwg.org/#aborting-ongoing-activities */
 import { DOMException } from "./errors.js";
-import { Event, EventTarget, defineHandler } from "./events.js";
+import { Event, EventTarget, defineHandler, trustEvent } from "./events.js";
 import { need } from "./context.js";
 import { startTimer } from "./timers.js";
 
@@ -32,8 +32,7 @@ export class AbortSignal extends EventTarget {
 
     static timeout(ms) {
         const invocation = need();
-        const delay = Number(ms);
-        if (!(delay >= 0)) throw new TypeError("The delay of AbortSignal.timeout() must not be negative.");
+        const delay = Math.max(0, Number(ms) || 0);
         const signal = new AbortSignal(MAKE);
         startTimer(() => signal.#abort(new DOMException("The operation was aborted due to timeout", "TimeoutError")), delay, invocation);
         return signal;
@@ -61,7 +60,7 @@ export class AbortSignal extends EventTarget {
         const algorithms = this.#algorithms;
         this.#algorithms = null;
         if (algorithms !== null) for (const run of algorithms) run(this.#reason);
-        this.dispatchEvent(new Event("abort"));
+        this.dispatchEvent(trustEvent(new Event("abort")));
     }
 
     static {

@@ -1,5 +1,5 @@
 /* Blob and File: bytes in memory. https://w3c.github.io/FileAPI/ */
-import { utf8, fromUtf8, viewOf } from "./encoding.js";
+import { utf8, fromUtf8Raw, viewOf } from "./encoding.js";
 import { bytesStream } from "./body_source.js";
 import { wrapReadable } from "./streams/classes.js";
 
@@ -52,6 +52,7 @@ export class Blob {
             this.#type = options.type;
             return;
         }
+        if (options?.endings !== undefined) throw new Error("The 'endings' field on 'Options' is not implemented.");
         this.#bytes = parts === undefined ? new Uint8Array(0) : collect(parts);
         this.#type = normalType(options?.type);
     }
@@ -74,7 +75,7 @@ export class Blob {
     }
 
     async text() {
-        return fromUtf8(this.#bytes);
+        return fromUtf8Raw(this.#bytes);
     }
 
     stream() {

@@ -16,6 +16,8 @@ import { tee } from "./streams/pipe.js";
 export const NULL = 0, TEXT = 1, BYTES = 2, CHANNEL = 3, STREAM = 4;
 
 const USED = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice.";
+/* The text of upstream for clone(), comma and all. */
+const LOCKED = "This ReadableStream is currently locked to a reader,";
 const TYPE_TEXT = "text/plain;charset=UTF-8";
 
 let access;
@@ -161,7 +163,7 @@ export class Body {
     #initStream(state) {
         if (state.disturbed)
             throw new TypeError("This ReadableStream is disturbed (has already been read from), and cannot be used as a body.");
-        if (state.reader !== null) throw new TypeError("This ReadableStream is currently locked to a reader.");
+        if (state.reader !== null) throw new TypeError("This ReadableStream is locked to a reader, and cannot be used as a body.");
         this.#kind = STREAM;
         this.#source = state;
         return null;
@@ -210,14 +212,14 @@ export class Body {
             /* The same body for a second object; the first is used up when `move`. */
             share(from, to, move) {
                 if (from.#kind === NULL) return;
-                if (from.bodyUsed) throw new TypeError(USED);
+                if (from.bodyUsed) throw new TypeError(move ? USED : LOCKED);
                 if (move) {
                     to.#kind = from.#kind;
                     to.#source = from.#source;
                     from.#used = true;
                 } else if (from.#kind === CHANNEL || from.#kind === STREAM) {
                     const state = from.#stream();
-                    if (state.reader !== null) throw new TypeError("This ReadableStream is currently locked to a reader.");
+                    if (state.reader !== null) throw new TypeError(LOCKED);
                     const [first, second] = tee(state);
                     from.#source = first;
                     to.#kind = STREAM;

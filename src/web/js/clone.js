@@ -1,5 +1,6 @@
 /* structuredClone in memory. https://html.spec.whatwg.org/#structured-cloning */
 import { DOMException, isDOMException, isError } from "./errors.js";
+import { runtimePrototypes } from "./inspect.js";
 import { File, blobBytes, makeBlob, makeFile } from "./blob.js";
 
 const ERRORS = new Map([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((c) => [c.name, c]));
@@ -22,6 +23,17 @@ const isRegExp = tester(RegExp.prototype, "exec");
 const isMap = tester(Map.prototype, "size");
 const isSet = tester(Set.prototype, "size");
 const isBuffer = tester(ArrayBuffer.prototype, "byteLength");
+
+const ERROR_OWN = new Set(["message", "stack", "name", "cause", "line", "column", "sourceURL"]);
+const OPAQUE = [WeakMap, WeakSet, WeakRef, Promise, FinalizationRegistry];
+
+/* Objects whose state is not in their properties. */
+function isOpaque(value) {
+    if (OPAQUE.some((c) => value instanceof c)) return true;
+    if (global.WebAssembly !== undefined && brand(value).startsWith("[object WebAssembly")) return true;
+    for (let p = Object.getPrototypeOf(value); p !== null; p = Object.getPrototypeOf(p)) if (runtimePrototypes.has(p)) return true;
+    return false;
+}
 
 const typedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 
@@ -84,14 +96,16 @@ class Cloner {
         if (value instanceof Set && isSet(value)) return this.set(value);
         if (value instanceof Date && isDate(value)) return this.keep(value, new Date(Date.prototype.getTime.call(value)));
         if (brand(value) === "[object RegExp]") return this.keep(value, new RegExp(value.source, value.flags));
-        const name = value.constructor?.name;
-        if (Object.getPrototypeOf(value) === Object.prototype) return this.properties(value, this.keep(value, {}));
-        throw refuse(typeof name === "string" && name !== "" && name !== "Object"
-            ? `Could not serialize object of type "${name}". This type does not support serialization.`
-            : `${describe(value)} could not be cloned.`);
+        if (brand(value) === "[object Arguments]") throw refuse("#<Object> could not be cloned.");
+        if (isOpaque(value)) {
+            const name = value.constructor?.name;
+            throw refuse(`Could not serialize object of type "${typeof name === "string" ? name : "Object"}". This type does not support serialization.`);
+        }
+        return this.properties(value, this.keep(value, {})); // an instance of the user's class: its prototype is lost
     }
 
     buffer(value) {
+        if (value.detached) throw refuse("An ArrayBuffer is detached and could not be cloned.");
         const copy = value.resizable
             ? new ArrayBuffer(value.byteLength, { maxByteLength: value.maxByteLength }) : value.slice(0);
         if (value.resizable) new Uint8Array(copy).set(new Uint8Array(value));
@@ -114,6 +128,7 @@ class Cloner {
             Object.defineProperty(fresh, "name", { value: name, writable: true, configurable: true });
         if (typeof value.stack === "string")
             Object.defineProperty(fresh, "stack", { value: value.stack, writable: true, configurable: true });
+        for (const key of Object.keys(value)) if (!ERROR_OWN.has(key)) fresh[key] = this.clone(value[key]);
         if (Object.hasOwn(value, "cause"))
             Object.defineProperty(fresh, "cause", { value: this.clone(value.cause), writable: true, configurable: true });
         return fresh;
@@ -143,12 +158,11 @@ class Cloner {
 
 export function structuredClone(value, options = undefined) {
     if (arguments.length === 0) throw new TypeError("structuredClone() takes a value.");
-    const transfer = options?.transfer === undefined ? [] : [...options.transfer];
+    const transfer = options?.transfer === undefined ? [] : [...new Set(options.transfer)];
     for (const item of transfer) {
-        if (!isBuffer(item)) throw refuse("Object is not transferable.");
+        if (!isBuffer(item)) throw new TypeError("Object is not transferable.");
         if (item.detached) throw refuse("An ArrayBuffer is detached and could not be cloned.");
     }
-    if (new Set(transfer).size !== transfer.length) throw refuse("An object appears twice in the transfer list.");
     const cloner = new Cloner();
     if (transfer.length === 0) return cloner.clone(value);
     // A failure must not detach anything, and views of a detached buffer have forgotten their place: a

@@ -142,5 +142,7 @@ export const console = {
         timers.delete(label(name));
     },
     timeStamp() {},
+    profile() {},
+    profileEnd() {},
 };
 Object.defineProperty(console, Symbol.toStringTag, { value: "console", configurable: true });

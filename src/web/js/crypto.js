@@ -99,7 +99,7 @@ function makeKey(name, algorithm, data, extractable, usages, verb, type = "secre
     const allowed = USAGES[name];
     const list = [...usages].map((u) => `${u}`);
     for (const usage of list)
-        if (!allowed.includes(usage)) throw exception("SyntaxError", `Attempt to ${verb} ${name} key with invalid usage "${usage}".`);
+        if (!allowed.includes(usage)) throw exception("SyntaxError", `Attempt to ${verb} ${type} ${name} key with invalid usage "${usage}".`);
     if (list.length === 0) throw exception("SyntaxError", "Secret/private CryptoKeys must have at least one usage.");
     const sorted = [...new Set(list)];
     return new CryptoKey(MAKE, { type, extractable: Boolean(extractable), algorithm: Object.freeze({ name, ...algorithm }), usages: sorted, data });
@@ -283,7 +283,7 @@ export class SubtleCrypto {
 
     async exportKey(format, key) {
         if (!access.is(key)) throw new TypeError("The key is not a CryptoKey.");
-        if (!key.extractable) throw exception("InvalidAccessError", `Attempt to export non-extractable ${key.type} key.`);
+        if (!key.extractable) throw exception("InvalidAccessError", `Attempt to export non-extractable ${key.algorithm.name} key.`);
         const name = key.algorithm.name.toUpperCase();
         if (families.has(name)) return families.get(name).export(format, key, access.data(key));
         const data = access.data(key);

@@ -8,6 +8,7 @@ import { DOMException } from "./errors.js";
 
 const text = native.text;
 
+const FATAL = 1, KEEP_BOM = 2, STREAM = 4;
 const UTF8 = 0, LATIN1 = 1, UTF16LE = 2, UTF16BE = 3, LEGACY = 4;
 
 /* Label → encoding, without those that only ICU knows (text.label() answers for them). */
@@ -33,6 +34,11 @@ export function utf8(string) {
     return new Uint8Array(text.encode(string));
 }
 
+/* The same with a byte order mark left in. */
+export function fromUtf8Raw(bytes) {
+    return text.decode(bytes, UTF8, KEEP_BOM);
+}
+
 /* Whole, replacing what is malformed, without the byte order mark. */
 export function fromUtf8(bytes) {
     return text.decode(bytes, UTF8, 0);
@@ -53,8 +59,6 @@ export class TextEncoder {
         return { read: counts[0], written: counts[1] };
     }
 }
-
-const FATAL = 1, KEEP_BOM = 2, STREAM = 4;
 
 /* How many bytes at the end are the beginning of a sequence that the next piece may complete. */
 function utf8Tail(bytes) {
@@ -96,7 +100,7 @@ export class TextDecoder {
     constructor(label = "utf-8", options) {
         const name = String(label).trim().toLowerCase();
         const encoding = LABELS.get(name) ?? text.label(name);
-        if (encoding === undefined) throw new RangeError("Invalid or unsupported encoding");
+        if (encoding === undefined) throw new RangeError(`"${label}" is not a valid encoding.`);
         this.#encoding = encoding;
         this.#kind = KINDS[encoding] ?? LEGACY;
         this.#fatal = Boolean(options?.fatal);
@@ -148,7 +152,12 @@ export class TextDecoder {
     }
 }
 
+function needArgument(n, name) {
+    if (n === 0) throw new TypeError(`Failed to execute '${name}': 1 argument required, but only 0 present.`);
+}
+
 export function btoa(data) {
+    needArgument(arguments.length, "btoa");
     const result = text.btoa(String(data));
     if (result === undefined)
         throw new DOMException("btoa() can only operate on characters in the Latin1 (ISO/IEC 8859-1) range.", "InvalidCharacterError");
@@ -156,6 +165,7 @@ export function btoa(data) {
 }
 
 export function atob(data) {
+    needArgument(arguments.length, "atob");
     const result = text.atob(String(data));
     if (result === undefined)
         throw new DOMException("atob() called with invalid base64-encoded data. (Only whitespace, '+', '/', alphanumeric ASCII, and up to two terminal '=' signs when the input data length is divisible by 4 are allowed.)", "InvalidCharacterError");

@@ -39,6 +39,8 @@ export class ExecutionContext {
 
     waitUntil(promise) {
         if (!(#invocation in this)) throw illegal();
+        if (arguments.length === 0)
+            throw new TypeError("Failed to execute 'waitUntil' on 'ExecutionContext': parameter 1 is not of type 'Promise'.");
         this.#invocation.waitUntil(promise);
     }
 
@@ -59,6 +61,8 @@ export class ExecutionContext {
         return exportsOf === null ? {} : exportsOf();
     }
 }
+
+Object.defineProperty(ExecutionContext.prototype, Symbol.toStringTag, { value: "ExecutionContext", configurable: true });
 
 let exportsOf = null;
 export function setExports(fn) {

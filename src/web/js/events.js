@@ -14,12 +14,12 @@ export class Event {
     #bubbles;
     #cancelable;
     #composed;
-    #target = null;
+    #target = undefined;
     #dispatching = false;
     #stop = false;
     #stopNow = false;
     #prevented = false;
-    #passive = false;
+    #forced = false;
     #trusted = false;
     #time;
 
@@ -41,7 +41,7 @@ export class Event {
     set returnValue(v) { if (!v) this.preventDefault(); }
     get target() { return this.#target; }
     get srcElement() { return this.#target; }
-    get currentTarget() { return this.#dispatching ? this.#target : null; }
+    get currentTarget() { return this.#target; }
     get eventPhase() { return this.#dispatching ? PHASES.AT_TARGET : PHASES.NONE; }
     get timeStamp() { return this.#time; }
     get isTrusted() { return this.#trusted; }
@@ -49,11 +49,11 @@ export class Event {
     set cancelBubble(v) { if (v) this.#stop = true; }
 
     composedPath() {
-        return this.#dispatching && this.#target !== null ? [this.#target] : [];
+        return this.#dispatching ? [this.#target] : [];
     }
 
     preventDefault() {
-        if (this.#cancelable && !this.#passive) this.#prevented = true;
+        if (this.#cancelable || this.#forced) this.#prevented = true;
     }
 
     stopPropagation() {
@@ -77,6 +77,9 @@ export class Event {
                 event.#dispatching = event.#stop = event.#stopNow = false;
             },
             stopped: (event) => event.#stopNow,
+            forceCancelable(event) {
+                event.#forced = true;
+            },
             trust(event) {
                 event.#trusted = true;
                 return event;
@@ -101,7 +104,6 @@ export class EventTarget {
         let once = false, signal;
         if (typeof options === "object" && options !== null) {
             if (options.capture) throw new TypeError("addEventListener(): options.capture must be false.");
-            if (options.passive) throw new TypeError("addEventListener(): options.passive must be false.");
             once = Boolean(options.once);
             signal = options.signal;
         } else if (options) {
@@ -170,6 +172,12 @@ export class EventTarget {
     }
 }
 
+/* dispatchEvent() for events whose preventDefault() counts although they are not cancelable. */
+export function dispatchPreventable(target, event) {
+    init.forceCancelable(event);
+    return !target.dispatchEvent(event);
+}
+
 export const hasListeners = (target, type) => access.has(target, type);
 export function onListenerError(report) {
     access.report = report;
@@ -206,7 +214,7 @@ export class CustomEvent extends Event {
 
     constructor(type, options) {
         super(type, options);
-        this.#detail = options?.detail === undefined ? null : options.detail;
+        this.#detail = options?.detail;
     }
 
     get detail() { return this.#detail; }

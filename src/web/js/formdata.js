@@ -1,37 +1,33 @@
 /* FormData, and its two forms on the wire. https://xhr.spec.whatwg.org/#interface-formdata, RFC 7578 */
 import { pairIterator, parseForm } from "./url.js";
-import { Blob, File, blobBytes, makeFile, concatBytes } from "./blob.js";
+import { File, blobBytes, makeFile, concatBytes } from "./blob.js";
 import { utf8, fromUtf8 } from "./encoding.js";
 
 const iterate = pairIterator("FormData");
 let access;
 
-function entryValue(value, filename) {
+/* A Blob becomes a File with the name of its field, as upstream; browsers call it "blob". */
+function entryValue(name, value, filename) {
     const bytes = blobBytes(value);
     if (bytes === null) return `${value}`.toWellFormed();
-    if (filename === undefined) return value instanceof File ? value : makeFile(bytes, "blob", value.type);
+    if (filename === undefined) return value instanceof File ? value : makeFile(bytes, name, value.type);
     return makeFile(bytes, `${filename}`, value.type, value instanceof File ? value.lastModified : undefined);
 }
 
 export class FormData {
     #list = [];
 
-    constructor(form = undefined) {
-        if (form !== undefined) throw new TypeError("Failed to construct 'FormData': there are no forms here.");
-    }
-
-    #entry(name, value, filename, n) {
-        if (n > 2 && !(value instanceof Blob))
-            throw new TypeError("A file name can only be given together with a Blob.");
-        return [`${name}`.toWellFormed(), entryValue(value, filename)];
+    #entry(name, value, filename) {
+        const key = `${name}`.toWellFormed();
+        return [key, entryValue(key, value, filename)];
     }
 
     append(name, value, filename = undefined) {
-        this.#list.push(this.#entry(name, value, filename, arguments.length));
+        this.#list.push(this.#entry(name, value, filename));
     }
 
     set(name, value, filename = undefined) {
-        const entry = this.#entry(name, value, filename, arguments.length);
+        const entry = this.#entry(name, value, filename);
         const at = this.#list.findIndex((e) => e[0] === entry[0]);
         if (at < 0) {
             this.#list.push(entry);
@@ -85,7 +81,7 @@ export const isFormData = access.is;
 /* --- out --- */
 
 function quoted(string) {
-    return string.replace(/\r\n|\r|\n|"/g, (c) => (c === '"' ? "%22" : c === "\r\n" ? "%0D%0A" : c === "\r" ? "%0D" : "%0A"));
+    return string.replace(/["\n]/g, (c) => (c === '"' ? "%22" : "%0A"));
 }
 
 /* Returns {bytes, type}. */
@@ -93,15 +89,15 @@ export function serializeMultipart(form) {
     const boundary = `----selvedge${native.crypto.uuid().replaceAll("-", "")}`;
     const parts = [];
     for (const [name, value] of access.list(form)) {
-        let head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(name.replace(/\r\n|\r|\n/g, "\r\n"))}"`;
+        let head = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(name)}"`;
         if (typeof value === "string") {
-            parts.push(utf8(`${head}\r\n\r\n${value.replace(/\r\n|\r|\n/g, "\r\n")}\r\n`));
+            parts.push(utf8(`${head}\r\n\r\n${value}\r\n`));
         } else {
             head += `; filename="${quoted(value.name)}"\r\nContent-Type: ${value.type || "application/octet-stream"}\r\n\r\n`;
             parts.push(utf8(head), blobBytes(value), utf8("\r\n"));
         }
     }
-    parts.push(utf8(`--${boundary}--\r\n`));
+    parts.push(utf8(`--${boundary}--`));
     return { bytes: concatBytes(parts), type: `multipart/form-data; boundary=${boundary}` };
 }
 
@@ -124,7 +120,7 @@ export function parseMime(value) {
 
 function unescapeName(value) {
     if (value.endsWith("\\")) throw new TypeError("Name or filename can't end with backslash");
-    return value.replaceAll("%22", '"').replaceAll("%0D", "\r").replaceAll("%0A", "\n").replace(/\\(["\\])/g, "$1");
+    return value.replace(/\\(["\\])/g, "$1");
 }
 
 /* name="…" or name=…, in a Content-Disposition; undefined when absent. */
@@ -188,8 +184,8 @@ class MultipartReader {
             throw new TypeError(`Content-Disposition header for FormData part must have the value "form-data", possibly followed by parameters. Got: "${kind}"`);
         const name = parameterOf(disposition, "name"), filename = parameterOf(disposition, "filename");
         if (name === undefined) throw new TypeError("Content-Disposition header in FormData part is missing a name.");
-        if (filename === undefined) this.form.append(name, fromUtf8(content));
-        else this.form.append(name, makeFile(content.slice(), filename, type ?? "application/octet-stream"));
+        if (filename === undefined || (filename === "" && content.byteLength === 0)) this.form.append(name, fromUtf8(content));
+        else this.form.append(name, makeFile(content.slice(), filename, type ?? ""));
     }
 }
 
@@ -202,7 +198,7 @@ export function parseFormData(bytes, contentType) {
         const boundary = parameters.get("boundary");
         if (boundary === undefined)
             throw new TypeError("No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter, e.g. 'Content-Type: multipart/form-data; boundary=\"abcd\"'. See RFC 7578, section 4.");
-        if (boundary.length < 1 || boundary.length > 70)
+        if (boundary.length < 1)
             throw new TypeError("Length of multipart/form-data boundary string must be in the range [1, 70].");
         return new MultipartReader(bytes, boundary).read();
     }

@@ -43,9 +43,7 @@ class Navigator {
     }
 }
 
-class Cloudflare {
-    static compatibilityFlags = Object.freeze({});
-}
+const flags = {};
 
 /* The scope's own EventTarget: globalThis cannot have private fields of ours. */
 const scope = new ServiceWorkerGlobalScope();
@@ -74,7 +72,7 @@ const CLASSES = {
     Performance: perf.Performance, PerformanceEntry: perf.PerformanceEntry, PerformanceMark: perf.PerformanceMark,
     PerformanceMeasure: perf.PerformanceMeasure, PerformanceResourceTiming: perf.PerformanceResourceTiming,
     PerformanceObserver: perf.PerformanceObserver, PerformanceObserverEntryList: perf.PerformanceObserverEntryList,
-    MessageChannel, MessagePort, WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator, Cloudflare,
+    MessageChannel, MessagePort, WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator,
     SuppressedError: dispose.SuppressedError, DisposableStack: dispose.DisposableStack,
     AsyncDisposableStack: dispose.AsyncDisposableStack,
 };
@@ -82,7 +80,7 @@ const CLASSES = {
 const FUNCTIONS = {
     fetch, structuredClone, atob: encoding.atob, btoa: encoding.btoa,
     setTimeout: timers.setTimeout, clearTimeout: timers.clearTimeout, setInterval: timers.setInterval,
-    clearInterval: timers.clearInterval, setImmediate: timers.setImmediate, clearImmediate: timers.clearImmediate,
+    clearInterval: timers.clearInterval,
     queueMicrotask: timers.queueMicrotask, reportError,
     addEventListener(type, listener, options) {
         onServiceWorkerListener(`${type}`);
@@ -93,7 +91,7 @@ const FUNCTIONS = {
 };
 
 const VALUES = {
-    self: global, origin: "null", console, crypto: crypto.crypto, performance: perf.performance,
+    self: global, origin: "null", Cloudflare: { compatibilityFlags: flags }, console, crypto: crypto.crypto, performance: perf.performance,
     scheduler: timers.scheduler, navigator: new Navigator(),
 };
 
@@ -108,23 +106,28 @@ function asInterface(name, cls) {
         descriptor.enumerable = true;
         Object.defineProperty(prototype, key, descriptor);
     }
+    Object.defineProperty(cls, "name", { value: name, configurable: true }); // bundling may have renamed it
     runtimePrototypes.add(prototype);
 }
 
 export function reportError(error) {
-    const invocation = context.current;
     const handled = events.hasListeners(scope, "error") && !scope.dispatchEvent(events.trustEvent(new events.ErrorEvent("error", {
-        cancelable: true, message: errors.isError(error) ? error.message : String(error), error,
+        cancelable: true, message: `Uncaught ${errors.isError(error) ? errors.errorTitle(error) : String(error)}`, error,
     })));
-    if (handled) return;
+    if (!handled) recordError(error);
+}
+
+/* Without an event: errors of timers. */
+function recordError(error) {
+    const invocation = context.current;
     if (invocation !== null) invocation.exception(error);
     else native.io.log(errors.LOG_ERROR, errors.isError(error) ? errors.errorText(error) : String(error));
 }
 
 /* hooks.unhandled: the engine saw a rejection without a handler after the microtasks had run. */
 export function unhandledRejection(promise, reason) {
-    const event = events.trustEvent(new events.PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true }));
-    if (events.hasListeners(scope, "unhandledrejection") && !scope.dispatchEvent(event)) return;
+    const event = events.trustEvent(new events.PromiseRejectionEvent("unhandledrejection", { promise, reason }));
+    if (events.hasListeners(scope, "unhandledrejection") && events.dispatchPreventable(scope, event)) return;
     const invocation = context.current;
     if (invocation !== null && !invocation.ended) invocation.exception(reason);
 }
@@ -135,9 +138,9 @@ export function installGlobals() {
         Object.defineProperty(global, name, { value: cls, writable: true, configurable: true, enumerable: false });
     }
     for (const [name, fn] of Object.entries(FUNCTIONS))
-        Object.defineProperty(global, name, { value: fn, writable: true, configurable: true, enumerable: true });
+        Object.defineProperty(global, name, { value: fn, writable: true, configurable: true, enumerable: false });
     for (const [name, value] of Object.entries(VALUES))
-        Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: name !== "self" });
+        Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: name !== "console" });
     /* The engine's global object has an immutable prototype: only instanceof can be told. */
     for (const cls of [events.EventTarget, WorkerGlobalScope, ServiceWorkerGlobalScope]) {
         const ordinary = Function.prototype[Symbol.hasInstance];
@@ -148,7 +151,21 @@ export function installGlobals() {
     installWasm();
     events.onListenerError(reportError);
     events.onWaitUntil((promise) => context.need().waitUntil(promise));
-    timers.onTimerError(reportError);
+    timers.onTimerError(recordError);
 }
 
-export { scope };
+/* Globals that depend on the Worker's compatibility flags. */
+export function setCompatibility({ date = "", flags: given = [] } = {}) {
+    for (const name of given) flags[name] = true;
+    for (const [name, since] of Object.entries(DEFAULT_ON)) if (date >= since && !given.includes(`no_${name}`)) flags[name] = true;
+    if (!flags.nodejs_compat && !flags.nodejs_compat_v2) return;
+    for (const name of ["setImmediate", "clearImmediate"])
+        Object.defineProperty(global, name, { value: timers[name], writable: true, configurable: true, enumerable: false });
+    Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: false });
+}
+const DEFAULT_ON = {
+    url_standard: "2022-10-31", global_navigator: "2022-03-21", streams_enable_constructors: "2022-11-30",
+    transformstream_enable_standard_constructor: "2022-11-30", handle_cross_request_promise_resolution: "2024-10-14",
+};
+
+export { scope, asInterface };

@@ -85,7 +85,7 @@ export class Headers {
     constructor(init = undefined) {
         if (init === undefined) return;
         if (init === null || (typeof init !== "object" && typeof init !== "function"))
-            throw new TypeError("Failed to construct 'Headers': the init is not a Headers object, a sequence or a record.");
+            throw new TypeError("Failed to construct 'Headers': constructor parameter 1 is not of type 'Headers or Sequence or object'.");
         this.#fill(init);
     }
 
@@ -204,9 +204,15 @@ export class Headers {
         }
     }
 
-    keys() { return iterate(() => this.#sort(), "key"); }
-    values() { return iterate(() => this.#sort(), "value"); }
-    entries() { return iterate(() => this.#sort(), "pair"); }
+    /* Iterators show the headers as they were, as upstream. */
+    #snapshot() {
+        const list = this.#sort();
+        return () => list;
+    }
+
+    keys() { return iterate(this.#snapshot(), "key"); }
+    values() { return iterate(this.#snapshot(), "value"); }
+    entries() { return iterate(this.#snapshot(), "pair"); }
 
     static {
         access = {

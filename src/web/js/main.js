@@ -8,7 +8,7 @@ import "./dispose.js";
 import { createRegistry } from "../../engine/js/registry.js";
 import { fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
 import { timersDue } from "./timers.js";
-import { installGlobals, unhandledRejection } from "./globals.js";
+import { installGlobals, setCompatibility, unhandledRejection } from "./globals.js";
 import { compression } from "./streams/extras.js";
 import { setSubrequestsMax } from "./fetch.js";
 import { Worker } from "./worker.js";
@@ -27,6 +27,7 @@ export const hooks = {
     load(specJson, evaluate, readFile) {
         const spec = JSON.parse(specJson);
         if (spec.limits?.subrequests > 0) setSubrequestsMax(spec.limits.subrequests);
+        setCompatibility(spec.compat);
         worker = new Worker(spec, createRegistry, evaluate, readFile);
         return worker.load();
     },

@@ -8,8 +8,9 @@ const parse = native.url.parse;
 const scratch = new Uint32Array(8);
 
 const INCOMING = Symbol("incoming");
-const METHOD = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
-const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
+/* Those that the server side of HTTP knows; anything else is refused as upstream. */
+const METHODS = new Set(("GET HEAD POST PUT DELETE PATCH PURGE OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK " +
+    "ACL REPORT MKACTIVITY CHECKOUT MERGE MSEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE QUERY BAN").split(" "));
 const CACHE_MODES = new Set(["no-store", "no-cache"]);
 
 let access;
@@ -21,7 +22,7 @@ function normalMethod(method) {
         return string;
     }
     const upper = string.toUpperCase();
-    if (!METHOD.test(string) || FORBIDDEN.has(upper)) throw new TypeError(`Invalid HTTP method string: ${string}`);
+    if (!METHODS.has(upper)) throw new TypeError(`Invalid HTTP method string: ${string}`);
     return upper;
 }
 
@@ -72,6 +73,7 @@ export class Request extends Body {
     }
 
     #parseUrl(input) {
+        if (input === undefined) throw new TypeError("Failed to construct 'Request': constructor parameter 1 is not of type 'Request or string'.");
         const url = parse(`${input}`, undefined, scratch);
         if (url === undefined) throw new TypeError(`Invalid URL: ${input}`);
         return url;
@@ -82,7 +84,7 @@ export class Request extends Body {
         this.#url = from.#url;
         if (from.#headers === null) this.#block = from.#block;
         else this.#headers = new Headers(from.#headers);
-        this.#redirect = from.#incoming ? from.#redirect : from.#redirect;
+        this.#redirect = from.#redirect;
         this.#signal = from.#incoming ? null : from.#signal;
         this.#cf = from.#cf;
         this.#cache = from.#cache;
@@ -165,7 +167,6 @@ export class Request extends Body {
     get fetcher() { return this.#fetcher; }
 
     clone() {
-        if (this.bodyUsed) throw new TypeError("Body has already been used. It can only be used once. Use tee() first if you need to read it twice.");
         const clone = new Request(INCOMING, { method: this.#method, url: this.#url, headers: "", cf: copyCf(this.cf) });
         clone.#headers = new Headers(this.headers);
         clone.#incoming = false;

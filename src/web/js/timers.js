@@ -166,7 +166,7 @@ function schedule(callback, delay, args, every) {
     let ms = Math.trunc(Number(delay));
     if (!(ms > 0)) ms = 0;
     if (ms > DELAY_MAX) ms = 1;
-    const run = args.length === 0 ? callback : () => callback(...args);
+    const run = () => callback.apply(global, args);
     const timer = startTimer(run, ms, invocation);
     if (every) timer.every = ms;
     return timer.id;

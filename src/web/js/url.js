@@ -53,7 +53,8 @@ export class URL {
 
     get href() { return this.#href; }
     set href(value) {
-        if (!this.#set(PART.href, value)) throw new TypeError("Invalid URL string.");
+        if (!this.#set(PART.href, value))
+            throw new TypeError("Failed to set the 'href' property on 'URL': the provided value is not of type 'valid URL string'.");
         this.#refresh();
     }
 
@@ -215,9 +216,9 @@ export function pairIterator(name) {
         const state = states.get(this);
         if (state === undefined) throw new TypeError("Illegal invocation");
         const list = state.list();
-        if (state.at >= list.length) return { value: undefined, done: true };
+        if (state.at >= list.length) return { done: true, value: undefined };
         const pair = list[state.at++];
-        return { value: state.kind === "key" ? pair[0] : state.kind === "value" ? pair[1] : [pair[0], pair[1]], done: false };
+        return { done: false, value: state.kind === "key" ? pair[0] : state.kind === "value" ? pair[1] : [pair[0], pair[1]] };
     };
     return (list, kind) => {
         const iterator = Object.create(prototype);

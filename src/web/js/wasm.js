@@ -7,15 +7,15 @@ const engine = global.WebAssembly;
 /* For modules of the upload; taken before tenants' code runs. */
 export const compileModule = engine === undefined ? null : (bytes) => new engine.Module(bytes);
 
-function refused() {
-    return new engine.CompileError("Wasm code generation disallowed by embedder");
+function refused(where) {
+    return new engine.CompileError(`${where}Wasm code generation disallowed by embedder`);
 }
 
 export function installWasm() {
     if (engine === undefined) return;
     const { Module, Instance } = engine;
     function WasmModule() {
-        throw refused();
+        throw refused("WebAssembly.Module(): ");
     }
     Object.defineProperty(WasmModule, "name", { value: "Module" });
     WasmModule.prototype = Module.prototype;
@@ -27,15 +27,16 @@ export function installWasm() {
         Module: WasmModule,
         instantiate(module, imports = undefined) {
             return Promise.resolve().then(() => {
-                if (!(module instanceof Module)) throw refused();
+                if (!(module instanceof Module)) throw refused("WebAssembly.instantiate(): ");
                 return new Instance(module, imports);
             });
         },
-        compile() { return Promise.reject(refused()); },
-        compileStreaming() { return Promise.reject(refused()); },
-        instantiateStreaming() { return Promise.reject(refused()); },
-        validate() { throw refused(); },
+        compile() {
+            return Promise.reject(refused("WebAssembly.compile(): "));
+        },
     };
+    delete engine.compileStreaming;
+    delete engine.instantiateStreaming;
     for (const [name, value] of Object.entries(replace))
         Object.defineProperty(engine, name, { value, writable: true, configurable: true });
 }

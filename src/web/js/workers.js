@@ -98,6 +98,7 @@ export const workersModule = () => namespace({
     withExports: (exports, fn) => frameRun("exports", exports, fn),
     withEnvAndExports: (env, exports, fn) => frameRun("env", env, () => frameRun("exports", exports, fn)),
     waitUntil,
+    restore: Symbol.for("cloudflare:workers.restore"),
     tracing: { enterSpan: (name, fn, ...args) => fn(noSpan, ...args), startActiveSpan: (name, fn, ...args) => fn(noSpan, ...args) },
 });
 

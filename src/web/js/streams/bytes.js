@@ -120,7 +120,8 @@ export class ByteController {
 
     enqueue(view) {
         if (!this.canEnqueue()) return;
-        const chunk = new Uint8Array(transfer(view.buffer), view.byteOffset, view.byteLength);
+        const { byteOffset, byteLength } = view; // gone with the transfer
+        const chunk = new Uint8Array(transfer(view.buffer), byteOffset, byteLength);
         this.enqueueOwned(chunk);
     }
 

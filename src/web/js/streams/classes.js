@@ -175,7 +175,7 @@ export class ReadableStream {
             if (!(destination instanceof WritableStream)) throw new TypeError("pipeTo() takes a WritableStream.");
             const checked = pipeOptions(options);
             if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
-            if (destination.locked) throw new TypeError("This WritableStream is currently locked to a writer.");
+            if (destination.locked) throw new TypeError("This WritableStream is currently locked to a writer");
             return startPipe(this.#state, writableOf(destination), checked);
         } catch (error) {
             return Promise.reject(error);
@@ -183,7 +183,8 @@ export class ReadableStream {
     }
 
     tee() {
-        if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
+        if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader,");
+        this.#state.disturbed = true;
         return tee(this.#state).map((state) => new ReadableStream(MAKE, state));
     }
 
@@ -271,7 +272,7 @@ export class ReadableStreamBYOBReader {
             return Promise.reject(new TypeError('You must call read() on a "byob" reader with a positive-sized TypedArray object.'));
         const size = view instanceof DataView ? view.byteLength : view.length;
         if (!(min >= 1)) return Promise.reject(new TypeError(`Requested invalid minimum number of bytes to read (${min}).`));
-        if (min > size) return Promise.reject(new RangeError(`Minimum bytes to read (${min}) exceeds size of buffer (${size}).`));
+        if (min > size) return Promise.reject(new TypeError(`Minimum bytes to read (${min}) exceeds size of buffer (${size}).`));
         return new Promise((resolve, reject) => {
             const request = {
                 chunk: (value) => resolve({ value, done: false }),

@@ -87,7 +87,7 @@ export function highWaterMarkOf(strategy, fallback) {
     const mark = strategy?.highWaterMark;
     if (mark === undefined) return fallback;
     const n = Number(mark);
-    if (!(n >= 0)) throw new RangeError("The highWaterMark must be a non-negative number.");
+    if (!(n >= 0)) throw new TypeError("The highWaterMark must be a non-negative number.");
     return n;
 }
 

@@ -15,15 +15,15 @@ function bytesIn(chunk) {
 }
 
 export class IdentityTransformStream extends TransformStream {
-    constructor(options = undefined) {
-        super(TRANSFORM, makeByteTransform((chunk, t) => {
+    constructor(options = undefined, state = undefined) {
+        super(TRANSFORM, options === TRANSFORM ? state : makeByteTransform((chunk, t) => {
             const bytes = bytesIn(chunk);
             if (bytes.byteLength > 0) t.enqueue(bytes.slice());
         }, null, highWaterMarkOf(options, 0)));
     }
 }
 
-export class FixedLengthStream extends TransformStream {
+export class FixedLengthStream extends IdentityTransformStream {
     constructor(length, options = undefined) {
         const expected = Number(length);
         if (!(expected >= 0) || !Number.isSafeInteger(expected))
