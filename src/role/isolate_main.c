@@ -2,7 +2,21 @@
 #include "role/isolate_main.h"
 
 #include "role/isolate_bundle.h"
+#include "role/isolate_hook.h"
 #include "web/web.h"
+
+#ifdef SELVEDGE_HOOKS
+static void isolate_install_all(struct vm *vm)
+{
+    web_install(vm);
+    isolate_hook_install(vm);
+}
+#else
+static void isolate_install_all(struct vm *vm)
+{
+    web_install(vm);
+}
+#endif
 
 void isolate_options_default(struct isolate_options *ret)
 {
@@ -10,7 +24,7 @@ void isolate_options_default(struct isolate_options *ret)
         .root = "/g",
         .bundle = isolate_bundle_main(),
         .linker = isolate_bundle_linker(),
-        .install = web_install,
+        .install = isolate_install_all,
     };
 }
 
