@@ -41,3 +41,9 @@ JSC_WEAK JSScriptRef JSScriptCreateReferencingImmortalASCIIText(JSContextGroupRe
 JSC_WEAK JSValueRef JSScriptEvaluate(JSContextRef ctx, JSScriptRef script, JSValueRef self,
                                      JSValueRef *exception);
 JSC_WEAK void JSScriptRelease(JSScriptRef script);
+
+/* Makes the calling thread the engine's "main" one. Without it the collector's timer of a full collection
+ * runs into a null pointer, some 200,000 requests later. */
+JSC_WEAK void jsc_initialize_main_thread(void) __asm__("_ZN3WTF20initializeMainThreadEv");
+/* The alternative: collections happen only when enough was allocated. */
+JSC_WEAK void JSDisableGCTimer(void);

@@ -66,6 +66,7 @@ static const char *vm_missing(void)
         {"JSGetMemoryUsageStatistics", JSGetMemoryUsageStatistics != NULL},
         {"JSReportExtraMemoryCost", JSReportExtraMemoryCost != NULL},
         {"JSSynchronousGarbageCollectForDebugging", JSSynchronousGarbageCollectForDebugging != NULL},
+        {"JSDisableGCTimer", JSDisableGCTimer != NULL || jsc_initialize_main_thread != NULL},
         {"JSLock", JSLock != NULL},
         {"JSUnlock", JSUnlock != NULL},
         {"JSScriptCreateReferencingImmortalASCIIText",
@@ -125,6 +126,10 @@ int vm_create(void *user, struct vm **ret)
     vm->glib = vm_glib();
     vm_of_thread = vm;
 
+    if (jsc_initialize_main_thread != NULL)
+        jsc_initialize_main_thread();
+    else
+        JSDisableGCTimer();
     vm->group = JSContextGroupCreate();
     vm->ctx = JSGlobalContextCreateInGroup(vm->group, NULL);
     vm_cpu_init(vm);
