@@ -148,6 +148,7 @@ export function installGlobals() {
             value(v) { return (v === global && this === cls) || ordinary.call(this, v); }, configurable: true,
         });
     }
+    Object.defineProperty(global, Symbol.toStringTag, { value: "ServiceWorkerGlobalScope", configurable: true });
     installWasm();
     events.onListenerError(reportError);
     events.onWaitUntil((promise) => context.need().waitUntil(promise));
