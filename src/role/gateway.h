@@ -25,7 +25,7 @@ enum {
     GATEWAY_QUEUE_MAX = 1024,       /* requests waiting for an isolate of one version */
     GATEWAY_DEPTH_MAX = 16,         /* Workers calling Workers in one chain */
     GATEWAY_ISOLATES_MAX = 256,     /* isolates of one gateway; the longest idle one leaves */
-    GATEWAY_HEARD_MS = 10,          /* a busy isolate silent for this long gets a helper */
+    GATEWAY_HEARD_MS = 50,          /* a busy isolate silent for this long gets a helper */
     GATEWAY_SEGMENT_MAX = 64 * 1024 /* bytes of an asset read at once */
 };
 
