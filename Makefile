@@ -6,6 +6,7 @@
 #   lint, fmt    house rules, formatting         bench        measurements, see bench/
 #   docs         generated pages of docs/        setup        Debian and npm packages
 #
+# BENCH names what `make bench` measures (all when empty).
 # BUILD chooses the build folder, JOBS the parallel jobs, MESON_ARGS further options of Meson.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +23,7 @@ NODE := $(CURDIR)/node_modules/.bin/node
 export SELVEDGE_BIN = $(CURDIR)/$(BUILD)/selvedge
 
 .PHONY: build demo check check-quick asan tsan fuzz lint lint-fast fmt bench docs setup clean
-.PHONY: compile unit test-js test-e2e
+.PHONY: compile unit test-js test-e2e test-compat
 
 build: setup compile
 
@@ -35,7 +36,7 @@ compile: | $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	meson setup $(BUILD) $(MESON_ARGS)
 
-check: build lint unit test-js test-e2e
+check: build lint unit test-js test-e2e test-compat
 
 check-quick: build lint-fast unit test-js
 
@@ -48,6 +49,10 @@ test-js:
 
 test-e2e: compile
 	$(NODE) --test --test-concurrency=$(JOBS) 'test/e2e/**/*.test.mjs'
+
+# The same Workers on workerd and here; see test/compat/README.md.
+test-compat: compile
+	$(NODE) --test --test-reporter=dot test/compat/run.mjs
 
 # JavaScriptCore handles SIGSEGV itself (WebAssembly bounds) and keeps memory until exit.
 asan: export ASAN_OPTIONS = handle_segv=0:allow_user_segv_handler=1:detect_leaks=0
@@ -78,7 +83,7 @@ demo: build
 
 bench: build
 	@tools/setup --bench
-	@bench/run
+	@$(NODE) bench/run.mjs $(BENCH)
 
 docs: build
 	@tools/docs
