@@ -106,6 +106,16 @@ static int supervisor_listen_all(struct supervisor *sup, struct err *err)
     return status_listen(sup, err);
 }
 
+/* What no setting says: where the data are, and the ports that were asked for as 0. */
+static void supervisor_add_facts(struct supervisor *sup)
+{
+    static const char *const names[] = {"address.http", "address.https", "address.api"};
+    static const enum listener which[] = {LISTEN_HTTP, LISTEN_HTTPS, LISTEN_API};
+    json_object_set_new(sup->settings, "data", json_string(sup->data_path));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        json_object_set_new(sup->settings, names[i], json_string(sup->addresses[which[i]]));
+}
+
 /* Log lines would bury the start message on a terminal. */
 static void supervisor_place_log(struct supervisor *sup)
 {
@@ -259,7 +269,7 @@ static void supervisor_reload(struct supervisor *sup)
     }
     json_release(&sup->settings);
     sup->settings = settings;
-    json_object_set_new(settings, "data", json_string(sup->data_path));
+    supervisor_add_facts(sup);
     for (unsigned i = 0; i < CHILDREN; i++)
         child_give_settings(&sup->children[i]);
     supervisor_send_table(sup);
@@ -309,11 +319,11 @@ static int supervisor_open(struct supervisor *sup, const struct supervisor_optio
         r = data_open(sup, o->data, err);
     if (r < 0)
         return r;
-    json_object_set_new(sup->settings, "data", json_string(sup->data_path));
     supervisor_place_log(sup);
     r = supervisor_listen_all(sup, err);
     if (r < 0)
         return r;
+    supervisor_add_facts(sup);
     r = loop_signals(sup->loop, signals, ARRAY_LEN(signals), supervisor_on_signal, sup);
     return r < 0 ? err_set(err, r, 0, "cannot listen for signals") : 0;
 }

@@ -98,7 +98,7 @@ static const char *r2_jurisdiction(struct api_request *req)
 static int r2_insert(struct api_request *req, const json_t *body, const char **ret_name,
                      struct err *err)
 {
-    const char *class;
+    const char *class = NULL;
     const char *name = api_need_str(body, "name", err);
     if (name == NULL)
         return -EINVAL;
@@ -153,7 +153,7 @@ static int r2_api_info(struct api_request *req, struct err *err)
 
 static int r2_api_update(struct api_request *req, struct err *err)
 {
-    const char *class;
+    const char *class = NULL;
     struct slice given = api_header(req, "cf-r2-storage-class");
     int r = r2_class_of(arena_printf(&req->arena, "%.*s", SLICE_ARG(given)), &class, err);
     if (r < 0)

@@ -1,0 +1,41 @@
+/*
+ * Shared by the files of the control role.
+ *
+ * control.c: the process. control_start.c: what the first start makes. control_routes.c: the products.
+ * control_tail.c: live tails over WebSocket. control_page.c: what is not the API.
+ */
+#pragma once
+
+#include "api/call.h"
+#include "api/server.h"
+#include "core/work.h"
+#include "net/http_server.h"
+#include "proc/role.h"
+
+enum { CONTROL_THREADS = 16, CONTROL_FILES_MAX = 4096 };
+
+struct control {
+    struct role_context *rc; /* borrowed */
+    struct api api;
+    struct api_server *server;
+    struct timer grace;
+    struct link tails; /* struct tail, open ones */
+    char data_path[SANDBOX_PATH_MAX]; /* as the machine sees it */
+};
+
+extern const struct api_product *const control_products[];
+
+/* Before the sandbox: directories, account, database, first token. */
+NODISCARD int control_prepare(struct control *c, struct err *err);
+/* Takes exchanges that are not the API's; see api/server.h. */
+struct api_taker *control_take(void *arg, struct http_exchange *x);
+/* An exchange that has been answered already. */
+struct api_taker *control_answered(void);
+
+/* --- live tails --- */
+
+struct api_taker *tail_take(struct control *c, struct http_exchange *x);
+void tail_on_event(struct control *c, struct slice args); /* OP_tail_event of the gateway */
+/* After the gateway was restarted: it is told again which scripts are watched. */
+void tail_watch_again(struct control *c);
+void tail_close_all(struct control *c);
