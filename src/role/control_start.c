@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CONTROL_ID_LEN = 32 };
@@ -96,6 +97,7 @@ static int control_open_db(struct control *c, struct err *err)
 {
     char path[SANDBOX_PATH_MAX + 16];
     snprintf(path, sizeof(path), "%s/control.db", c->data_path);
+    mode_t before = umask(077);
     int r = db_open(path, &c->api.db, err);
     if (r == 0)
         r = control_apply(c->api.db, control_schema, err);
@@ -103,7 +105,10 @@ static int control_open_db(struct control *c, struct err *err)
         r = control_apply(c->api.db, token_schema, err);
     if (r == 0)
         r = control_apply(c->api.db, audit_schema, err);
-    return r < 0 ? r : api_schema_apply(c->api.db, control_products, err);
+    if (r == 0)
+        r = api_schema_apply(c->api.db, control_products, err);
+    umask(before);
+    return r;
 }
 
 static int control_account_row(struct control *c, struct err *err)
