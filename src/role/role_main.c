@@ -9,6 +9,7 @@
 #include "proc/spawn.h"
 #include "proc/wire.h"
 #include "product/messages.h"
+#include "role/roles.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -67,6 +68,17 @@ static void role_fail(struct role_process *p, const char *event, const char *rea
     role_finished(&p->rc);
 }
 
+enum log_level role_log_level(const json_t *settings)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    const char *wanted = json_str(settings, "log.level", "info");
+    for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(levels[i], wanted) == 0)
+            return (enum log_level)i;
+    }
+    return LOG_INFO;
+}
+
 /* --- starting --- */
 
 static int role_enter_sandbox(struct role_context *rc, struct err *err)
@@ -103,7 +115,6 @@ static void role_begin(struct role_process *p)
 
 static void role_on_start(struct role_process *p, struct slice args)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
     struct msg_role_start m;
     struct err err = {0};
     json_t *settings;
@@ -113,11 +124,7 @@ static void role_on_start(struct role_process *p, struct slice args)
         return role_fail(p, "settings_refused", err.text);
     /* A reload leaves the old object alive: the role may hold strings of it. */
     p->rc.settings = settings;
-    const char *wanted = json_str(settings, "log.level", "info");
-    for (unsigned i = 0; i < ARRAY_LEN(levels); i++) {
-        if (slice_eq(slice_of(levels[i]), slice_of(wanted)))
-            log_init(p->rc.role->name, (enum log_level)i);
-    }
+    log_init(p->rc.role->name, role_log_level(settings));
 }
 
 static void role_on_fd(struct role_process *p, struct slice args, int fd)

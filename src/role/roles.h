@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "core/json.h"
+#include "core/log.h"
 #include "proc/role.h"
 
 extern const struct role role_template;
@@ -16,3 +18,5 @@ extern const struct role role_keeper;
 
 /* NULL when there is none of this name. */
 const struct role *role_find(const char *name);
+/* Of the setting log.level. */
+enum log_level role_log_level(const json_t *settings);

@@ -320,6 +320,7 @@ static int supervisor_open(struct supervisor *sup, const struct supervisor_optio
     if (r < 0)
         return r;
     supervisor_place_log(sup);
+    log_init("supervisor", role_log_level(sup->settings));
     r = supervisor_listen_all(sup, err);
     if (r < 0)
         return r;

@@ -65,6 +65,7 @@ struct start {
     struct buf spec_text;
     json_t *spec; /* owned */
     struct timer timeout;
+    int64_t asked_us, taken_us;
 };
 
 struct isolate {

@@ -148,6 +148,7 @@ void isolate_on_want(struct child *c, struct wire_stream *s, uint16_t op, struct
     start->owner = c->kind;
     start->stream = s;
     start->kind = ISOLATE_WORKER;
+    start->asked_us = clock_boot_us();
     wire_stream_own(s, &start_events, start);
     int r =
         op == OP_job_want ? start_read_job(start, args, &err) : start_read_want(start, args, &err);
@@ -325,6 +326,11 @@ static void isolate_assign(struct isolate *iso)
     isolate_send_wire(iso, 1, ends[1]);
     start_answer(start, iso->id, 0, "", ends[0]);
     buf_done(&start->spec_text);
+    LOG(LOG_DEBUG, "isolate_started", F("isolate", "%" PRIu64, iso->id),
+        F("script", "%s", start->script),
+        F("waited_us", "%" PRId64, start->taken_us - start->asked_us),
+        F("grant_us", "%" PRId64, iso->assigned_us - start->taken_us),
+        F("assign_us", "%" PRId64, clock_boot_us() - iso->assigned_us));
 }
 
 static void grant_done(struct isolate *iso, int64_t result, const char *text)
@@ -397,6 +403,7 @@ static void start_go(struct start *start)
     sup->n_spares--;
     iso->state = ISOLATE_GRANTING;
     iso->start = start;
+    start->taken_us = clock_boot_us();
     /* From here the isolate's own end is the end of the start. */
     timer_stop(&start->timeout);
     isolate_grant(iso);
