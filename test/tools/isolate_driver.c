@@ -13,6 +13,7 @@
  *     --link OUT       DIR's files are modules: links them into OUT (index.js, or --main NAME, is the main one)
  *     --bench N        sends the first request N times with 64 streams open, prints the rate
  *     --quiet          only statuses
+ *     --stats          how long the start took and what memory the isolate has when it is loaded
  *
  * The world outside: fetch() of anything is answered with JSON that repeats the request.
  */
@@ -47,7 +48,8 @@ struct driver {
     const char *dir, *bundle, *link_out, *main_name, *keeper_root;
     const char *mounts[DRIVER_MOUNTS_MAX];
     unsigned n_mounts;
-    bool parallel, quiet, loaded, input_ended;
+    bool parallel, quiet, stats, loaded, input_ended;
+    int64_t fork_us;
     char root[64];
     struct buf input;
     unsigned n_open, n_sent;
@@ -300,6 +302,20 @@ static void bench_begin(struct driver *d)
     bench_fill(d);
 }
 
+static void driver_print_stats(struct driver *d)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)d->pid);
+    FILE *f = fopen(path, "re");
+    char line[256];
+    printf("fork to loaded: %.2f ms\n", (double)(clock_boot_us() - d->fork_us) / 1000);
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "Rss:", 4) == 0 || strncmp(line, "Pss:", 4) == 0 || strncmp(line, "Private_Dirty:", 14) == 0)
+            fputs(line, stdout);
+    if (f != NULL)
+        fclose(f);
+}
+
 /* --- the isolate's side of the gateway wire --- */
 
 static void driver_on_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd UNUSED)
@@ -311,6 +327,8 @@ static void driver_on_note(struct wire *w, uint32_t stream_id, uint16_t op, stru
     if (op == OP_loaded && msg_loaded_unpack(args, &loaded) == 0) {
         printf("loaded %.*s\n", SLICE_ARG(loaded.json));
         d->loaded = true;
+        if (d->stats)
+            driver_print_stats(d);
         if (d->bench > 0)
             bench_begin(d);
         else
@@ -554,6 +572,7 @@ static void driver_start(struct driver *d)
     if (d->keeper_root != NULL)
         driver_make_stores(d, buf_slice(&spec));
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    d->fork_us = clock_boot_us();
     d->pid = fork();
     if (d->pid == 0) {
         close(pair[0]);
@@ -584,7 +603,7 @@ static void driver_options(struct driver *d, int argc, char **argv)
         {"link", required_argument, NULL, 'l'},   {"main", required_argument, NULL, 'M'},
         {"bench", required_argument, NULL, 'n'},  {"parallel", no_argument, NULL, 'p'},
         {"quiet", no_argument, NULL, 'q'},        {"keeper", required_argument, NULL, 'k'},
-        {0}};
+        {"stats", no_argument, NULL, 's'},        {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'b':
@@ -611,6 +630,9 @@ static void driver_options(struct driver *d, int argc, char **argv)
             break;
         case 'q':
             d->quiet = true;
+            break;
+        case 's':
+            d->stats = true;
             break;
         default:
             exit(2);
