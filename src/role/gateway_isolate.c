@@ -623,6 +623,10 @@ static void isolate_note(struct wire *w, uint32_t stream_id, uint16_t op, struct
         return;
     case OP_loaded:
         return;
+    case OP_isolate_retire:
+        /* Over its soft limit of memory: it finishes what it has and ends. */
+        link_leave(l, "retired");
+        return;
     default:
         isolate_link_condemn(l, "sent a note that isolates may not send");
     }
