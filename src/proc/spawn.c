@@ -8,13 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { SPAWN_EXIT_FAILED = 127 };
+enum { SPAWN_EXIT_FAILED = 127, SPAWN_STACK = 128 * 1024 };
 
 int spawn_pair(int ret[2])
 {
@@ -65,7 +67,7 @@ static int spawn_clone(struct process *ret)
     return 1;
 }
 
-int spawn_fork_sharing(struct process *ret)
+int spawn_fork_with(const struct spawn_fds *fds, struct process *ret)
 {
     pid_t parent = getpid();
     int r = spawn_clone(ret);
@@ -75,15 +77,36 @@ int spawn_fork_sharing(struct process *ret)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(SPAWN_EXIT_FAILED);
+    spawn_reset_fds(fds);
     return 0;
 }
 
-int spawn_fork_with(const struct spawn_fds *fds, struct process *ret)
+struct spawn_called {
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+};
+
+static int spawn_call_child(void *arg)
 {
-    int r = spawn_fork_sharing(ret);
-    if (r == 0)
-        spawn_reset_fds(fds);
-    return r;
+    struct spawn_called *c = arg;
+    c->result = c->fn(c->arg);
+    _exit(0);
+}
+
+int spawn_call(int (*fn)(void *arg), void *arg)
+{
+    static _Alignas(64) char stack[SPAWN_STACK];
+    struct spawn_called c = {.fn = fn, .arg = arg, .result = -ECHILD};
+    sigset_t all, old;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &old);
+    int pid = clone(spawn_call_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+    int r = pid < 0 ? -errno : 0;
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    return r < 0 ? r : c.result;
 }
 
 int spawn_role(const char *role, const struct spawn_fds *fds, struct process *ret)

@@ -26,8 +26,10 @@ NODISCARD int spawn_role(const char *role, const struct spawn_fds *fds, struct p
 /* Forks without executing; the caller must be single-threaded. Returns 0 in the child, 1 in the parent. The
  * child has default signals and, of descriptors, the standard ones, control as 3 and second as 4. */
 NODISCARD int spawn_fork_with(const struct spawn_fds *fds, struct process *ret);
-/* The same, but the child keeps all descriptors. */
-NODISCARD int spawn_fork_sharing(struct process *ret);
+/* Calls fn in a child that has its own descriptors and namespaces but shares our memory (so nothing is
+ * copied), waits for it and returns fn's result. Our thread stands still meanwhile. -ECHILD when the child
+ * died. fn needs little stack and must not touch anything that a signal or thread could. */
+int spawn_call(int (*fn)(void *arg), void *arg);
 /* For a process that somebody else reaps: a grandchild. pidfd -1 when it is gone. */
 struct process process_of(pid_t pid);
 /* SIGKILL or another signal; a process that is gone is fine. */

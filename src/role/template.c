@@ -2,8 +2,8 @@
  * The template role: a process without a VM and without threads, from which isolates are forked.
  *
  * It tells of a spare only once the child is sealed (a byte on a pipe): a grant before that would enter the
- * template's own namespaces. Grants run in children too, since who has entered an isolate's namespaces does
- * not come back.
+ * template's own namespaces. Grants run in children, since who has entered an isolate's namespaces does not
+ * come back; these share the template's memory, so that a start does not pay for a fork.
  */
 #include "core/file.h"
 #include "core/json.h"
@@ -34,18 +34,15 @@ enum {
     TEMPLATE_EXIT_SANDBOX = 79
 };
 
-/* One child: an isolate (for its whole life) or a grant (until it has ended). */
+/* An isolate. */
 struct offspring {
     struct link link;
     struct template *template; /* borrowed */
     struct process process;
     uint64_t isolate;
-    struct watch pipe; /* sealed, or the grant's sentence */
+    struct watch pipe; /* one byte: it is sealed */
     int pipe_fd;       /* owned; -1 = closed */
-    struct buf text;
-    struct tail tail;          /* the isolate's stderr */
-    struct wire_stream *grant; /* the request to answer; NULL for isolates */
-    bool exited;
+    struct tail tail;  /* the isolate's stderr */
     int status;
 };
 
@@ -124,7 +121,6 @@ static void offspring_free(struct offspring *o)
     tail_close(&o->tail);
     list_remove(&o->link);
     process_done(&o->process);
-    buf_done(&o->text);
     free(o);
 }
 
@@ -154,94 +150,56 @@ static void template_make_spare(struct template *t, uint64_t isolate, int contro
 
 /* --- grants --- */
 
-static void grant_child(const struct grant *g, int data_fd, int pidfd, int text_fd)
-{
-    struct err err = {0};
-    int r = grant_enter(g, data_fd, pidfd, &err);
-    if (r < 0)
-        r = file_write_all(text_fd, slice_of(err.text));
-    _exit(err.text[0] == '\0' && r == 0 ? 0 : 1);
-}
+struct grant_job {
+    struct grant grant;
+    int data_fd, pidfd;
+    struct err err;
+};
 
-static void grant_answer(struct offspring *o)
+static int grant_in_child(void *arg)
 {
-    AUTO(buf_done) struct buf out = {0};
-    bool ok = WIFEXITED(o->status) && WEXITSTATUS(o->status) == 0;
-    if (!ok && buf_len(&o->text) == 0)
-        buf_printf(&o->text, "the mounting process ended with status %d", o->status);
-    msg_granted_pack(&out,
-                     &(struct msg_granted){.result = ok ? 0 : -EIO, .text = buf_slice(&o->text)});
-    wire_reply(o->grant, buf_slice(&out), -1, true);
-    wire_stream_close(o->grant, 0);
-    offspring_free(o);
-}
-
-static void grant_on_text(struct watch *w, UNUSED uint32_t events)
-{
-    struct offspring *o = CONTAINER_OF(w, struct offspring, pipe);
-    char *at = buf_reserve(&o->text, ERR_TEXT_MAX);
-    ssize_t n = read(o->pipe_fd, at, ERR_TEXT_MAX);
-    if (n > 0)
-        buf_added(&o->text, (size_t)n);
-    if (n > 0 || (n < 0 && errno == EAGAIN))
-        return;
-    offspring_close_pipe(o);
-    if (o->exited)
-        grant_answer(o);
+    struct grant_job *job = arg;
+    return grant_enter(&job->grant, job->data_fd, job->pidfd, &job->err);
 }
 
 static struct offspring *template_find(struct template *t, uint64_t isolate)
 {
     LIST_FOR (l, &t->offspring) {
         struct offspring *o = LIST_ENTRY(l, struct offspring, link);
-        if (o->isolate == isolate && o->grant == NULL)
+        if (o->isolate == isolate)
             return o;
     }
     return NULL;
 }
 
-static void grant_refuse(struct wire_stream *s, int result, const char *text)
-{
-    AUTO(buf_done) struct buf out = {0};
-    msg_granted_pack(&out, &(struct msg_granted){.result = result, .text = slice_of(text)});
-    wire_reply(s, buf_slice(&out), -1, true);
-    wire_stream_close(s, 0);
-}
-
-static int grant_read(struct slice mounts, struct grant *ret, struct err *err)
+static int template_grant_mounts(struct template *t, const struct msg_grant *m,
+                                 struct grant_job *job)
 {
     AUTO(json_release) json_t *list = NULL;
-    int r = json_parse(mounts, &list, err);
-    return r < 0 ? r : grant_parse(list, ret, err);
+    const struct offspring *isolate = template_find(t, m->isolate);
+    if (isolate == NULL || isolate->process.pidfd < 0)
+        return err_set(&job->err, -ESRCH, 0, "the isolate is gone");
+    int r = json_parse(m->mounts, &list, &job->err);
+    if (r == 0)
+        r = grant_parse(list, &job->grant, &job->err);
+    if (r < 0)
+        return r;
+    job->data_fd = t->rc->data_fd;
+    job->pidfd = isolate->process.pidfd;
+    return spawn_call(grant_in_child, job);
 }
 
 static void template_grant(struct template *t, struct wire_stream *s, const struct msg_grant *m)
 {
-    static struct grant grant;
+    static struct grant_job job;
     static const struct wire_stream_events ignore = {0};
-    struct err err = {0};
-    int ends[2] = {-1, -1};
-    struct offspring *isolate = template_find(t, m->isolate);
-
+    AUTO(buf_done) struct buf out = {0};
+    job.err.text[0] = '\0';
+    int r = template_grant_mounts(t, m, &job);
+    msg_granted_pack(&out, &(struct msg_granted){.result = r, .text = slice_of(job.err.text)});
     wire_stream_own(s, &ignore, NULL);
-    int r = grant_read(m->mounts, &grant, &err);
-    if (r < 0)
-        return grant_refuse(s, r, err.text);
-    if (isolate == NULL || isolate->exited || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return grant_refuse(s, -ESRCH, "the isolate is gone");
-    struct offspring *o = offspring_new(t, m->isolate);
-    r = spawn_fork_sharing(&o->process);
-    if (r == 0)
-        grant_child(&grant, t->rc->data_fd, isolate->process.pidfd, ends[1]);
-    fd_release(&ends[1]);
-    if (r < 0) {
-        fd_release(&ends[0]);
-        offspring_free(o);
-        return grant_refuse(s, r, "cannot start the mounting process");
-    }
-    o->grant = s;
-    o->pipe_fd = ends[0];
-    watch_start(t->rc->loop, &o->pipe, o->pipe_fd, EPOLLIN, grant_on_text);
+    wire_reply(s, buf_slice(&out), -1, true);
+    wire_stream_close(s, 0);
 }
 
 /* --- the ends of children --- */
@@ -249,11 +207,6 @@ static void template_grant(struct template *t, struct wire_stream *s, const stru
 static void template_reaped(struct offspring *o)
 {
     AUTO(buf_done) struct buf out = {0}, report = {0};
-    if (o->grant != NULL) {
-        if (o->pipe_fd < 0)
-            grant_answer(o);
-        return;
-    }
     if (o->pipe_fd >= 0)
         template_tell_made(o, -ECHILD);
     tail_report(&o->tail, &report);
@@ -273,9 +226,8 @@ static void template_on_signal(UNUSED int signal, void *arg)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         LIST_FOR_SAFE (l, &t->offspring) {
             struct offspring *o = LIST_ENTRY(l, struct offspring, link);
-            if (o->process.pid != pid || o->exited)
+            if (o->process.pid != pid)
                 continue;
-            o->exited = true;
             o->status = status;
             template_reaped(o);
             break;

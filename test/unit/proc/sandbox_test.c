@@ -263,27 +263,33 @@ static void make_data(char *dir)
     close(fd);
 }
 
-static int grant_in_child(const char *dir, pid_t isolate)
+struct late {
+    struct grant grant;
+    int data_fd, pidfd;
+    struct err err;
+};
+
+static int grant_in_child(void *arg)
+{
+    struct late *late = arg;
+    return grant_enter(&late->grant, late->data_fd, late->pidfd, &late->err);
+}
+
+static int grant_late(const char *dir, pid_t isolate)
 {
     static const char mounts[] = "[{\"source\":\"code\",\"target\":\"code\",\"access\":\"read\"},"
                                  "{\"source\":\"kv/1\",\"target\":\"kv-1\",\"access\":\"lmdb\"}]";
     json_t *list = NULL;
-    struct grant grant;
     struct err err = {0};
     int data = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int pidfd = (int)syscall(SYS_pidfd_open, isolate, 0);
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (json_parse(SLICE(mounts), &list, &err) < 0 || grant_parse(list, &grant, &err) < 0 ||
-            grant_enter(&grant, data, pidfd, &err) < 0) {
-            dprintf(STDERR_FILENO, "grant: %s\n", err.text);
-            _exit(1);
-        }
-        _exit(0);
-    }
-    waitpid(pid, &status, 0);
-    return status;
+    struct late late = {.data_fd = data, .pidfd = pidfd};
+    if (json_parse(SLICE(mounts), &list, &err) < 0 || grant_parse(list, &late.grant, &err) < 0)
+        return -1;
+    int r = spawn_call(grant_in_child, &late);
+    if (r < 0)
+        dprintf(STDERR_FILENO, "grant: %s\n", late.err.text);
+    return r;
 }
 
 /* Plays the template. */
@@ -304,7 +310,7 @@ static int late_mounts(const char *dir, bool ordinary)
     close(from[1]);
     if (read(from[0], &c, 1) != 1)
         return SKIPPED;
-    if (grant_in_child(dir, pid) != 0)
+    if (grant_late(dir, pid) != 0)
         return 21;
     if (write(to[1], "g", 1) != 1 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
         return 22;
