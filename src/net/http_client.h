@@ -17,8 +17,9 @@ struct http_fetch;
 
 struct http_client_options {
     struct loop *loop;
-    bool allow_private;          /* setting egress.allow_private */
-    const char *const *allow;    /* "10.0.0.0/8", "127.0.0.1:8080", "host:port"; NULL-terminated, may be NULL */
+    bool allow_private; /* setting egress.allow_private */
+    const char *const
+        *allow; /* "10.0.0.0/8", "127.0.0.1:8080", "host:port"; NULL-terminated, may be NULL */
     const char *authorities_pem; /* more trusted roots; may be NULL */
     unsigned per_origin_max;     /* connections, default 64 */
     int connect_timeout_ms;      /* default 10,000 */
@@ -40,10 +41,12 @@ struct http_fetch_request {
     void *user;
 };
 
+/* NULL when an entry of `allow` is no rule (egress_policy.h). Reads the authorities' files. */
 struct http_client *http_client_create(const struct http_client_options *options);
 void http_client_destroy(struct http_client *client); /* ends every fetch with -ECANCELED */
 /* Never fails at once: errors come through `done`, from the loop. */
-struct http_fetch *http_fetch_start(struct http_client *client, const struct http_fetch_events *events,
+struct http_fetch *http_fetch_start(struct http_client *client,
+                                    const struct http_fetch_events *events,
                                     const struct http_fetch_request *request);
 void *http_fetch_user(struct http_fetch *f);
 void http_fetch_send(struct http_fetch *f, struct slice bytes, bool end);

@@ -10,5 +10,7 @@ int main(void)
     failed += http_server_tests();
     failed += tls_tests();
     failed += url_tests();
+    failed += egress_policy_tests();
+    failed += http_client_tests();
     return failed == 0 ? 0 : 1;
 }

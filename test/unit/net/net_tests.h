@@ -15,3 +15,5 @@ int http1_chunked_tests(void);
 int http_server_tests(void);
 int tls_tests(void);
 int url_tests(void);
+int egress_policy_tests(void);
+int http_client_tests(void);
