@@ -80,7 +80,7 @@ struct channel {
 };
 
 struct isolate_hooks {
-    struct js_hold load, request, scheduled, abort, timer, unhandled, link, condemn;
+    struct js_hold warm, load, request, scheduled, abort, timer, unhandled, link, condemn;
 };
 
 struct isolate {

@@ -40,6 +40,7 @@ static void isolate_hold_hooks(struct isolate *iso, js_value hooks)
         const char *name;
         struct js_hold *hold;
     } rows[] = {
+        {"warm", &iso->hooks.warm},
         {"load", &iso->hooks.load},           {"request", &iso->hooks.request},
         {"scheduled", &iso->hooks.scheduled}, {"abort", &iso->hooks.abort},
         {"timer", &iso->hooks.timer},         {"unhandled", &iso->hooks.unhandled},
@@ -73,7 +74,10 @@ void isolate_warm(struct isolate *iso)
     isolate_install_natives(iso);
     js_hold_set(&iso->empty, iso->ctx, js_string(iso->ctx, SLICE("")));
     isolate_hold_hooks(iso, vm_bootstrap(iso->vm, "selvedge:main", iso->options->bundle));
+    isolate_hook(iso, &iso->hooks.warm, NULL, 0);
+    js_hold_clear(&iso->hooks.warm);
     vm_leave(iso->vm);
+    vm_collect(iso->vm);
     vm_on_unhandled(iso->vm, isolate_unhandled);
     vm_attach_loop(iso->vm, iso->loop);
     vm_turn(iso->vm);
