@@ -187,6 +187,14 @@ static const struct wire_events isolate_control_events = {
 
 /* --- start --- */
 
+/* The supervisor prefers isolates that have finished warming up. */
+static void isolate_tell_warm(struct isolate *iso)
+{
+    AUTO(buf_done) struct buf out = {0};
+    msg_role_ready_pack(&out, &(struct msg_role_ready){.tier = 1});
+    wire_note(iso->control, 0, OP_role_ready, buf_slice(&out), -1);
+}
+
 static void *isolate_thread(void *arg)
 {
     struct isolate *iso = arg;
@@ -197,6 +205,7 @@ static void *isolate_thread(void *arg)
     int fd = iso->main_fd;
     iso->main_fd = -1;
     iso->control = wire_create(iso->loop, fd, 1, &isolate_control_events, iso);
+    isolate_tell_warm(iso);
     loop_run(iso->loop);
     return NULL;
 }

@@ -81,6 +81,7 @@ struct isolate {
     char why_text[64];
     uint64_t memory_max; /* bytes; 0 = no limit yet */
     bool grouped;        /* has a control group */
+    bool warm;           /* its VM stands */
     int64_t born_us, assigned_us;
     struct timer kill_timer;
 };
@@ -103,6 +104,7 @@ struct supervisor {
     struct map isolate_by_id;
     uint64_t next_isolate;
     size_t n_isolates, n_spares; /* spares: forking or ready */
+    size_t n_warming;            /* of the spares, those whose VM does not stand yet */
     struct link starts;
     size_t n_starts;
     struct timer refill, watch_memory;

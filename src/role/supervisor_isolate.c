@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 enum {
-    REFILL_DELAY_US = 10 * 1000,
+    REFILL_DELAY_US = 30 * 1000,
+    REFILL_AT_ONCE = 2,
     BROKEN_DELAY_US = 1000 * 1000,
     DROP_GRACE_US = 5 * 1000 * 1000
 };
@@ -177,7 +178,28 @@ static void isolate_on_control_closed(struct wire *w, UNUSED int reason)
     wire_destroy(w); /* its death follows and is reported by the template */
 }
 
-static const struct wire_events isolate_control_events = {.closed = isolate_on_control_closed};
+static void isolate_no_spare(struct isolate *iso)
+{
+    iso->sup->n_spares--;
+    if (!iso->warm)
+        iso->sup->n_warming--;
+}
+
+static void isolate_on_control_note(struct wire *w, UNUSED uint32_t stream_id, uint16_t op,
+                                    UNUSED struct slice args, int fd)
+{
+    struct isolate *iso = wire_user(w);
+    fd_release(&fd);
+    if (op != OP_role_ready || iso->warm)
+        return;
+    if (iso->state <= ISOLATE_SPARE)
+        iso->sup->n_warming--;
+    iso->warm = true;
+    isolates_refill(iso->sup);
+}
+
+static const struct wire_events isolate_control_events = {.note = isolate_on_control_note,
+                                                          .closed = isolate_on_control_closed};
 
 static void spare_make(struct supervisor *sup)
 {
@@ -196,6 +218,7 @@ static void spare_make(struct supervisor *sup)
     map_put_u64(&sup->isolate_by_id, iso->id, iso);
     sup->n_isolates++;
     sup->n_spares++;
+    sup->n_warming++;
     msg_spare_make_pack(&out, &(struct msg_spare_make){.isolate = iso->id});
     wire_note(template, 0, OP_spare_make, buf_slice(&out), ends[1]);
 }
@@ -207,7 +230,9 @@ void isolates_refill(struct supervisor *sup)
     if (sup->stopping || supervisor_wire(sup, CHILD_TEMPLATE) == NULL ||
         !sup->children[CHILD_TEMPLATE].ready)
         return;
-    while (sup->n_spares < wanted && sup->n_isolates < most)
+    /* Warming up takes a core for a while: more at once would only make each of them late. */
+    size_t at_once = REFILL_AT_ONCE + sup->n_starts;
+    while (sup->n_spares < wanted && sup->n_isolates < most && sup->n_warming < at_once)
         spare_make(sup);
 }
 
@@ -232,7 +257,7 @@ static void isolate_free(struct isolate *iso)
     map_remove_u64(&sup->isolate_by_id, iso->id);
     sup->n_isolates--;
     if (iso->state <= ISOLATE_SPARE)
-        sup->n_spares--;
+        isolate_no_spare(iso);
     timer_stop(&iso->kill_timer);
     if (iso->grant != NULL)
         wire_stream_close(iso->grant, -ECANCELED);
@@ -382,14 +407,20 @@ static void isolate_grant(struct isolate *iso)
         isolate_kill(iso, "internalError");
 }
 
+/* A warm one, else the one that has been warming up longest. */
 static struct isolate *spare_take(struct supervisor *sup)
 {
+    struct isolate *best = NULL;
     LIST_FOR (l, &sup->isolates) {
         struct isolate *iso = LIST_ENTRY(l, struct isolate, link);
-        if (iso->state == ISOLATE_SPARE && iso->wire != NULL)
+        if (iso->state != ISOLATE_SPARE || iso->wire == NULL)
+            continue;
+        if (iso->warm)
             return iso;
+        if (best == NULL)
+            best = iso;
     }
-    return NULL;
+    return best;
 }
 
 static void start_go(struct start *start)
@@ -400,15 +431,17 @@ static void start_go(struct start *start)
         return isolates_refill(sup);
     list_remove(&start->link);
     sup->n_starts--;
-    sup->n_spares--;
+    isolate_no_spare(iso);
     iso->state = ISOLATE_GRANTING;
     iso->start = start;
     start->taken_us = clock_boot_us();
     /* From here the isolate's own end is the end of the start. */
     timer_stop(&start->timeout);
     isolate_grant(iso);
-    if (sup->refill.loop == NULL)
-        timer_start(sup->loop, &sup->refill, REFILL_DELAY_US, isolates_on_refill);
+    /* Each start puts it off, unless spares run out. */
+    if (sup->refill.loop == NULL || sup->n_spares >= REFILL_AT_ONCE)
+        timer_start(sup->loop, &sup->refill, sup->n_spares < REFILL_AT_ONCE ? 0 : REFILL_DELAY_US,
+                    isolates_on_refill);
 }
 
 /* --- ends --- */
@@ -424,7 +457,7 @@ void isolate_kill(struct isolate *iso, const char *why)
     if (iso->why == NULL)
         iso->why = why;
     if (iso->state <= ISOLATE_SPARE)
-        iso->sup->n_spares--;
+        isolate_no_spare(iso);
     iso->state = ISOLATE_DYING;
     process_signal(&iso->process, SIGKILL);
 }
