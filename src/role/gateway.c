@@ -67,6 +67,8 @@ static int open_dir(int data_fd, const char *name, int *ret)
     return 0;
 }
 
+static const char *const gateway_dirs[] = {"workers", "assets"};
+
 static int setup_files(struct gateway *g, struct err *err)
 {
     struct role_context *rc = g->rc;
@@ -129,7 +131,7 @@ static int gateway_setup(struct role_context *rc, struct err *err)
 }
 
 /* Names are resolved, and certificates checked, with the machine's own files. */
-static void gateway_sandbox(struct role_context *rc UNUSED, struct sandbox *s)
+static void gateway_sandbox(struct role_context *rc, struct sandbox *s)
 {
     static const char *const readable[] = {"/etc/resolv.conf",           "/etc/hosts",
                                            "/etc/nsswitch.conf",         "/etc/ssl",
@@ -142,6 +144,27 @@ static void gateway_sandbox(struct role_context *rc UNUSED, struct sandbox *s)
         if (access(readable[i], R_OK) == 0)
             sandbox_mount_add(s, readable[i], readable[i], SANDBOX_READ);
     sandbox_mount_add(s, "/dev/urandom", "/dev/urandom", SANDBOX_DEVICE);
+    for (size_t i = 0; i < ARRAY_LEN(gateway_dirs); i++) {
+        char source[SANDBOX_PATH_MAX], target[SANDBOX_PATH_MAX];
+        snprintf(source, sizeof(source), "%s/%s", json_str(rc->settings, "data", ""), gateway_dirs[i]);
+        snprintf(target, sizeof(target), "/data/%s", gateway_dirs[i]);
+        sandbox_mount_add(s, source, target, SANDBOX_READ);
+    }
+}
+
+/* Descriptors from before the sandbox lead to paths that Landlock does not know. */
+static int gateway_reopen(struct gateway *g, struct err *err)
+{
+    int *fds[] = {&g->workers_fd, &g->assets_fd};
+    for (size_t i = 0; i < ARRAY_LEN(gateway_dirs); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/data/%s", gateway_dirs[i]);
+        fd_release(fds[i]);
+        *fds[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*fds[i] < 0)
+            return err_set(err, -errno, 0, "cannot open %s: %m", path);
+    }
+    return 0;
 }
 
 /* --- control --- */
@@ -263,10 +286,13 @@ static void retire_tick(struct timer *t)
     timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
 }
 
-static int gateway_run(struct role_context *rc, struct err *err UNUSED)
+static int gateway_run(struct role_context *rc, struct err *err)
 {
     struct gateway *g = gateway_of(rc);
     int control = role_take_fd(rc, "wire.control");
+    int r = gateway_reopen(g, err);
+    if (r < 0)
+        return r;
 
     if (control >= 0)
         g->control = wire_create(g->loop, control, 0, &control_events, g);
