@@ -62,6 +62,7 @@ int cli_env(struct cli *cli)
     printf("export CLOUDFLARE_API_TOKEN=%.*s\n", SLICE_ARG(slice_trim(buf_slice(&token))));
     printf("export CLOUDFLARE_ACCOUNT_ID=%.*s\n", SLICE_ARG(slice_trim(buf_slice(&account))));
     printf("export WRANGLER_SEND_METRICS=false\n");
+    printf("export SELVEDGE_URL=http://%s\n", json_str(run, "listen", ""));
     return 0;
 }
 

@@ -53,6 +53,19 @@ int role_take_fd(struct role_context *rc, const char *name)
     return i < 0 ? -1 : TAKE_FD(p->fds[i].fd);
 }
 
+void role_mount(struct role_context *rc, struct sandbox *s, const char *name, enum sandbox_access access)
+{
+    char link[64], data[SANDBOX_PATH_MAX], source[SANDBOX_PATH_MAX], target[SANDBOX_PATH_MAX];
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", rc->data_fd);
+    ssize_t n = readlink(link, data, sizeof(data));
+    CHECK(n > 0 && (size_t)n < sizeof(data)); /* the supervisor refuses longer paths */
+    n = snprintf(source, sizeof(source), "%.*s/%s", (int)n, data, name);
+    CHECK((size_t)n < sizeof(source));
+    snprintf(target, sizeof(target), "/data/%s", name);
+    sandbox_mount_add(s, source, target, access);
+}
+
 void role_finished(struct role_context *rc)
 {
     struct role_process *p = role_process_of(rc);
