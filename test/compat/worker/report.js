@@ -83,7 +83,9 @@ function encodeObject(v, path) {
     const out = {};
     const name = Object.getPrototypeOf(v)?.constructor?.name;
     if (name !== undefined && name !== "Object") out.$ = name;
-    for (const key of Object.keys(v)) out[key] = encode(v[key], path);
+    // Absent and undefined are the same here, as they are for JSON.
+    for (const key of Object.keys(v))
+        if (v[key] !== undefined) out[key] = encode(v[key], path);
     return out;
 }
 

@@ -32,7 +32,7 @@ export default {
     "HMAC empty key": () => kind(async () => hex(await S.sign("HMAC", await importHmac(["sign"], true, "raw", new Uint8Array(0)), bytes("d")))),
     "HMAC key": async () => { const k = await importHmac(); return [k.type, k.extractable, k.algorithm, k.usages, Object.prototype.toString.call(k)]; },
     "HMAC export raw": async () => hex(await S.exportKey("raw", await importHmac())),
-    "HMAC export jwk": async () => S.exportKey("jwk", await importHmac(["sign", "verify"])),
+    "HMAC export jwk": async () => Object.entries(await S.exportKey("jwk", await importHmac(["sign", "verify"]))).filter(([, v]) => v !== undefined).sort(),
     "HMAC import jwk": async () => { const k = await importHmac(["sign"], true, "jwk", { kty: "oct", k: "a2V5", alg: "HS256" }); return hex(await S.sign("HMAC", k, bytes("data"))); },
     "HMAC export refused": async () => caught(async () => S.exportKey("raw", await importHmac(["sign"], false))),
     "HMAC wrong usage": () => caught(() => importHmac(["encrypt"])),
