@@ -12,5 +12,6 @@ int main(void)
     failed += url_tests();
     failed += egress_policy_tests();
     failed += http_client_tests();
+    failed += websocket_frame_tests();
     return failed == 0 ? 0 : 1;
 }

@@ -17,3 +17,4 @@ int tls_tests(void);
 int url_tests(void);
 int egress_policy_tests(void);
 int http_client_tests(void);
+int websocket_frame_tests(void);
