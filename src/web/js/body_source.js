@@ -66,6 +66,7 @@ export class Channel {
 }
 
 export function inflateAll(bytes, encoding) {
+    if (bytes.byteLength === 0) return bytes;
     const handle = zlib.open(encoding, true);
     const out = zlib.push(handle, bytes, true);
     if (out === undefined) throw new TypeError("Decompression failed.");
@@ -75,16 +76,22 @@ export function inflateAll(bytes, encoding) {
 /* The byte stream of a channel. While nothing was read, state.channel tells that it is one. */
 export function channelStream(channel) {
     const inflate = channel.encoding === null ? null : zlib.open(channel.encoding, true);
+    let any = false;
     const state = makeByteStream({
         async pull() {
             for (;;) {
                 const piece = await channel.piece();
                 if (piece === null) {
                     channel.owner.disown(channel.id);
+                    if (any && inflate !== null) {
+                        const rest = decoded(inflate, new ArrayBuffer(0), true);
+                        if (rest.byteLength > 0) state.controller.enqueueOwned(rest);
+                    }
                     finish(state);
                     return;
                 }
-                const bytes = inflate === null ? new Uint8Array(piece) : decoded(inflate, piece);
+                any = true;
+                const bytes = inflate === null ? new Uint8Array(piece) : decoded(inflate, piece, false);
                 if (bytes.byteLength > 0) {
                     state.controller.enqueueOwned(bytes);
                     return;
@@ -101,8 +108,8 @@ export function channelStream(channel) {
     return state;
 }
 
-function decoded(inflate, piece) {
-    const out = zlib.push(inflate, new Uint8Array(piece), false);
+function decoded(inflate, piece, last) {
+    const out = zlib.push(inflate, new Uint8Array(piece), last);
     if (out === undefined) throw new TypeError("Decompression failed.");
     return new Uint8Array(out);
 }

@@ -73,6 +73,9 @@ export function findInBlock(block, name, from) {
     return block.slice(start, end);
 }
 
+/* Fields that belong to one connection; a header block has none of them (net/http.h). */
+const FRAMING = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
+
 let access;
 const iterate = pairIterator("Headers");
 
@@ -226,7 +229,7 @@ export class Headers {
             block(headers) {
                 if (headers.#list === null) return headers.#block;
                 let out = "";
-                for (const [name, value] of headers.#list) out += `${name}: ${toWire(value)}\r\n`;
+                for (const [name, value] of headers.#list) if (!FRAMING.has(name)) out += `${name}: ${toWire(value)}\r\n`;
                 return out;
             },
             get: (headers, key) => headers.#get(key),

@@ -71,7 +71,7 @@ export class Response extends Body {
         }
         if (init.cf !== undefined) this.#cf = init.cf;
         if (init.webSocket !== undefined && init.webSocket !== null)
-            throw new RangeError("Responses with a WebSocket must have status code 101.");
+            throw new TypeError("Responses with a WebSocket must have status code 101.");
     }
 
     #setBody(body) {

@@ -16,8 +16,9 @@ function writable(channel) {
     });
 }
 
-/* Writes all of it and ends the channel. Rejects with what broke: the stream's own error, or the wire's. */
-export async function sendStream(state, channel, reader = new ReaderState(state, false)) {
+/* Writes all of it and ends the channel. Rejects with what broke: the stream's own error, or the wire's.
+ * Once wanted() says no, the rest is cancelled instead. */
+export async function sendStream(state, channel, reader = new ReaderState(state, false), wanted = undefined) {
     try {
         for (;;) {
             const { value, done } = await readerNext(reader);
@@ -25,6 +26,10 @@ export async function sendStream(state, channel, reader = new ReaderState(state,
             const bytes = typeof value === "string" ? value : viewOf(value);
             if (bytes === null || typeof value === "string") throw new TypeError("This ReadableStream did not return bytes.");
             if (io.write(channel, bytes) <= 0) await writable(channel);
+            if (wanted !== undefined && !wanted()) {
+                streamCancel(reader.stream, new Error("The receiver has answered already.")).catch(() => {});
+                return;
+            }
         }
         io.end(channel);
     } catch (error) {

@@ -15,7 +15,7 @@ import * as context from "./context.js";
 
 const { Instance } = global.WebAssembly ?? {};
 
-const SUCCESS = 0, BADF = 8, INVAL = 28, NOSYS = 52, NOTCAPABLE = 76, FAULT = 21;
+const SUCCESS = 0, BADF = 8, FAULT = 21, INVAL = 28, NOSYS = 52, SPIPE = 70, NOTCAPABLE = 76;
 const CHARACTER_DEVICE = 2;
 const STDOUT_MAX = 128 * 1024 * 1024, LINE_MAX = 8192;
 const RIGHT_FD_READ = 2n, RIGHT_FD_WRITE = 64n;
@@ -183,8 +183,8 @@ function imports(run) {
         fd_fdstat_get: (fd, at) => fdstat(run, fd, at),
         fd_fdstat_set_flags: (fd) => (fd > 2 ? BADF : SUCCESS),
         fd_filestat_get: (fd, at) => filestat(run, fd, at),
-        fd_seek: (fd) => (fd > 2 ? BADF : 70 /* ESPIPE */),
-        fd_tell: (fd) => (fd > 2 ? BADF : 70),
+        fd_seek: (fd) => (fd > 2 ? BADF : SPIPE),
+        fd_tell: (fd) => (fd > 2 ? BADF : SPIPE),
         fd_prestat_get: () => BADF,
         fd_prestat_dir_name: () => BADF,
         poll_oneoff: (from, to, count, at) => poll(run, from, to, count, at),
@@ -201,8 +201,17 @@ function imports(run) {
         "fd_filestat_set_times", "fd_pread", "fd_pwrite", "fd_readdir", "fd_renumber"])
         preview1[name] = () => BADF;
     for (const name of ["sock_accept", "sock_recv", "sock_send", "sock_shutdown"]) preview1[name] = () => NOSYS;
-    for (const [name, fn] of Object.entries(preview1)) preview1[name] = guarded(fn);
-    return { wasi_snapshot_preview1: preview1, wasi_unstable: preview1 };
+    return preview1;
+}
+
+/* Only what the module asks for: each import costs the instance something. */
+function importObject(run, wanted) {
+    const all = imports(run), out = {};
+    for (const { module, name } of wanted) {
+        out[module] ??= {};
+        if (all[name] !== undefined) out[module][name] = guarded(all[name]);
+    }
+    return out;
 }
 
 /* An address outside of the memory is the module's error, not ours. */
@@ -259,8 +268,8 @@ function responseOf(bytes) {
     return new Response(body.byteLength === 0 || [204, 205, 304].includes(status) ? null : body, { status, statusText, headers });
 }
 
-function execute(module, run) {
-    const instance = new Instance(module, imports(run));
+function execute(module, wanted, run) {
+    const instance = new Instance(module, importObject(run, wanted));
     const { memory, _start: start, _initialize: initialize } = instance.exports;
     run.memory = memory;
     const entry = start ?? initialize;
@@ -275,6 +284,7 @@ function execute(module, run) {
 }
 
 export function makeWasi(module, env, name) {
+    const wanted = global.WebAssembly.Module.imports(module);
     return {
         async fetch(request) {
             const stdin = await request.bytes();
@@ -282,7 +292,7 @@ export function makeWasi(module, env, name) {
             const args = [name, ...(url.search.includes("=") ? [] : url.search.slice(1).split("+").filter((s) => s !== ""))];
             const run = new Run(args, environmentOf(request, url, env, stdin.byteLength), stdin);
             try {
-                execute(module, run);
+                execute(module, wanted, run);
             } catch (error) {
                 run.finish();
                 throw isError(error) ? error : new Error(String(error));

@@ -3,9 +3,12 @@
  * Instances are made synchronously behind the promise, since the engine's own promise waits for its thread.
  */
 const engine = global.WebAssembly;
+const EngineModule = engine?.Module; // before it is replaced
 
-/* For modules of the upload; taken before tenants' code runs. */
-export const compileModule = engine === undefined ? null : (bytes) => new engine.Module(bytes);
+/* For modules of the upload. */
+export function compileModule(bytes) {
+    return new EngineModule(bytes);
+}
 
 function refused(where) {
     return new engine.CompileError(`${where}Wasm code generation disallowed by embedder`);
@@ -42,5 +45,5 @@ export function installWasm() {
 }
 
 export function isModule(value) {
-    return engine !== undefined && value instanceof engine.Module;
+    return EngineModule !== undefined && value instanceof EngineModule;
 }
