@@ -125,7 +125,6 @@ NODISCARD int supervisor_listen(struct supervisor *sup, enum listener which, con
 void child_start(struct child *c);
 void child_exited(struct child *c, int status);
 void child_stop(struct child *c, unsigned grace_ms);
-void child_note(struct child *c, uint16_t op, struct slice args, int fd);
 void child_give_settings(struct child *c);
 void supervisor_send_table(struct supervisor *sup);
 
@@ -138,10 +137,12 @@ void supervisor_fail(struct supervisor *sup, const char *why);
 /* supervisor_isolate.c */
 void isolates_init(struct supervisor *sup);
 void isolates_refill(struct supervisor *sup);
-void isolate_on_want(struct child *c, struct wire_stream *s, uint16_t op, struct slice args);
-void isolate_on_drop(struct supervisor *sup, struct slice args);
-void isolate_on_made(struct supervisor *sup, struct slice args);
-void isolate_on_reaped(struct supervisor *sup, struct slice args);
+/* Messages; -EBADMSG when they are malformed. */
+int isolate_on_want(struct child *c, struct wire_stream *s, struct slice args);
+int isolate_on_job_want(struct child *c, struct wire_stream *s, struct slice args);
+int isolate_on_drop(struct child *c, struct slice args);
+int isolate_on_made(struct child *c, struct slice args);
+int isolate_on_reaped(struct child *c, struct slice args);
 /* why: static text, the outcome that others are told. */
 void isolate_kill(struct isolate *iso, const char *why);
 void isolates_kill_owned(struct supervisor *sup, enum child_kind owner);
@@ -165,5 +166,5 @@ void limits_done(struct supervisor *sup);
 /* supervisor_status.c */
 NODISCARD int status_listen(struct supervisor *sup, struct err *err);
 json_t *status_json(struct supervisor *sup);
-void status_on_get(struct wire_stream *s, struct supervisor *sup);
+int status_on_get(struct child *c, struct wire_stream *s, struct slice args);
 size_t status_resident_kb(pid_t pid, size_t *ret_shared_kb);

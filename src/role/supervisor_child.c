@@ -33,6 +33,8 @@ static const struct connection {
     {CHILD_KEEPER, CHILD_CONTROL, "wire.control", "wire.keeper"},
 };
 
+#define FROM(kind) (1u << (kind))
+
 static void child_send_fd(struct child *c, const char *name, int fd)
 {
     AUTO(buf_done) struct buf out = {0};
@@ -94,36 +96,69 @@ static void child_give(struct child *c)
 
 /* --- messages --- */
 
-static void child_on_ready(struct child *c, struct slice args)
+static int child_on_ready(struct child *c, struct slice args)
 {
     struct msg_role_ready m;
-    CHECK(msg_role_ready_unpack(args, &m) == 0);
+    if (msg_role_ready_unpack(args, &m) < 0)
+        return -EBADMSG;
     c->ready = true;
     LOG(LOG_INFO, "role_ready", F("child", "%s", c->name), F("pid", "%d", (int)c->process.pid),
         F("tier", "%u", m.tier));
     supervisor_child_ready(c);
+    return 0;
+}
+
+static int child_on_table_changed(struct child *c, UNUSED struct slice args)
+{
+    supervisor_send_table(c->sup);
+    return 0;
+}
+
+/* Who may say what. Everything else, and everything malformed, costs the sender its life: the gateway hears
+ * the internet, control hears API clients, and neither may do more here than its work needs. */
+static const struct child_message {
+    uint16_t op;
+    unsigned from; /* bits of enum child_kind */
+    int (*take)(struct child *c, struct slice args);
+} child_messages[] = {
+    {OP_role_ready,
+     FROM(CHILD_TEMPLATE) | FROM(CHILD_KEEPER) | FROM(CHILD_CONTROL) | FROM(CHILD_GATEWAY),
+     child_on_ready},
+    {OP_table_changed, FROM(CHILD_CONTROL), child_on_table_changed},
+    {OP_isolate_drop, FROM(CHILD_GATEWAY) | FROM(CHILD_CONTROL), isolate_on_drop},
+    {OP_spare_made, FROM(CHILD_TEMPLATE), isolate_on_made},
+    {OP_reaped, FROM(CHILD_TEMPLATE), isolate_on_reaped},
+};
+
+static const struct child_request {
+    uint16_t op;
+    unsigned from;
+    int (*take)(struct child *c, struct wire_stream *s, struct slice args);
+} child_requests[] = {
+    {OP_status_get, FROM(CHILD_KEEPER) | FROM(CHILD_CONTROL) | FROM(CHILD_GATEWAY), status_on_get},
+    {OP_isolate_want, FROM(CHILD_GATEWAY), isolate_on_want},
+    {OP_job_want, FROM(CHILD_CONTROL), isolate_on_job_want},
+};
+
+static void child_refuse(struct child *c, uint16_t op)
+{
+    LOG(LOG_ERROR, "message_refused", F("child", "%s", c->name),
+        F("message", "%s", message_name(op)));
+    process_signal(&c->process, SIGKILL);
 }
 
 static void child_on_note(struct wire *w, UNUSED uint32_t stream_id, uint16_t op, struct slice args,
                           int fd)
 {
     struct child *c = wire_user(w);
+    int r = -EPERM;
     fd_release(&fd);
-    switch (op) {
-    case OP_role_ready:
-        return child_on_ready(c, args);
-    case OP_table_changed:
-        return supervisor_send_table(c->sup);
-    case OP_isolate_drop:
-        return isolate_on_drop(c->sup, args);
-    case OP_spare_made:
-        return isolate_on_made(c->sup, args);
-    case OP_reaped:
-        return isolate_on_reaped(c->sup, args);
-    default:
-        LOG(LOG_WARN, "message_refused", F("child", "%s", c->name),
-            F("message", "%s", message_name(op)));
+    for (size_t i = 0; i < ARRAY_LEN(child_messages); i++) {
+        if (child_messages[i].op == op && (child_messages[i].from & FROM(c->kind)))
+            r = child_messages[i].take(c, args);
     }
+    if (r < 0)
+        child_refuse(c, op);
 }
 
 static void child_on_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
@@ -131,12 +166,15 @@ static void child_on_open(struct wire *w, struct wire_stream *s, uint16_t op, st
 {
     struct child *c = wire_user(w);
     fd_release(&fd);
-    if (op == OP_status_get)
-        status_on_get(s, c->sup);
-    else if (op == OP_isolate_want || op == OP_job_want)
-        isolate_on_want(c, s, op, args);
-    else
-        wire_stream_close(s, -ENOSYS);
+    for (size_t i = 0; i < ARRAY_LEN(child_requests); i++) {
+        if (child_requests[i].op != op || !(child_requests[i].from & FROM(c->kind)))
+            continue;
+        if (child_requests[i].take(c, s, args) < 0)
+            child_refuse(c, op);
+        return;
+    }
+    wire_stream_close(s, -EPERM);
+    child_refuse(c, op);
 }
 
 /* Its death follows, or is made to: a role that does not listen to us is of no use. */

@@ -101,9 +101,8 @@ static int start_take_spec(struct start *start, struct err *err)
         start->spec = json_object();
         return 0;
     }
-    int r = json_parse(buf_slice(&start->spec_text), &start->spec, err);
-    if (r < 0)
-        return r;
+    if (json_parse(buf_slice(&start->spec_text), &start->spec, err) < 0)
+        return -EIO;
     snprintf(start->script, sizeof(start->script), "%s", json_str(start->spec, "script", ""));
     snprintf(start->version, sizeof(start->version), "%s", json_str(start->spec, "version", ""));
     snprintf(start->account, sizeof(start->account), "%s", json_str(start->spec, "account", ""));
@@ -114,7 +113,8 @@ static int start_read_want(struct start *start, struct slice args, struct err *e
 {
     struct msg_isolate_want m;
     char path[SUPERVISOR_SCRIPT_MAX + 2 * SUPERVISOR_ID_MAX];
-    CHECK(msg_isolate_want_unpack(args, &m) == 0);
+    if (msg_isolate_want_unpack(args, &m) < 0)
+        return err_set(err, -EBADMSG, 0, "malformed");
     if (slice_to_cstr(m.script, start->script, sizeof(start->script)) < 0 ||
         slice_to_cstr(m.version, start->version, sizeof(start->version)) < 0 ||
         !start_name_is_plain(start->script) || !start_name_is_plain(start->version))
@@ -132,7 +132,8 @@ static int start_read_want(struct start *start, struct slice args, struct err *e
 static int start_read_job(struct start *start, struct slice args, struct err *err)
 {
     struct msg_job_want m;
-    CHECK(msg_job_want_unpack(args, &m) == 0);
+    if (msg_job_want_unpack(args, &m) < 0)
+        return err_set(err, -EBADMSG, 0, "malformed");
     start->kind = m.kind == JOB_LINK ? ISOLATE_LINKER : ISOLATE_PROBE;
     buf_append_slice(&start->spec_text, m.spec);
     return start_take_spec(start, err);
@@ -140,28 +141,49 @@ static int start_read_job(struct start *start, struct slice args, struct err *er
 
 static void start_go(struct start *start);
 
-void isolate_on_want(struct child *c, struct wire_stream *s, uint16_t op, struct slice args)
+static struct start *start_new(struct child *c, struct wire_stream *s)
 {
-    struct supervisor *sup = c->sup;
-    struct err err = {0};
     struct start *start = mem_new(sizeof(*start));
-    start->sup = sup;
+    start->sup = c->sup;
     start->owner = c->kind;
     start->stream = s;
     start->kind = ISOLATE_WORKER;
     start->asked_us = clock_boot_us();
     wire_stream_own(s, &start_events, start);
-    int r =
-        op == OP_job_want ? start_read_job(start, args, &err) : start_read_want(start, args, &err);
-    if (r < 0)
-        return start_refuse(start, r, err.text);
-    if (sup->stopping || sup->n_starts >= SUPERVISOR_STARTS_MAX)
-        return start_refuse(start, -EBUSY, "The server starts no more Workers now.");
+    return start;
+}
+
+static int start_queue(struct start *start, int r, const struct err *err)
+{
+    struct supervisor *sup = start->sup;
+    if (r == 0 && (sup->stopping || sup->n_starts >= SUPERVISOR_STARTS_MAX)) {
+        start_refuse(start, -EBUSY, "The server starts no more Workers now.");
+        return 0;
+    }
+    if (r < 0) {
+        start_refuse(start, r == -EBADMSG ? -EINVAL : r, err->text);
+        return r == -EBADMSG ? r : 0;
+    }
     list_push_back(&sup->starts, &start->link);
     sup->n_starts++;
     int64_t timeout_ms = json_int(sup->settings, "isolates.start_timeout_ms", 10000);
     timer_start(sup->loop, &start->timeout, timeout_ms * 1000, start_on_timeout);
     start_go(start);
+    return 0;
+}
+
+int isolate_on_want(struct child *c, struct wire_stream *s, struct slice args)
+{
+    struct err err = {0};
+    struct start *start = start_new(c, s);
+    return start_queue(start, start_read_want(start, args, &err), &err);
+}
+
+int isolate_on_job_want(struct child *c, struct wire_stream *s, struct slice args)
+{
+    struct err err = {0};
+    struct start *start = start_new(c, s);
+    return start_queue(start, start_read_job(start, args, &err), &err);
 }
 
 /* --- isolates --- */
@@ -190,6 +212,8 @@ static void isolate_on_control_note(struct wire *w, UNUSED uint32_t stream_id, u
 {
     struct isolate *iso = wire_user(w);
     fd_release(&fd);
+    /* It has nothing more to say to us; a hostile one shall not be able to keep us busy. */
+    wire_pause(w, true);
     if (op != OP_role_ready || iso->warm)
         return;
     if (iso->state <= ISOLATE_SPARE)
@@ -268,13 +292,15 @@ static void isolate_free(struct isolate *iso)
     free(iso);
 }
 
-void isolate_on_made(struct supervisor *sup, struct slice args)
+int isolate_on_made(struct child *c, struct slice args)
 {
+    struct supervisor *sup = c->sup;
     struct msg_spare_made m;
-    CHECK(msg_spare_made_unpack(args, &m) == 0);
+    if (msg_spare_made_unpack(args, &m) < 0)
+        return -EBADMSG;
     struct isolate *iso = isolate_find(sup, m.isolate);
     if (iso == NULL)
-        return;
+        return 0;
     iso->process = process_of((pid_t)m.pid);
     if (m.result < 0) {
         LOG(LOG_ERROR, "spare_failed", F("error", "%" PRId64, -m.result));
@@ -282,12 +308,13 @@ void isolate_on_made(struct supervisor *sup, struct slice args)
             isolate_free(iso);
         /* The reaped note follows; no new one at once, or a broken machine would fork for ever. */
         timer_start(sup->loop, &sup->refill, BROKEN_DELAY_US, isolates_on_refill);
-        return;
+        return 0;
     }
     iso->state = ISOLATE_SPARE;
     limits_isolate_born(iso);
     if (!list_empty(&sup->starts))
         start_go(LIST_ENTRY(sup->starts.next, struct start, link));
+    return 0;
 }
 
 /* --- assignment --- */
@@ -474,19 +501,23 @@ static void isolate_retire(struct isolate *iso, const char *why, unsigned grace_
     timer_start(iso->sup->loop, &iso->kill_timer, (int64_t)grace_ms * 1000, isolate_on_kill_timer);
 }
 
-void isolate_on_drop(struct supervisor *sup, struct slice args)
+/* Only who asked for an isolate may drop it. */
+int isolate_on_drop(struct child *c, struct slice args)
 {
     struct msg_isolate_drop m;
-    CHECK(msg_isolate_drop_unpack(args, &m) == 0);
-    struct isolate *iso = isolate_find(sup, m.isolate);
-    if (iso == NULL || iso->state == ISOLATE_DYING)
-        return;
+    if (msg_isolate_drop_unpack(args, &m) < 0)
+        return -EBADMSG;
+    struct isolate *iso = isolate_find(c->sup, m.isolate);
+    if (iso == NULL || iso->state == ISOLATE_DYING || iso->start == NULL ||
+        iso->start->owner != c->kind)
+        return 0;
     snprintf(iso->why_text, sizeof(iso->why_text), "%.*s", SLICE_ARG(m.why));
     bool at_once = slice_starts(m.why, SLICE("exceeded")) || slice_eq(m.why, SLICE("stuck"));
     if (at_once)
         isolate_kill(iso, iso->why_text);
     else
         isolate_retire(iso, iso->why_text, DROP_GRACE_US / 1000);
+    return 0;
 }
 
 static void isolate_ended(struct isolate *iso, int status, struct slice report)
@@ -497,19 +528,22 @@ static void isolate_ended(struct isolate *iso, int status, struct slice report)
     isolate_free(iso);
 }
 
-void isolate_on_reaped(struct supervisor *sup, struct slice args)
+int isolate_on_reaped(struct child *c, struct slice args)
 {
+    struct supervisor *sup = c->sup;
     struct msg_reaped m;
-    CHECK(msg_reaped_unpack(args, &m) == 0);
+    if (msg_reaped_unpack(args, &m) < 0)
+        return -EBADMSG;
     struct isolate *iso = isolate_find(sup, m.isolate);
     if (iso == NULL)
-        return;
+        return 0;
     /* A blank one that dies by itself would be made and die again and again: not so fast then. */
     bool blank = iso->start == NULL && iso->why == NULL;
     isolate_ended(iso, (int)m.status, m.report);
     if (sup->refill.loop == NULL || blank)
         timer_start(sup->loop, &sup->refill, blank ? BROKEN_DELAY_US : REFILL_DELAY_US,
                     isolates_on_refill);
+    return 0;
 }
 
 void isolates_kill_owned(struct supervisor *sup, enum child_kind owner)

@@ -96,16 +96,17 @@ json_t *status_json(struct supervisor *sup)
                      "crashed", (json_int_t)sup->n_crashed, "list", status_isolates(sup));
 }
 
-void status_on_get(struct wire_stream *s, struct supervisor *sup)
+int status_on_get(struct child *c, struct wire_stream *s, UNUSED struct slice args)
 {
     static const struct wire_stream_events ignore = {0};
-    AUTO(json_release) json_t *status = status_json(sup);
+    AUTO(json_release) json_t *status = status_json(c->sup);
     AUTO(buf_done) struct buf text = {0}, out = {0};
     json_print(&text, status);
     msg_status_is_pack(&out, &(struct msg_status_is){.json = buf_slice(&text)});
     wire_stream_own(s, &ignore, NULL);
     wire_reply(s, buf_slice(&out), -1, true);
     wire_stream_close(s, 0);
+    return 0;
 }
 
 /* The answer is small enough for the socket's buffer, so nobody can make us wait. */
