@@ -29,6 +29,7 @@
     M(role_stop,    SUPERVISOR, ROLE, F(u32, grace_ms) /* drain, then exit 0 */)                   \
     M(table,        SUPERVISOR, GATEWAY, F(u64, revision) F(bytes, json))                          \
     M(table_changed, CONTROL, SUPERVISOR, F(u64, revision) /* workers/table.json was replaced */)  \
+    M(table_applied, GATEWAY, CONTROL, F(u64, revision) /* N: requests are routed by this table now */) \
     M(isolate_want, GATEWAY, SUPERVISOR, F(bytes, script) F(bytes, version) /* S; REPLY carries the wire */) \
     M(isolate_given, SUPERVISOR, GATEWAY, F(u64, isolate) F(i64, result) F(bytes, text) F(bytes, spec)) \
     M(isolate_drop, GATEWAY, SUPERVISOR, F(u64, isolate) F(bytes, why) /* N: retire or kill it */) \

@@ -43,9 +43,12 @@ static void control_sandbox(struct role_context *rc, struct sandbox *s)
 
 static void control_on_gateway(void *arg, uint16_t op, struct slice args, int fd)
 {
+    struct msg_table_applied applied;
     fd_release(&fd);
     if (op == OP_tail_event)
         tail_on_event(arg, args);
+    else if (op == OP_table_applied && msg_table_applied_unpack(args, &applied) == 0)
+        table_applied(applied.revision);
 }
 
 /* The keeper has nothing to say by itself. */

@@ -12,10 +12,13 @@
 #include <errno.h>
 #include <pthread.h>
 
-enum { DEPLOYMENT_VERSIONS_MAX = 2 };
+enum { DEPLOYMENT_VERSIONS_MAX = 2, TABLE_WAIT_S = 1 };
 
 /* Tables are written one after another, each from what is committed: the last one has everything. */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t table_wait_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t table_wait = PTHREAD_COND_INITIALIZER;
+static uint64_t table_applied_revision; /* under table_wait_lock */
 
 /* --- the table --- */
 
@@ -138,6 +141,28 @@ int table_write(struct api *api, uint64_t *ret_revision, struct err *err)
     return r;
 }
 
+void table_applied(uint64_t revision)
+{
+    pthread_mutex_lock(&table_wait_lock);
+    table_applied_revision = revision;
+    pthread_cond_broadcast(&table_wait);
+    pthread_mutex_unlock(&table_wait_lock);
+}
+
+/* Who asks for a Worker right after its deploy was answered must find it. */
+static void table_await(uint64_t revision)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TABLE_WAIT_S;
+    pthread_mutex_lock(&table_wait_lock);
+    /* 0: no gateway has ever answered, so there is nobody to wait for. */
+    while (table_applied_revision != 0 && table_applied_revision < revision)
+        if (pthread_cond_timedwait(&table_wait, &table_wait_lock, &until) != 0)
+            break;
+    pthread_mutex_unlock(&table_wait_lock);
+}
+
 int table_publish(struct api_request *req, struct err *err)
 {
     AUTO(buf_done) struct buf args = {0};
@@ -147,6 +172,7 @@ int table_publish(struct api_request *req, struct err *err)
         return r;
     msg_table_changed_pack(&args, &changed);
     api_peer_note(req->api->peers[API_SUPERVISOR], OP_table_changed, buf_slice(&args));
+    table_await(changed.revision);
     return 0;
 }
 

@@ -118,10 +118,13 @@ NODISCARD int deployment_create(struct api_request *req, const char *script, con
 /* One version at 100 %. */
 NODISCARD int deployment_of(struct api_request *req, const char *script, const char *version,
                             const char *trigger, struct err *err);
-/* Writes workers/table.json from the database and tells the supervisor. */
+/* Writes workers/table.json from the database, tells the supervisor and waits until the gateway routes by it
+ * (or a second is over: the table is then applied when the gateway is back). For worker threads. */
 NODISCARD int table_publish(struct api_request *req, struct err *err);
 /* The same at start, before there are requests: only writes. */
 NODISCARD int table_write(struct api *api, uint64_t *ret_revision, struct err *err);
+/* The gateway said that it routes by this revision. Any thread. */
+void table_applied(uint64_t revision);
 
 /* --- assets --- */
 
