@@ -56,28 +56,18 @@ static int setup_tls(struct role_context *rc, struct tls_context **ret, struct e
     return tls_context_create(buf_slice(&certificate), buf_slice(&key), ret, err);
 }
 
-static int open_dir(int data_fd, const char *name, int *ret)
-{
-    if (mkdirat(data_fd, name, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    int fd = openat(data_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    *ret = fd;
-    return 0;
-}
-
-static const char *const gateway_dirs[] = {"workers", "assets"};
+/* What the gateway reads while it runs; mounted read-only, opened in the sandbox. */
+static const char *const readable_data[] = {"workers", "assets"};
 
 static int setup_files(struct gateway *g, struct err *err)
 {
     struct role_context *rc = g->rc;
 
-    int r = open_dir(rc->data_fd, "workers", &g->workers_fd);
-    if (r == 0)
-        r = open_dir(rc->data_fd, "assets", &g->assets_fd);
-    if (r < 0)
-        return err_set(err, r, 0, "cannot open workers/ and assets/ in the data directory");
+    for (size_t i = 0; i < ARRAY_LEN(readable_data); i++) {
+        int r = file_make_dirs(rc->data_fd, readable_data[i], 0755);
+        if (r < 0)
+            return err_set(err, r, 0, "cannot make %s/ in the data directory", readable_data[i]);
+    }
     if (!json_bool(rc->settings, "access_log", true))
         return 0;
     if (mkdirat(rc->data_fd, "logs", 0700) < 0 && errno != EEXIST)
@@ -143,28 +133,9 @@ static void gateway_sandbox(struct role_context *rc, struct sandbox *s)
     for (size_t i = 0; i < ARRAY_LEN(readable); i++)
         if (access(readable[i], R_OK) == 0)
             sandbox_mount_add(s, readable[i], readable[i], SANDBOX_READ);
+    for (size_t i = 0; i < ARRAY_LEN(readable_data); i++)
+        role_mount(rc, s, readable_data[i], SANDBOX_READ);
     sandbox_mount_add(s, "/dev/urandom", "/dev/urandom", SANDBOX_DEVICE);
-    for (size_t i = 0; i < ARRAY_LEN(gateway_dirs); i++) {
-        char source[SANDBOX_PATH_MAX], target[SANDBOX_PATH_MAX];
-        snprintf(source, sizeof(source), "%s/%s", json_str(rc->settings, "data", ""), gateway_dirs[i]);
-        snprintf(target, sizeof(target), "/data/%s", gateway_dirs[i]);
-        sandbox_mount_add(s, source, target, SANDBOX_READ);
-    }
-}
-
-/* Descriptors from before the sandbox lead to paths that Landlock does not know. */
-static int gateway_reopen(struct gateway *g, struct err *err)
-{
-    int *fds[] = {&g->workers_fd, &g->assets_fd};
-    for (size_t i = 0; i < ARRAY_LEN(gateway_dirs); i++) {
-        char path[64];
-        snprintf(path, sizeof(path), "/data/%s", gateway_dirs[i]);
-        fd_release(fds[i]);
-        *fds[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (*fds[i] < 0)
-            return err_set(err, -errno, 0, "cannot open %s: %m", path);
-    }
-    return 0;
 }
 
 /* --- control --- */
@@ -290,10 +261,11 @@ static int gateway_run(struct role_context *rc, struct err *err)
 {
     struct gateway *g = gateway_of(rc);
     int control = role_take_fd(rc, "wire.control");
-    int r = gateway_reopen(g, err);
-    if (r < 0)
-        return r;
 
+    g->workers_fd = open("/data/workers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g->assets_fd = open("/data/assets", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (g->workers_fd < 0 || g->assets_fd < 0)
+        return err_set(err, -errno, 0, "cannot open workers/ and assets/ in the sandbox: %m");
     if (control >= 0)
         g->control = wire_create(g->loop, control, 0, &control_events, g);
     g->client = http_client_create(&(struct http_client_options){

@@ -2,7 +2,7 @@
 
 const types = { js: "application/javascript+module", mjs: "application/javascript+module", wasm: "application/wasm", txt: "text/plain", bin: "application/octet-stream", json: "application/json", cjs: "application/javascript" };
 
-// modules: {"index.js": "source" | Uint8Array}; the first is the main one. metadata: more members of the upload's metadata.
+// The Worker answers at <name>.localhost afterwards. modules: {"index.js": "source" | Uint8Array}; the first is the main one. metadata: more members of the upload's metadata.
 export async function deploy(selvedge, name, modules, metadata = {}) {
   const files = typeof modules === "string" ? { "index.js": modules } : modules;
   const form = new FormData();
@@ -10,6 +10,7 @@ export async function deploy(selvedge, name, modules, metadata = {}) {
   form.set("metadata", JSON.stringify({ main_module: main, compatibility_date: "2026-01-01", bindings: [], ...metadata }));
   for (const [path, content] of Object.entries(files)) form.set(path, new File([content], path, { type: types[path.split(".").pop()] }));
   const answer = await api(selvedge, "PUT", `/workers/scripts/${name}`, form);
+  await api(selvedge, "POST", `/workers/scripts/${name}/subdomain`, { enabled: true });
   return answer;
 }
 
