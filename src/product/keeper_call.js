@@ -2,6 +2,7 @@
 import * as context from "../web/js/context.js";
 import { Channel, untouched } from "../web/js/body_source.js";
 import { sendStream } from "../web/js/send.js";
+import { ReaderState, readerRelease } from "../web/js/streams/readable.js";
 
 /* start(callback) makes the native call and returns its channel. Resolves to {result, text, json}, whatever the
  * result is; json is a string, also where it came as the answer's body. */
@@ -27,15 +28,22 @@ function pipeNative(state, to) {
     });
 }
 
+/* What the isolate says in place of a keeper that did not answer. */
+const UNAVAILABLE = "The data service is unavailable.";
+
 /* The same with a body that is a stream (its state). A stream that fails rejects with its own error. */
 export async function keeperSend(start, state) {
-    let channel;
-    const answer = keeperCall((callback) => channel = start(callback));
+    const reader = new ReaderState(state, false); // throws when it is locked
+    readerRelease(reader);
+    let channel, answered = false;
+    const answer = keeperCall((callback) => channel = start((...args) => {
+        answered = true;
+        callback(...args);
+    }));
     const plain = untouched(state) && state.channel.encoding === null;
-    const sent = plain ? pipeNative(state, channel) : sendStream(state, channel);
+    const sent = plain ? pipeNative(state, channel) : sendStream(state, channel, undefined, () => !answered);
     const [done, body] = await Promise.allSettled([answer, sent]);
     if (done.status === "rejected") throw done.reason;
-    const refused = done.value.result < 0 && done.value.text !== "";
-    if (body.status === "rejected" && done.value.result < 0 && !refused) throw body.reason;
+    if (body.status === "rejected" && done.value.result < 0 && done.value.text === UNAVAILABLE) throw body.reason;
     return done.value;
 }

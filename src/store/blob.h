@@ -19,7 +19,7 @@ NODISCARD int blob_spool(const char *dir, char id[BLOB_ID_SIZE]);
 /* After both, content and names of all blobs in the spool survive a power cut. */
 NODISCARD int blob_sync_content(int fd);
 NODISCARD int blob_sync_names(const char *dir);
-NODISCARD int blob_settle(const char *dir, const char *id);
+int blob_settle(const char *dir, const char *id);
 /* Read-only descriptor, or -ENOENT. */
 NODISCARD int blob_open(const char *dir, const char *id);
 /* Absent is fine. */

@@ -18,6 +18,7 @@ const BULK_MAX = 100;
 const LIST_MAX = 1000;
 const TTL_MIN_S = 60;
 const CACHE_TTL_MIN_S = 30;
+const E2BIG = -7;
 const TYPES = new Set(["text", "json", "arrayBuffer", "stream"]);
 const UNKNOWN_TYPE = 'Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".';
 const BAD_VALUE = "KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.";
@@ -130,6 +131,11 @@ function plainValue(value) {
     return bytes;
 }
 
+/* The keeper's texts begin with a status; others are ours. */
+function failed(verb, { text }) {
+    return new Error(`KV ${verb} failed: ${/^\d{3} /.test(text) ? text : `500 ${text || "Internal Server Error"}`}`);
+}
+
 function listLimit(limit) {
     if (limit === undefined || limit === null) return LIST_MAX;
     const n = Number(limit);
@@ -193,13 +199,14 @@ export class KVNamespace {
         if (stream !== null && stream.length > VALUE_MAX) throw tooLong(stream.length);
         const start = (callback) => kv.put(this.#index, key, body, metadata, expiration, callback);
         const answer = await (stream === null ? keeperCall(start) : keeperSend(start, stream));
-        if (answer.result < 0) throw new Error(`KV PUT failed: ${answer.text || "500 Internal Server Error"}`);
+        if (answer.result === E2BIG && !answer.text.startsWith("413")) throw tooLong(VALUE_MAX + 1); // or more: the rest was not read
+        if (answer.result < 0) throw failed("PUT", answer);
     }
 
     async delete(key) {
         context.need();
         const answer = await keeperCall((callback) => kv.remove(this.#index, key, callback));
-        if (answer.result < 0) throw new Error(`KV DELETE failed: ${answer.text || "500 Internal Server Error"}`);
+        if (answer.result < 0) throw failed("DELETE", answer);
     }
 
     async deleteBulk(keys) {

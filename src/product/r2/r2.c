@@ -1,0 +1,508 @@
+/*
+ * R2 in the keeper: puts, deletes, and reads of the REST API.
+ */
+#include "product/r2/r2.h"
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "core/id.h"
+#include "store/blob.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    R2_SWEEP_S = 5,
+    R2_GARBAGE_MS = 60 * 1000, /* how long a deleted blob stays readable */
+    R2_GARBAGE_BATCH = 500,
+    R2_OPTIONS_MAX = 64 * 1024,
+    R2_READ_PIECE = 256 * 1024,
+    R2_LOG_PAGES_SOON = 1000,
+    R2_LOG_PAGES_NOW = 16000
+};
+
+struct r2_store {
+    struct sql *db;
+    char path[R2_PATH_MAX];
+    struct buf settle; /* ids of BLOB_ID_SIZE bytes that the transaction under way has named */
+    size_t marked;     /* length of `settle` at the mark */
+};
+
+static struct r2_store *r2_of(struct keeper_call *call)
+{
+    return call->store->open;
+}
+
+/* --- checksums --- */
+
+struct r2_algorithm {
+    const char *option, *name;
+    enum digest_kind kind;
+};
+
+static const struct r2_algorithm r2_algorithms[] = {
+    {"md5", "MD5", DIGEST_MD5},          {"sha1", "SHA-1", DIGEST_SHA1},       {"sha256", "SHA-256", DIGEST_SHA256},
+    {"sha384", "SHA-384", DIGEST_SHA384}, {"sha512", "SHA-512", DIGEST_SHA512},
+};
+
+static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8_t *ret)
+{
+    if (call->spool_fd < 0) {
+        digest_of(kind, call->body, ret);
+        return 0;
+    }
+    if (kind == DIGEST_MD5) {
+        memcpy(ret, call->md5, KEEPER_MD5_SIZE);
+        return 0;
+    }
+    AUTO(digest_release) struct digest *d = digest_create(kind);
+    AUTO(mem_release) char *piece = mem_new(R2_READ_PIECE);
+    ssize_t n;
+    for (off_t at = 0; (n = pread(call->spool_fd, piece, R2_READ_PIECE, at)) > 0; at += n)
+        digest_update(d, slice_from(piece, (size_t)n));
+    digest_value(d, ret);
+    return n < 0 ? -errno : 0;
+}
+
+/* What the put gave as checksum, verified; appends {"md5": hex, ...}, the etag is the MD5. */
+static int r2_checksums(struct keeper_call *call, const json_t *options, struct buf *out, char etag[ID_HEX_SIZE])
+{
+    uint8_t sum[DIGEST_MAX];
+    char hex[2 * DIGEST_MAX + 1];
+    int r = r2_digest_body(call, DIGEST_MD5, sum);
+    if (r < 0)
+        return r2_fail(&call->err, r, 10001);
+    hex_encode(sum, KEEPER_MD5_SIZE, etag);
+    buf_printf(out, "{\"md5\":\"%s\"", etag);
+    for (size_t i = 0; i < ARRAY_LEN(r2_algorithms); i++) {
+        const struct r2_algorithm *a = &r2_algorithms[i];
+        const char *given = json_str(options, a->option, NULL);
+        if (given == NULL)
+            continue;
+        r = r2_digest_body(call, a->kind, sum);
+        if (r < 0)
+            return r2_fail(&call->err, r, 10001);
+        hex_encode(sum, digest_size(a->kind), hex);
+        if (!slice_eq_nocase(slice_of(given), slice_of(hex)))
+            return err_set(&call->err, -EINVAL, 10037,
+                           "The %s checksum you specified did not match what we received.\n"
+                           "You provided a %s checksum with value: %s\nActual %s was: %s (10037)",
+                           a->name, a->name, given, a->name, hex);
+        if (a->kind != DIGEST_MD5)
+            buf_printf(out, ",\"%s\":\"%s\"", a->option, hex);
+    }
+    buf_append_char(out, '}');
+    return 0;
+}
+
+/* --- put --- */
+
+struct r2_put {
+    struct msg_r2_put m;
+    json_t *options;
+    struct buf http, custom, checksums;
+    char etag[ID_HEX_SIZE], version[BLOB_ID_SIZE];
+    int64_t uploaded_ms;
+};
+
+static void r2_put_done(struct r2_put *p)
+{
+    json_release(&p->options);
+    buf_done(&p->http);
+    buf_done(&p->custom);
+    buf_done(&p->checksums);
+}
+
+static int r2_metadata(const json_t *options, const char *name, struct buf *out, struct err *err)
+{
+    const json_t *v = json_object_get(options, name);
+    if (v == NULL || json_is_null(v)) {
+        buf_append_slice(out, SLICE("{}"));
+        return 0;
+    }
+    if (!json_is_object(v))
+        return r2_fail(err, -EINVAL, 10029);
+    json_print(out, v);
+    return 0;
+}
+
+static size_t r2_custom_size(const json_t *options)
+{
+    json_t *custom = json_object_get(options, "customMetadata"), *value;
+    const char *key;
+    size_t n = 0;
+    json_object_foreach(custom, key, value)
+    {
+        n += strlen(key) + json_string_length(value);
+    }
+    return n;
+}
+
+static int r2_put_check(struct keeper_call *call, struct r2_put *p)
+{
+    struct err *err = &call->err;
+    if (msg_r2_put_unpack(call->args, &p->m) < 0 || p->m.options.len > R2_OPTIONS_MAX)
+        return r2_fail(err, -EBADMSG, 10029);
+    if (p->m.key.len == 0 || p->m.key.len > R2_KEY_MAX)
+        return r2_fail(err, -EINVAL, 10020);
+    if (p->m.size >= 0 && (uint64_t)p->m.size != call->body_size)
+        return err_set(err, -EINVAL, 10001, "The body has %llu bytes instead of %lld. (10001)",
+                       (unsigned long long)call->body_size, (long long)p->m.size);
+    if (json_parse(p->m.options.len == 0 ? SLICE("{}") : p->m.options, &p->options, NULL) < 0)
+        return r2_fail(err, -EINVAL, 10029);
+    int r = r2_metadata(p->options, "httpMetadata", &p->http, err);
+    if (r == 0)
+        r = r2_metadata(p->options, "customMetadata", &p->custom, err);
+    if (r < 0)
+        return r;
+    if (r2_custom_size(p->options) > R2_CUSTOM_MAX)
+        return r2_fail(err, -E2BIG, 10012);
+    return r2_checksums(call, p->options, &p->checksums, p->etag);
+}
+
+static int r2_discard(struct r2_store *store, const struct r2_row *row, struct err *err)
+{
+    if (row->is_inline)
+        return 0;
+    struct sql_stmt *s = sql_cached(store->db, "INSERT OR REPLACE INTO garbage VALUES(?, ?)");
+    sql_bind_text(s, 1, row->version);
+    sql_bind_int(s, 2, clock_wall_ms());
+    return sql_run(s, err);
+}
+
+/* 1 when the precondition fails. */
+static int r2_put_replace(struct keeper_call *call, struct r2_put *p)
+{
+    struct r2_row row = {0};
+    int r = r2_find(r2_of(call)->db, p->m.key, false, &row, &call->err);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    bool present = r == 0;
+    r = 0;
+    if (!r2_condition_holds(json_object_get(p->options, "onlyIf"), present ? &row : NULL))
+        r = 1;
+    else if (present)
+        r = r2_discard(r2_of(call), &row, &call->err);
+    r2_row_done(&row);
+    return r;
+}
+
+static int r2_put_insert(struct keeper_call *call, struct r2_put *p)
+{
+    struct sql_stmt *s = sql_cached(
+        r2_of(call)->db,
+        "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, checksums, class, content) "
+        "VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET version=excluded.version, size=excluded.size, "
+        "etag=excluded.etag, uploaded=excluded.uploaded, http=excluded.http, custom=excluded.custom, "
+        "checksums=excluded.checksums, class=excluded.class, content=excluded.content");
+    sql_bind_text(s, 1, p->m.key);
+    sql_bind_text(s, 2, slice_of(p->version));
+    sql_bind_int(s, 3, (int64_t)call->body_size);
+    sql_bind_text(s, 4, slice_of(p->etag));
+    sql_bind_int(s, 5, p->uploaded_ms);
+    sql_bind_text(s, 6, buf_slice(&p->http));
+    sql_bind_text(s, 7, buf_slice(&p->custom));
+    sql_bind_text(s, 8, buf_slice(&p->checksums));
+    sql_bind_text(s, 9, slice_of(json_str(p->options, "storageClass", "Standard")));
+    if (call->spool_fd < 0)
+        sql_bind_blob(s, 10, call->body);
+    else
+        sql_bind_null(s, 10);
+    int r = sql_run(s, &call->err);
+    sql_clear(s);
+    return r;
+}
+
+static void r2_op_put(struct keeper_call *call)
+{
+    AUTO(r2_put_done) struct r2_put p = {.uploaded_ms = clock_wall_ms()};
+    int r = r2_put_check(call, &p);
+    if (r == 0)
+        r = r2_put_replace(call, &p);
+    call->result = r;
+    if (r != 0)
+        return;
+    if (call->spool_fd < 0)
+        id_hex(p.version);
+    else
+        memcpy(p.version, call->spool_id, sizeof(p.version));
+    call->result = r2_put_insert(call, &p);
+    if (call->result < 0)
+        return;
+    if (call->spool_fd >= 0) {
+        buf_append(&r2_of(call)->settle, p.version, BLOB_ID_SIZE);
+        call->spool_kept = true;
+    }
+    struct r2_row row = {
+        .key = p.m.key,
+        .version = slice_of(p.version),
+        .size = (int64_t)call->body_size,
+        .etag = slice_of(p.etag),
+        .uploaded_ms = p.uploaded_ms,
+        .http = buf_slice(&p.http),
+        .custom = buf_slice(&p.custom),
+        .checksums = buf_slice(&p.checksums),
+        .storage_class = slice_of(json_str(p.options, "storageClass", "Standard")),
+    };
+    r2_object_json(&call->json, &row, NULL);
+}
+
+/* --- delete --- */
+
+static int r2_delete_one(struct keeper_call *call, struct slice key)
+{
+    struct r2_row row = {0};
+    struct r2_store *store = r2_of(call);
+    int r = r2_find(store->db, key, false, &row, &call->err);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    r = r2_discard(store, &row, &call->err);
+    r2_row_done(&row);
+    if (r < 0)
+        return r;
+    struct sql_stmt *s = sql_cached(store->db, "DELETE FROM objects WHERE key = ?");
+    sql_bind_text(s, 1, key);
+    return sql_run(s, &call->err);
+}
+
+static void r2_op_delete(struct keeper_call *call)
+{
+    struct msg_r2_delete m;
+    AUTO(json_release) json_t *keys = NULL;
+    if (msg_r2_delete_unpack(call->args, &m) < 0 || json_parse(m.keys, &keys, NULL) < 0 || !json_is_array(keys) ||
+        json_array_size(keys) > R2_KEYS_MAX) {
+        call->result = r2_fail(&call->err, -EINVAL, 10020);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(keys) && call->result >= 0; i++) {
+        const json_t *key = json_array_get(keys, i);
+        call->result = json_is_string(key)
+                           ? r2_delete_one(call, slice_from(json_string_value(key), json_string_length(key)))
+                           : r2_fail(&call->err, -EINVAL, 10020);
+    }
+}
+
+/* --- reads of control --- */
+
+static int r2_get_body(struct keeper_call *call, const struct r2_row *row, const struct r2_span *span)
+{
+    if (row->is_inline) {
+        buf_append(&call->reply_body, row->content.ptr + span->offset, span->length);
+        return 0;
+    }
+    char version[BLOB_ID_SIZE];
+    int r = slice_to_cstr(row->version, version, sizeof(version));
+    int fd = r < 0 ? r : blob_open(call->store->path, version);
+    if (fd < 0)
+        return r2_fail(&call->err, fd, 10001);
+    call->reply_fd = fd;
+    call->reply_offset = span->offset;
+    call->reply_length = span->length;
+    return 0;
+}
+
+static void r2_op_get(struct keeper_call *call)
+{
+    struct msg_r2_get m;
+    struct r2_row row = {0};
+    struct r2_span span;
+    AUTO(json_release) json_t *options = NULL;
+    if (msg_r2_get_unpack(call->args, &m) < 0 ||
+        json_parse(m.options.len == 0 ? SLICE("{}") : m.options, &options, NULL) < 0) {
+        call->result = r2_fail(&call->err, -EINVAL, 10029);
+        return;
+    }
+    int r = r2_find(r2_of(call)->db, m.key, true, &row, &call->err);
+    if (r == -ENOENT)
+        r = r2_fail(&call->err, r, 10007);
+    if (r == 0)
+        r = r2_range_of(json_object_get(options, "range"), (uint64_t)row.size, &span, &call->err);
+    if (r == 0)
+        r = r2_get_body(call, &row, &span);
+    if (r == 0)
+        r2_object_json(&call->json, &row, &span);
+    r2_row_done(&row);
+    call->result = r;
+}
+
+static void r2_op_list(struct keeper_call *call)
+{
+    struct msg_r2_list m;
+    AUTO(json_release) json_t *options = NULL;
+    if (msg_r2_list_unpack(call->args, &m) < 0 ||
+        json_parse(m.options.len == 0 ? SLICE("{}") : m.options, &options, NULL) < 0) {
+        call->result = r2_fail(&call->err, -EINVAL, 10029);
+        return;
+    }
+    call->result = r2_list_json(r2_of(call)->db, options, &call->json, &call->err);
+}
+
+const struct keeper_op r2_ops[R2_N_OPS] = {
+    {.op = OP_r2_put, .writes = true, .isolates = true, .body = BODY_SPOOL, .body_max = R2_OBJECT_MAX,
+     .memory_max = R2_INLINE_MAX, .run = r2_op_put},
+    {.op = OP_r2_delete, .writes = true, .isolates = true, .run = r2_op_delete},
+    {.op = OP_r2_get, .run = r2_op_get},
+    {.op = OP_r2_list, .run = r2_op_list},
+};
+
+/* --- the engine --- */
+
+static bool r2_knows(void *arg, const char *id)
+{
+    struct r2_store *store = arg;
+    struct sql_stmt *s = sql_cached(store->db, "SELECT 1 FROM objects WHERE version = ?1 AND content IS NULL "
+                                               "UNION ALL SELECT 1 FROM garbage WHERE version = ?1");
+    sql_bind_text(s, 1, slice_of(id));
+    bool known = sql_step(s, NULL) == 1;
+    sql_reset(s);
+    return known;
+}
+
+static void r2_engine_close(void *open)
+{
+    struct r2_store *store = open;
+    sql_close(store->db);
+    buf_done(&store->settle);
+    mem_release(&store);
+}
+
+static int r2_engine_prepare(struct r2_store *store, struct err *err)
+{
+    char blobs[R2_PATH_MAX + 16];
+    struct stat st;
+    snprintf(blobs, sizeof(blobs), "%s/blobs/ff", store->path);
+    int r = stat(blobs, &st) == 0 ? 0 : blob_make(store->path);
+    if (r < 0)
+        return err_set(err, r, 0, "the bucket's directories cannot be made (%d)", r);
+    r = r2_index_open(store->path, true, &store->db, err);
+    if (r < 0)
+        return r;
+    r = blob_recover(store->path, r2_knows, store);
+    return r < 0 ? err_set(err, r, 0, "the bucket's spool cannot be read (%d)", r) : 0;
+}
+
+static int r2_engine_open(const char *path, void **ret, struct err *err)
+{
+    struct r2_store *store = mem_new(sizeof(*store));
+    snprintf(store->path, sizeof(store->path), "%s", path);
+    int r = r2_engine_prepare(store, err);
+    if (r < 0) {
+        r2_engine_close(store);
+        return r;
+    }
+    *ret = store;
+    return 0;
+}
+
+static int r2_engine_begin(void *open)
+{
+    struct r2_store *store = open;
+    buf_clear(&store->settle);
+    return sql_begin(store->db, NULL);
+}
+
+/* First the names of the blobs are made durable, then the index that points to them. */
+static int r2_engine_commit(void *open, struct err *err)
+{
+    struct r2_store *store = open;
+    if (buf_len(&store->settle) > 0) {
+        int r = blob_sync_names(store->path);
+        if (r < 0)
+            return r;
+    }
+    return sql_commit(store->db, err);
+}
+
+static void r2_engine_rollback(void *open)
+{
+    struct r2_store *store = open;
+    buf_clear(&store->settle);
+    sql_rollback(store->db);
+}
+
+static int r2_engine_mark(void *open)
+{
+    struct r2_store *store = open;
+    store->marked = buf_len(&store->settle);
+    return sql_mark(store->db);
+}
+
+static int r2_engine_keep(void *open)
+{
+    return sql_keep(((struct r2_store *)open)->db);
+}
+
+static void r2_engine_undo(void *open)
+{
+    struct r2_store *store = open;
+    store->settle.end = store->settle.start + store->marked;
+    sql_undo(store->db);
+}
+
+static void r2_engine_settle(void *open)
+{
+    struct r2_store *store = open;
+    struct slice ids = buf_slice(&store->settle);
+    /* One that cannot be moved stays readable in the spool, and is moved at the next start. */
+    for (; ids.len > 0; ids = slice_skip(ids, BLOB_ID_SIZE))
+        (void)blob_settle(store->path, ids.ptr);
+    buf_clear(&store->settle);
+    if (sql_log_pages(store->db) > R2_LOG_PAGES_NOW)
+        sql_checkpoint(store->db);
+}
+
+/* Removes files first: a row without a file is removed again, a file without a row would stay. */
+static void r2_engine_sweep(void *open)
+{
+    struct r2_store *store = open;
+    AUTO(buf_done) struct buf ids = {0};
+    struct sql_stmt *s = sql_cached(store->db, "SELECT version FROM garbage WHERE at < ? LIMIT ?");
+    sql_bind_int(s, 1, clock_wall_ms() - R2_GARBAGE_MS);
+    sql_bind_int(s, 2, R2_GARBAGE_BATCH);
+    while (sql_step(s, NULL) == 1) {
+        char id[BLOB_ID_SIZE];
+        if (slice_to_cstr(sql_column_bytes(s, 0), id, sizeof(id)) == 0 && blob_remove(store->path, id) == 0)
+            buf_append(&ids, id, BLOB_ID_SIZE);
+    }
+    sql_reset(s);
+    if (buf_len(&ids) > 0 && sql_begin(store->db, NULL) == 0) {
+        struct sql_stmt *d = sql_cached(store->db, "DELETE FROM garbage WHERE version = ?");
+        int r = 0;
+        for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0; at = slice_skip(at, BLOB_ID_SIZE)) {
+            sql_bind_text(d, 1, slice_from(at.ptr, BLOB_ID_SIZE - 1));
+            r = sql_run(d, NULL);
+        }
+        if (r < 0 || sql_commit(store->db, NULL) < 0)
+            sql_rollback(store->db);
+    }
+    if (sql_log_pages(store->db) > R2_LOG_PAGES_SOON)
+        sql_checkpoint(store->db);
+}
+
+static void r2_engine_info(void *open, json_t *ret)
+{
+    struct r2_store *store = open;
+    struct sql_stmt *s = sql_cached(store->db, "SELECT count(*), coalesce(sum(size), 0) FROM objects");
+    if (sql_step(s, NULL) == 1) {
+        json_object_set_new(ret, "objects", json_integer(sql_column_int(s, 0)));
+        json_object_set_new(ret, "bytes", json_integer(sql_column_int(s, 1)));
+    }
+    sql_reset(s);
+}
+
+const struct keeper_engine r2_engine = {
+    .open = r2_engine_open,
+    .close = r2_engine_close,
+    .begin = r2_engine_begin,
+    .commit = r2_engine_commit,
+    .rollback = r2_engine_rollback,
+    .mark = r2_engine_mark,
+    .keep = r2_engine_keep,
+    .undo = r2_engine_undo,
+    .settle = r2_engine_settle,
+    .sweep = r2_engine_sweep,
+    .sweep_s = R2_SWEEP_S,
+    .info = r2_engine_info,
+};

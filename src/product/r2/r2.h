@@ -1,0 +1,67 @@
+/*
+ * R2: a bucket is an index (SQLite) and blob files. r2.c runs in the keeper, r2_js.c and r2.js in isolates,
+ * r2_index.c and r2_condition.c in both.
+ *
+ * Objects of at most R2_INLINE_MAX bytes lie in their index row: one fsync stores them. Larger ones are
+ * blobs (store/blob.h) named by the object's version. What is replaced or deleted goes to the table
+ * `garbage` in the same transaction, and its file a while later, so that whoever reads it can finish.
+ *
+ * Surface and error texts: developers.cloudflare.com/r2/api/workers.
+ */
+#pragma once
+
+#include "core/json.h"
+#include "product/keeper.h"
+#include "product/product.h"
+#include "store/sql.h"
+
+enum {
+    R2_N_OPS = 4,
+    R2_KEY_MAX = 1024,
+    R2_KEYS_MAX = 1000,
+    R2_LIST_MAX = 1000,
+    R2_CUSTOM_MAX = 8192,
+    R2_INLINE_MAX = 16 * 1024,
+    R2_PATH_MAX = 512
+};
+#define R2_OBJECT_MAX (5ull * 1024 * 1024 * 1024 - 5ull * 1024 * 1024)
+
+extern const struct product product_r2;
+extern const struct keeper_op r2_ops[R2_N_OPS];
+extern const struct keeper_engine r2_engine;
+
+/* --- r2_index.c --- */
+
+/* One object as its row says; slices until r2_row_done(). */
+struct r2_row {
+    struct slice key, version, etag, http, custom, checksums, storage_class, content;
+    int64_t size, uploaded_ms;
+    bool is_inline;
+    struct sql_stmt *stmt;
+};
+
+struct r2_span {
+    bool given;
+    uint64_t offset, length;
+};
+
+/* Opens the index in a bucket's directory; with `write` makes what is missing. */
+NODISCARD int r2_index_open(const char *dir, bool write, struct sql **ret, struct err *err);
+/* -ENOENT when absent. */
+NODISCARD int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *ret, struct err *err);
+void r2_row_done(struct r2_row *row);
+/* Appends the object as product/messages_data.h describes it. */
+void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_span *span);
+/* options: {prefix, delimiter, cursor, startAfter, limit}. Appends {objects, truncated, cursor, delimitedPrefixes}. */
+NODISCARD int r2_list_json(struct sql *db, const json_t *options, struct buf *out, struct err *err);
+
+/* --- r2_condition.c --- */
+
+/* options.onlyIf: {etagMatches, etagDoesNotMatch: [{v, w}], uploadedBefore, uploadedAfter (ms),
+ * secondsGranularity}. row NULL: there is no object. */
+bool r2_condition_holds(const json_t *only_if, const struct r2_row *row);
+/* options.range: {offset, length} or {suffix}. -EINVAL with error 10039. */
+NODISCARD int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct err *err);
+
+/* Text "message (code)". */
+int r2_fail(struct err *err, int r, int code);
