@@ -1,0 +1,79 @@
+// D1 by the real wrangler: databases, statements, files, migrations, export, bookmarks.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { project } from "./lib/project.mjs";
+import { startSelvedge } from "./lib/selvedge.mjs";
+
+let s, p;
+const d1 = (...args) => s.wrangler(["d1", ...args], p.dir).then((r) => r.stdout);
+const query = async (sql) => JSON.parse(await d1("execute", "db1", "--remote", "--json", "--command", sql));
+
+before(async () => {
+  s = await startSelvedge();
+  p = project({ name: "d1" }, {
+    "migrations/0001_init.sql": "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO users(name) VALUES('Ada');",
+    "rows.sql": "-- a comment; with a semicolon\nCREATE TABLE big(a INTEGER, b TEXT);\nINSERT INTO big VALUES(1,'x;y');\nINSERT INTO big VALUES(2,'it''s');\n",
+  });
+  const id = (await d1("create", "db1")).match(/"database_id": "([0-9a-f-]{36})"/)[1];
+  p.config({ name: "d1", d1_databases: [{ binding: "DB", database_name: "db1", database_id: id }] });
+});
+after(async () => {
+  await s?.stop();
+  p?.remove();
+});
+
+test("create is seen by list and info", async () => {
+  assert.deepEqual(JSON.parse(await d1("list", "--json")).map((d) => d.name), ["db1"]);
+  assert.match(await d1("info", "db1"), /db1/);
+  const taken = await s.wrangler(["d1", "create", "db1"], p.dir, { fails: true });
+  assert.match(taken.stdout + taken.stderr, /already exists/);
+});
+
+test("execute --command runs several statements and reports errors with SQLite's words", async () => {
+  const results = await query("CREATE TABLE a(x); INSERT INTO a VALUES(1),(2); SELECT * FROM a");
+  assert.equal(results.length, 3);
+  assert.deepEqual(results[2].results, [{ x: 1 }, { x: 2 }]);
+  assert.equal(results[1].meta.changes, 2);
+  const failed = await s.wrangler(["d1", "execute", "db1", "--remote", "--command", "SELECT * FROM nope"], p.dir, { fails: true });
+  assert.match(failed.stdout + failed.stderr, /no such table: nope: SQLITE_ERROR/);
+});
+
+test("several statements are one transaction", async () => {
+  await s.wrangler(["d1", "execute", "db1", "--remote", "--command", "INSERT INTO a VALUES(3); INSERT INTO nope VALUES(1)"], p.dir, { fails: true });
+  assert.deepEqual((await query("SELECT count(*) AS n FROM a"))[0].results, [{ n: 2 }]);
+});
+
+test("execute --file goes through the import", async () => {
+  assert.match(await d1("execute", "db1", "--remote", "--file", "rows.sql", "--yes"), /Executed 3 queries/);
+  assert.deepEqual((await query("SELECT b FROM big ORDER BY a"))[0].results, [{ b: "x;y" }, { b: "it's" }]);
+});
+
+test("migrations list and apply", async () => {
+  assert.match(await d1("migrations", "list", "db1", "--remote"), /0001_init/);
+  await d1("migrations", "apply", "db1", "--remote");
+  assert.match(await d1("migrations", "list", "db1", "--remote"), /No migrations to apply/);
+  assert.deepEqual((await query("SELECT name FROM users"))[0].results, [{ name: "Ada" }]);
+});
+
+test("export gives SQL that makes the same rows", async () => {
+  await d1("export", "db1", "--remote", "--output", "out.sql");
+  const text = readFileSync(join(p.dir, "out.sql"), "utf8");
+  assert.match(text, /CREATE TABLE big\(a INTEGER, b TEXT\);/);
+  assert.match(text, /'it''s'/);
+  await d1("export", "db1", "--remote", "--no-data", "--table", "users", "--output", "schema.sql");
+  assert.doesNotMatch(readFileSync(join(p.dir, "schema.sql"), "utf8"), /INSERT|big/);
+});
+
+test("time-travel info shows a bookmark that grows with writes", async () => {
+  const bookmark = async () => (await d1("time-travel", "info", "db1")).match(/[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}/)[0];
+  const before = await bookmark();
+  await query("INSERT INTO a VALUES(9)");
+  assert.ok((await bookmark()) > before);
+});
+
+test("delete", async () => {
+  await d1("delete", "db1", "--skip-confirmation");
+  assert.deepEqual(JSON.parse(await d1("list", "--json")), []);
+});
