@@ -51,7 +51,8 @@ static JS_NATIVE(web_crypto_hmac)
     uint8_t value[DIGEST_MAX];
     struct slice key, data;
     int kind = crypto_kind(ctx, n_args, args, 0);
-    if (kind < 0 || web_bytes(ctx, n_args, args, 1, &key) < 0 || web_bytes(ctx, n_args, args, 2, &data) < 0)
+    if (kind < 0 || web_bytes(ctx, n_args, args, 1, &key) < 0 ||
+        web_bytes(ctx, n_args, args, 2, &data) < 0)
         return js_throw(ctx, exception, "TypeError", "hmac wants an algorithm, a key and bytes");
     digest_hmac((enum digest_kind)kind, key, data, value);
     return js_bytes(ctx, slice_from(value, digest_size((enum digest_kind)kind)));
@@ -87,11 +88,13 @@ static JS_NATIVE(web_crypto_digest_open)
     if (kind < 0)
         return js_throw(ctx, exception, "TypeError", "digestOpen wants an algorithm");
     struct crypto_digest *d = mem_new(sizeof *d);
-    *d = (struct crypto_digest){DIGEST_MAGIC, (enum digest_kind)kind, digest_create((enum digest_kind)kind)};
+    *d = (struct crypto_digest){DIGEST_MAGIC, (enum digest_kind)kind,
+                                digest_create((enum digest_kind)kind)};
     return js_bytes_take(ctx, d, sizeof *d, crypto_digest_release, NULL);
 }
 
-static struct crypto_digest *crypto_digest_handle(js_context ctx, size_t n_args, const js_value args[])
+static struct crypto_digest *crypto_digest_handle(js_context ctx, size_t n_args,
+                                                  const js_value args[])
 {
     struct slice s;
     if (web_bytes(ctx, n_args, args, 0, &s) < 0 || s.len != sizeof(struct crypto_digest))

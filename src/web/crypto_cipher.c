@@ -26,7 +26,8 @@ static const EVP_CIPHER *cipher_of(enum cipher_mode mode, size_t key_len)
         [CIPHER_GCM] = {{EVP_aes_128_gcm, EVP_aes_192_gcm, EVP_aes_256_gcm}},
         [CIPHER_KW] = {{EVP_aes_128_wrap, EVP_aes_192_wrap, EVP_aes_256_wrap}},
     };
-    return key_len == 16 || key_len == 24 || key_len == 32 ? ciphers[mode].get[key_len / 8 - 2]() : NULL;
+    return key_len == 16 || key_len == 24 || key_len == 32 ? ciphers[mode].get[key_len / 8 - 2]()
+                                                           : NULL;
 }
 
 static void cipher_release(EVP_CIPHER_CTX **c)
@@ -41,17 +42,19 @@ static bool cipher_begin(EVP_CIPHER_CTX *c, const struct cipher_job *job, const 
         EVP_CIPHER_CTX_set_flags(c, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     if (EVP_CipherInit_ex(c, cipher, NULL, NULL, NULL, job->encrypt) != 1)
         return false;
-    if (job->mode == CIPHER_GCM && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, (int)job->iv.len, NULL) != 1)
+    if (job->mode == CIPHER_GCM &&
+        EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_IVLEN, (int)job->iv.len, NULL) != 1)
         return false;
-    return EVP_CipherInit_ex(c, NULL, NULL, (const unsigned char *)job->key.ptr, job->iv.len == 0 ? NULL : iv,
-                             job->encrypt) == 1;
+    return EVP_CipherInit_ex(c, NULL, NULL, (const unsigned char *)job->key.ptr,
+                             job->iv.len == 0 ? NULL : iv, job->encrypt) == 1;
 }
 
 static bool cipher_update(EVP_CIPHER_CTX *c, struct slice data, struct buf *out)
 {
     int n = 0;
     unsigned char *to = (unsigned char *)buf_reserve(out, data.len + 2 * CIPHER_BLOCK);
-    if (data.len > 0 && EVP_CipherUpdate(c, to, &n, (const unsigned char *)data.ptr, (int)data.len) != 1)
+    if (data.len > 0 &&
+        EVP_CipherUpdate(c, to, &n, (const unsigned char *)data.ptr, (int)data.len) != 1)
         return false;
     buf_added(out, (size_t)n);
     return true;
@@ -72,14 +75,15 @@ static bool cipher_gcm(EVP_CIPHER_CTX *c, const struct cipher_job *job, struct b
     size_t tag_len = job->tag_bits / 8;
     struct slice data = job->data;
     int n = 0;
-    if (job->extra.len > 0 &&
-        EVP_CipherUpdate(c, NULL, &n, (const unsigned char *)job->extra.ptr, (int)job->extra.len) != 1)
+    if (job->extra.len > 0 && EVP_CipherUpdate(c, NULL, &n, (const unsigned char *)job->extra.ptr,
+                                               (int)job->extra.len) != 1)
         return false;
     if (!job->encrypt) {
         if (data.len < tag_len)
             return false;
         data.len -= tag_len;
-        if (EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)tag_len, (void *)(uintptr_t)(data.ptr + data.len)) != 1)
+        if (EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, (int)tag_len,
+                                (void *)(uintptr_t)(data.ptr + data.len)) != 1)
             return false;
     }
     if (!cipher_update(c, data, out) || !cipher_finish(c, out))
@@ -131,7 +135,8 @@ static bool cipher_ctr(const struct cipher_job *job, const EVP_CIPHER *cipher, s
     AUTO(cipher_release) EVP_CIPHER_CTX *b = EVP_CIPHER_CTX_new();
     if (!cipher_begin(a, &first, cipher) || !cipher_plain(a, &first, out))
         return false;
-    return second.data.len == 0 || (cipher_begin(b, &second, cipher) && cipher_plain(b, &second, out));
+    return second.data.len == 0 ||
+           (cipher_begin(b, &second, cipher) && cipher_plain(b, &second, out));
 }
 
 static bool cipher_run(const struct cipher_job *job, struct buf *out)
@@ -200,7 +205,8 @@ JS_NATIVE(web_crypto_pbkdf2)
     return js_bytes_buf(ctx, &out);
 }
 
-static void hkdf_expand(enum digest_kind kind, const uint8_t *prk, struct slice info, size_t n, struct buf *out)
+static void hkdf_expand(enum digest_kind kind, const uint8_t *prk, struct slice info, size_t n,
+                        struct buf *out)
 {
     AUTO(buf_done) struct buf block = {0};
     size_t size = digest_size(kind);

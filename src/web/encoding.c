@@ -41,7 +41,8 @@ static size_t utf8_char(const unsigned char *p, size_t n)
     if (c < 0xc2 || c > 0xf4)
         return 0;
     size_t len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (len > n || (len > 2 && p[1] < low[c]) || (c == 0xed && p[1] > 0x9f) || (c == 0xf4 && p[1] > 0x8f))
+    if (len > n || (len > 2 && p[1] < low[c]) || (c == 0xed && p[1] > 0x9f) ||
+        (c == 0xf4 && p[1] > 0x8f))
         return 0;
     for (size_t i = 1; i < len; i++) {
         if ((p[i] & 0xc0) != 0x80)
@@ -127,7 +128,8 @@ static bool utf16_convert(struct slice s, bool big, struct buf *out)
 static js_value utf16_decode(js_context ctx, struct slice s, bool big, unsigned flags)
 {
     AUTO(buf_done) struct buf out = {0};
-    if ((flags & DECODE_KEEP_BOM) == 0 && s.len >= 2 && utf16_unit((const unsigned char *)s.ptr, big) == 0xfeff)
+    if ((flags & DECODE_KEEP_BOM) == 0 && s.len >= 2 &&
+        utf16_unit((const unsigned char *)s.ptr, big) == 0xfeff)
         s = slice_skip(s, 2);
     if (!utf16_convert(s, big, &out) && (flags & DECODE_FATAL) != 0)
         return js_undefined(ctx);
@@ -207,7 +209,8 @@ static JS_NATIVE(web_text_encode_into)
     struct slice room;
     if (counts == NULL || js_append_utf8(ctx, args[0], &text) < 0 ||
         web_bytes(ctx, n_args, args, 1, &room) < 0)
-        return js_throw(ctx, exception, "TypeError", "encodeInto() wants a string and a Uint8Array.");
+        return js_throw(ctx, exception, "TypeError",
+                        "encodeInto() wants a string and a Uint8Array.");
     size_t n = utf8_fit(buf_slice(&text), room.len, &counts[0]);
     if (n > 0)
         memcpy((char *)(uintptr_t)room.ptr, buf_slice(&text).ptr, n);

@@ -15,6 +15,7 @@ struct legacy_encoding {
     const char *labels; /* all of them, separated by blanks */
 };
 
+/* clang-format off */
 static const struct legacy_encoding legacy_encodings[] = {
     {"ibm866", "ibm-866_P100-1995", "866 cp866 csibm866 ibm866"},
     {"iso-8859-2", "ISO-8859-2", "csisolatin2 iso-8859-2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 l2 latin2"},
@@ -51,6 +52,7 @@ static const struct legacy_encoding legacy_encodings[] = {
     {"shift_jis", "windows-31j", "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis"},
     {"euc-kr", "windows-949", "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"},
 };
+/* clang-format on */
 
 static bool legacy_has_label(const struct legacy_encoding *e, struct slice label)
 {
@@ -63,8 +65,8 @@ static bool legacy_has_label(const struct legacy_encoding *e, struct slice label
 }
 
 /* label(name in lower case): the encoding's name, or undefined. */
-js_value web_text_label(js_context ctx, js_value function UNUSED, js_value self UNUSED, size_t n_args,
-                        const js_value args[], js_value *exception UNUSED)
+js_value web_text_label(js_context ctx, js_value function UNUSED, js_value self UNUSED,
+                        size_t n_args, const js_value args[], js_value *exception UNUSED)
 {
     AUTO(buf_done) struct buf label = {0};
     if (n_args < 1 || js_append_utf8(ctx, args[0], &label) < 0)
@@ -128,13 +130,14 @@ static int legacy_convert(UConverter *converter, struct slice in, bool flush, st
 }
 
 /* decodeLegacy(bytes, encoding, flags, pending): pending[0] = bytes at the end of an unfinished character. */
-js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_value self UNUSED, size_t n_args,
-                                const js_value args[], js_value *exception)
+js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_value self UNUSED,
+                                size_t n_args, const js_value args[], js_value *exception)
 {
     AUTO(buf_done) struct buf name = {0}, out = {0};
     uint32_t *pending = web_scratch(ctx, n_args, args, 3, 1);
     struct slice in;
-    if (pending == NULL || js_append_utf8(ctx, args[1], &name) < 0 || js_view(ctx, args[0], &in) < 0)
+    if (pending == NULL || js_append_utf8(ctx, args[1], &name) < 0 ||
+        js_view(ctx, args[0], &in) < 0)
         return js_throw(ctx, exception, "TypeError", "decodeLegacy wants bytes and an encoding");
     AUTO(legacy_close) UConverter *converter = legacy_open(buf_slice(&name));
     if (converter == NULL)

@@ -44,7 +44,8 @@ static int zlib_window(struct slice format)
 static JS_NATIVE(web_zlib_open)
 {
     AUTO(buf_done) struct buf format = {0};
-    if (n_args < 2 || js_append_utf8(ctx, args[0], &format) < 0 || zlib_window(buf_slice(&format)) == 0)
+    if (n_args < 2 || js_append_utf8(ctx, args[0], &format) < 0 ||
+        zlib_window(buf_slice(&format)) == 0)
         return js_throw(ctx, exception, "TypeError", "zlib.open wants a format");
     struct zlib_state *z = mem_new(sizeof *z);
     z->magic = ZLIB_MAGIC;
@@ -74,7 +75,8 @@ static int zlib_step(struct zlib_state *z, bool last, struct buf *out)
 {
     z->stream.next_out = (unsigned char *)buf_reserve(out, ZLIB_PIECE);
     z->stream.avail_out = ZLIB_PIECE;
-    int rc = z->inflate ? inflate(&z->stream, Z_NO_FLUSH) : deflate(&z->stream, last ? Z_FINISH : Z_NO_FLUSH);
+    int rc = z->inflate ? inflate(&z->stream, Z_NO_FLUSH)
+                        : deflate(&z->stream, last ? Z_FINISH : Z_NO_FLUSH);
     buf_added(out, ZLIB_PIECE - z->stream.avail_out);
     if (buf_len(out) > ZLIB_OUT_MAX)
         return -E2BIG;

@@ -76,10 +76,10 @@ function failText(passThrough) {
 }
 
 /* The handler threw, rejected, or gave something that is no response. */
-function fail(invocation, error, outcome = "exception") {
+function fail(invocation, error) {
     if (invocation.answered) return;
     invocation.answered = true;
-    invocation.outcome = outcome;
+    invocation.outcome = "exception";
     invocation.exception(error);
     invocation.status = 500;
     if (invocation.kind === "fetch")
@@ -307,12 +307,10 @@ export function condemnEvent(channel, outcome) {
     if (invocation === undefined) return;
     context.enter(invocation);
     const text = { exceededCpu: "Worker exceeded CPU time limit.", exceededMemory: "Worker exceeded memory limit." }[outcome] ?? outcome;
-    if (!invocation.answered) {
-        fail(invocation, new Error(text), outcome);
-    } else {
-        invocation.outcome = outcome;
-        invocation.exception(new Error(text));
-    }
+    /* Without an answer of ours the client gets the platform's page for this outcome. */
+    invocation.answered = true;
+    invocation.outcome = outcome;
+    invocation.exception(new Error(text));
     finish(invocation);
 }
 

@@ -21,12 +21,16 @@ static const char prelude[] =
     "  global.native = native;"
     "  global.u8 = (...b) => new Uint8Array(b);"
     "  global.bytes = (s) => Uint8Array.from(s, (c) => c.charCodeAt(0));"
-    "  global.hex = (b) => Array.from(new Uint8Array(b), (x) => x.toString(16).padStart(2, '0')).join('');"
-    "  global.url = (input, base) => { const p = new Uint32Array(8); const h = native.url.parse(input, base, p); return h === undefined ? 'none' : h + ' ' + [...p].map((n) => n === 0xffffffff ? '-' : n); };"
+    "  global.hex = (b) => Array.from(new Uint8Array(b), (x) => x.toString(16).padStart(2, "
+    "'0')).join('');"
+    "  global.url = (input, base) => { const p = new Uint32Array(8); const h = "
+    "native.url.parse(input, base, p); return h === undefined ? 'none' : h + ' ' + [...p].map((n) "
+    "=> n === 0xffffffff ? '-' : n); };"
     "  global.set = (href, part, value) => native.url.set(href, part, value, new Uint32Array(8));"
     "  global.repeat = (n) => new Uint8Array(n).fill(97);"
     "  return {}; })";
 
+/* clang-format off */
 static const struct web_case url_cases[] = {
     {"url('https://user:pass@example.com:1234/foo/bar?baz#quux')",
      "https://user:pass@example.com:1234/foo/bar?baz#quux 6,12,18,29,34,42,46,1"},
@@ -132,6 +136,8 @@ static const struct web_case zlib_cases[] = {
     {"try { native.zlib.push(new ArrayBuffer(128), u8(), true) } catch (e) { e.name }", "TypeError"},
 };
 
+/* clang-format on */
+
 static void run_cases(const struct web_case *cases, size_t n)
 {
     AUTO(buf_done) struct buf text = {0};
@@ -145,7 +151,8 @@ static void run_cases(const struct web_case *cases, size_t n)
         else
             EXPECT_EQ(js_append_utf8(ctx, v, &text), 0);
         if (strcmp(buf_cstr(&text), cases[i].expected) != 0)
-            fail_msg("%s\n   gives %s\n   not   %s", cases[i].script, buf_cstr(&text), cases[i].expected);
+            fail_msg("%s\n   gives %s\n   not   %s", cases[i].script, buf_cstr(&text),
+                     cases[i].expected);
     }
 }
 
@@ -162,7 +169,8 @@ CASES(zlib)
 static void handles_are_collected(void **state UNUSED)
 {
     js_value exception = NULL;
-    static const char script[] = "for (let i = 0; i < 2000; i++) { native.zlib.open('gzip', i % 2 === 0); native.crypto.digestOpen(2); } ''";
+    static const char script[] = "for (let i = 0; i < 2000; i++) { native.zlib.open('gzip', i % 2 "
+                                 "=== 0); native.crypto.digestOpen(2); } ''";
     EXPECT(vm_eval(vm, "test.js", slice_of(script), &exception) != NULL);
     vm_collect(vm);
 }
