@@ -2,18 +2,8 @@
 
 #include <string.h>
 
-static const struct role *const roles[] = {
-    &role_template,
-#ifdef ROLE_KEEPER
-    &role_keeper,
-#endif
-#ifdef ROLE_CONTROL
-    &role_control,
-#endif
-#ifdef ROLE_GATEWAY
-    &role_gateway,
-#endif
-};
+static const struct role *const roles[] = {&role_template, &role_keeper, &role_control,
+                                           &role_gateway};
 
 const struct role *role_find(const char *name)
 {

@@ -1,10 +1,13 @@
 /*
  * The supervisor: binds sockets, starts the other roles, connects them, keeps isolates and their limits.
  *
- * Single-threaded. It reads messages of its own children only, and of files only what control and it itself
- * wrote. supervisor.c: life of the server. supervisor_child.c: roles and their wires. supervisor_isolate.c:
- * spares and starts. supervisor_limit.c: memory, ends, crash records, the breaker. supervisor_status.c: what
- * `selvedge status` shows. supervisor_listen.c: sockets.
+ * Single-threaded. It reads messages of its own children only, and of files only what control and it
+ * itself wrote.
+ *
+ * supervisor.c: life of the server. supervisor_child.c: roles and their wires. supervisor_start.c:
+ * requests for isolates. supervisor_isolate.c: spares, assignment, ends. supervisor_limit.c: memory,
+ * reasons of ends, crash records, the breaker. supervisor_status.c: what `selvedge status` shows.
+ * supervisor_listen.c: sockets.
  */
 #pragma once
 
@@ -134,7 +137,13 @@ void supervisor_child_gone(struct child *c);
 /* Cannot go on: says why and ends. */
 void supervisor_fail(struct supervisor *sup, const char *why);
 
+/* supervisor_start.c */
+void start_answer(struct start *start, uint64_t isolate, int64_t result, const char *text, int fd);
+void start_free(struct start *start); /* accepts NULL */
+
 /* supervisor_isolate.c */
+/* Takes a spare for it, or leaves it waiting. */
+void start_go(struct start *start);
 void isolates_init(struct supervisor *sup);
 void isolates_refill(struct supervisor *sup);
 /* Messages; -EBADMSG when they are malformed. */
