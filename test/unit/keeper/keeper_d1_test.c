@@ -152,7 +152,7 @@ static int64_t now_us(void)
 static void test_group(void **state)
 {
     struct keeper_fixture *f = *state;
-    enum { N = 1000, ALONE = 100 };
+    enum { N = 1000, ALONE = 20 };
     static struct answer answers[N];
     run(f, "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b)\"}]");
     int64_t start = now_us();

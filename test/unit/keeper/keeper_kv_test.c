@@ -137,7 +137,7 @@ static int64_t now_us(void)
 static void test_group(void **state)
 {
     struct keeper_fixture *f = *state;
-    enum { N = 2000, ALONE = 100 };
+    enum { N = 2000, ALONE = 20 };
     static struct answer answers[N];
     int64_t start = now_us();
     for (int i = 0; i < ALONE; i++)
