@@ -307,7 +307,7 @@ static void percent_decode(struct slice s, struct buf *out)
     for (size_t i = 0; i < s.len; i++) {
         int high = s.ptr[i] == '%' && i + 2 < s.len ? hex_digit(s.ptr[i + 1]) : -1;
         int low = high >= 0 ? hex_digit(s.ptr[i + 2]) : -1;
-        buf_append_char(out, low >= 0 ? (char)(high << 4 | low) : s.ptr[i]);
+        buf_append_char(out, (char)(low >= 0 ? high << 4 | low : s.ptr[i]));
         if (low >= 0)
             i += 2;
     }
