@@ -58,20 +58,22 @@ static void keeper_unit_fail(struct keeper_unit *u, int r, const char *text)
     keeper_unit_answer(u);
 }
 
-static void keeper_unit_take(struct keeper_unit *u, struct slice bytes)
+/* False when it was too much: then the unit is answered, and gone unless something of it still runs. */
+static bool keeper_unit_take(struct keeper_unit *u, struct slice bytes)
 {
     u->call.body_size += bytes.len;
     if (u->call.body_size > u->op->body_max) {
         keeper_unit_fail(u, -E2BIG, "the body is too large");
-        return;
+        return false;
     }
     if (u->keeper->body_bytes + bytes.len > KEEPER_BODIES_MAX) {
         keeper_unit_fail(u, -EAGAIN, "too many requests queued");
-        return;
+        return false;
     }
     u->keeper->body_bytes += bytes.len;
     u->counted += bytes.len;
     buf_append_slice(&u->body, bytes);
+    return true;
 }
 
 static void keeper_unit_data(struct wire_stream *s, struct slice bytes, bool end)
@@ -82,8 +84,7 @@ static void keeper_unit_data(struct wire_stream *s, struct slice bytes, bool end
         wire_consumed(s, bytes.len); /* answered already */
         return;
     }
-    keeper_unit_take(u, bytes);
-    if (u->stage > UNIT_SPOOL)
+    if (!keeper_unit_take(u, bytes))
         return;
     bool spool = u->op->body == BODY_SPOOL && u->call.body_size > u->op->memory_max;
     if (spool) {
