@@ -58,6 +58,7 @@ static int data_lock(struct supervisor *sup, struct err *err)
         return err_set(err, -errno, 0, "cannot make the lock file in %s: %m", sup->data_path);
     if (flock(sup->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return err_set(err, -errno, 0, "another server uses the data directory %s", sup->data_path);
+    unlinkat(sup->data_fd, "run.json", 0); /* of one that was killed */
     return 0;
 }
 
