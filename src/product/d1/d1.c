@@ -211,7 +211,7 @@ int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *o
         return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
     struct d1_unit u = {.db = db, .flags = flags, .out = out};
     (void)sql_rows_written(db); /* forget what an undone unit left */
-    sql_deadline(db, clock_boot_us() + D1_TIME_LIMIT_US);
+    sql_deadline(db, clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
     r = d1_run_all(&u, statements, err);
     sql_deadline(db, 0);
     arena_done(&u.arena);

@@ -10,7 +10,8 @@
 #include "product/product.h"
 #include "store/sql.h"
 
-enum { D1_N_OPS = 2, D1_PATH_MAX = 512, D1_BOOKMARK_SIZE = 64, D1_TIME_LIMIT_US = 30 * 1000 * 1000 };
+enum { D1_N_OPS = 2, D1_PATH_MAX = 512, D1_BOOKMARK_SIZE = 64, D1_TIME_LIMIT_US = 30 * 1000 * 1000,
+       D1_BRIEF_LIMIT_US = 100 * 1000 };
 
 extern const struct product product_d1;
 extern const struct keeper_op d1_ops[D1_N_OPS];
@@ -56,5 +57,6 @@ struct d1_store {
 void d1_op_run(struct keeper_call *call);
 /* The body of d1_run, for its fuzzer: checks it as the op does and runs it on `db`. */
 NODISCARD int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out, struct err *err);
-enum { D1_FLAG_ONE = 1 << 16 }; /* internal: each sql must hold one statement */
+/* Besides those of product/messages_data.h: each sql must hold one statement; give up after 0.1 s. */
+enum { D1_FLAG_ONE = 1 << 16, D1_FLAG_BRIEF = 1 << 17 };
 void d1_op_export(struct keeper_call *call);
