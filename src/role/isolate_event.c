@@ -95,6 +95,18 @@ static void isolate_run_ready(struct isolate *iso)
     iso->draining = false;
 }
 
+/* An event that ended in its own entry is told about when that is over: rejections that nobody handled are
+ * only known then, and belong into its trace. */
+static void isolate_end_now(struct isolate *iso)
+{
+    struct channel *ch = iso->ending == 0 ? NULL : channel_find(iso, iso->ending);
+    iso->ending = 0;
+    if (ch == NULL)
+        return;
+    struct slice all = buf_slice(&iso->ending_text);
+    isolate_event_end(ch, slice_from(all.ptr, iso->ending_outcome_len), slice_skip(all, iso->ending_outcome_len));
+}
+
 void isolate_leave(struct isolate *iso)
 {
     vm_cpu_limit(iso->vm, 0);
@@ -108,6 +120,7 @@ void isolate_leave(struct isolate *iso)
         return;
     }
     vm_turn(iso->vm);
+    isolate_end_now(iso);
     iso->current = NULL;
     isolate_run_ready(iso);
 }

@@ -116,6 +116,9 @@ struct isolate {
     unsigned depth;
     bool draining;
     struct channel *current; /* event that pays; NULL = none */
+    uint32_t ending;         /* channel of the event that ended in this entry; 0 = none */
+    size_t ending_outcome_len;
+    struct buf ending_text; /* its outcome and trace */
     double clock[1];         /* wall ms of this entry, seen by scripts as io.clock */
     struct timer js_timer;
     struct loop_hook round;

@@ -276,13 +276,21 @@ static JS_NATIVE(io_event_end)
     struct channel *ch = io_channel(ctx, n_args, args, 0);
     if (ch == NULL || (ch->kind != CHANNEL_REQUEST && ch->kind != CHANNEL_SCHEDULED))
         return js_undefined(ctx);
-    struct buf *texts = &ch->iso->scratch;
+    struct isolate *iso = ch->iso;
+    bool later = iso->current == ch && iso->depth == 1 && !iso->condemned;
+    later = later || iso->ending == ch->id; /* said again, with more in the trace */
+    struct buf *texts = later ? &iso->ending_text : &iso->scratch;
     buf_clear(texts);
     if (n_args > 1 && js_append_utf8(ctx, args[1], texts) < 0)
         return js_undefined(ctx);
     size_t outcome_len = buf_len(texts);
     if (n_args > 2 && !js_is_nullish(ctx, args[2]) && js_append_utf8(ctx, args[2], texts) < 0)
         return js_undefined(ctx);
+    if (later) {
+        iso->ending = ch->id;
+        iso->ending_outcome_len = outcome_len;
+        return js_undefined(ctx);
+    }
     struct slice all = buf_slice(texts);
     isolate_event_end(ch, slice_from(all.ptr, outcome_len), slice_skip(all, outcome_len));
     return js_undefined(ctx);

@@ -95,13 +95,14 @@ export class Invocation {
     }
 
     log(level, message, size) {
-        if (this.ended || this.logBytes > LOG_BYTES_MAX) return;
+        if (this.logBytes > LOG_BYTES_MAX || (this.ended && current !== this)) return;
         if (this.logs === null) this.logs = [];
         this.logBytes += size;
         if (this.logBytes > LOG_BYTES_MAX)
             this.logs.push({ message: ["Log size limit exceeded: More than 256KB of data (across console.log statements, exception, request metadata and headers) was logged during a single request. Subsequent data for this request will not be recorded in logs, appear when tailing this Worker's logs, or in Tail Workers."], level: "warn", timestamp: this.now() });
         else
             this.logs.push({ message, level, timestamp: this.now() });
+        if (this.ended) this.report(); // microtasks of the entry in which the event ended
     }
 
     own(channel) {
@@ -126,6 +127,10 @@ export class Invocation {
             for (const channel of this.channels) io.reset(channel, -125);
             this.channels = null;
         }
+        this.report();
+    }
+
+    report() {
         const trace = this.logs !== null || this.exceptions !== null || this.traced ? hooks.trace(this) : "";
         io.eventEnd(this.channel, this.outcome, trace);
     }

@@ -129,7 +129,12 @@ export function unhandledRejection(promise, reason) {
     const event = events.trustEvent(new events.PromiseRejectionEvent("unhandledrejection", { promise, reason }));
     if (events.hasListeners(scope, "unhandledrejection") && events.dispatchPreventable(scope, event)) return;
     const invocation = context.current;
-    if (invocation !== null && !invocation.ended) invocation.exception(reason);
+    if (invocation === null) {
+        native.io.log(errors.LOG_WARN, `Uncaught (in promise) ${errors.isError(reason) ? errors.errorText(reason) : String(reason)}`);
+        return;
+    }
+    invocation.exception(reason);
+    if (invocation.ended) invocation.report(); // in this very entry: C has not passed its end on yet
 }
 
 export function installGlobals() {
