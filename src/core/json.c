@@ -21,15 +21,25 @@ void json_release(json_t **value)
     *value = NULL;
 }
 
-int json_parse(struct slice text, json_t **ret, struct err *err)
+static int json_parse_with(struct slice text, size_t flags, json_t **ret, struct err *err)
 {
     json_error_t e;
     const char *ptr = text.len == 0 ? "" : text.ptr;
-    json_t *value = json_loadb(ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    json_t *value = json_loadb(ptr, text.len, flags | JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (value == NULL)
         return err_set(err, -EBADMSG, 0, "JSON line %d, column %d: %s", e.line, e.column, e.text);
     *ret = value;
     return 0;
+}
+
+int json_parse(struct slice text, json_t **ret, struct err *err)
+{
+    return json_parse_with(text, 0, ret, err);
+}
+
+int json_parse_nul(struct slice text, json_t **ret, struct err *err)
+{
+    return json_parse_with(text, JSON_ALLOW_NUL, ret, err);
 }
 
 void json_quote(struct buf *out, struct slice text)

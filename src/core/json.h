@@ -14,6 +14,8 @@
 void json_release(json_t **value); /* for AUTO() */
 /* -EBADMSG with line and column in err. Duplicate keys are refused. */
 NODISCARD int json_parse(struct slice text, json_t **ret, struct err *err);
+/* The same for data whose strings may hold zero bytes: only json_string_length() tells where they end. */
+NODISCARD int json_parse_nul(struct slice text, json_t **ret, struct err *err);
 void json_print(struct buf *out, const json_t *value); /* compact */
 /* Member lookups that do not fail: absent or of another type gives the fallback. */
 const char *json_str(const json_t *object, const char *key, const char *fallback);

@@ -24,7 +24,7 @@ static int store_take(struct store_call *call, struct api_reply *reply, struct s
     if (msg_done_unpack(reply->args, &done) < 0)
         return err_set(err, -EIO, API_ERR_INTERNAL, "the keeper's answer cannot be read");
     ret->result = done.result;
-    if (done.json.len > 0 && json_parse(done.json, &ret->json, NULL) < 0)
+    if (done.json.len > 0 && json_parse_nul(done.json, &ret->json, NULL) < 0)
         return err_set(err, -EIO, API_ERR_INTERNAL, "the keeper's answer is not JSON");
     if (done.result >= 0)
         return 0;

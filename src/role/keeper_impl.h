@@ -26,7 +26,7 @@ enum {
     KEEPER_ROOT_MAX = 200,
     KEEPER_GROUP_MAX = 512,               /* operations that share one commit */
     KEEPER_BODIES_MAX = 512 * 1024 * 1024, /* bytes of bodies in memory, all operations together */
-    KEEPER_ARENA_MAX = 64 * 1024 * 1024,
+    KEEPER_ARENA_MAX = 128 * 1024 * 1024,
     KEEPER_IDLE_S = 300,                  /* an unused store is closed after this */
     KEEPER_GRANTS_MAX = 128
 };

@@ -204,7 +204,7 @@ static int d1_run_all(struct d1_unit *u, const json_t *statements, struct err *e
 int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out, struct err *err)
 {
     AUTO(json_release) json_t *statements = NULL;
-    int r = json_parse(body, &statements, err);
+    int r = json_parse_nul(body, &statements, err);
     if (r < 0)
         return r;
     if (!json_is_array(statements))

@@ -85,7 +85,7 @@ class Database {
 
     /* The keeper's results for [{sql, params}]; throws an Error with the bare message and `index`. */
     async send(statements, flags) {
-        const body = `[${statements.map(({ sql, params }) => `{"sql":${JSON.stringify(sql)},"params":[${params.map(literal).join(",")}]}`).join(",")}]`;
+        const body = `[${statements.map(({ sql, params }) => `{"sql":${literal(sql)},"params":[${params.map(literal).join(",")}]}`).join(",")}]`;
         const answer = await keeperCall((callback) => d1.run(this.index, body, flags, callback));
         if (answer.result >= 0) return JSON.parse(answer.json);
         const error = new Error(answer.text || "Network connection lost.");
@@ -112,6 +112,7 @@ function literal(value) {
 function parameter(value) {
     switch (typeof value) {
     case "number":
+        return Number.isFinite(value) ? value : null;
     case "string":
         return value;
     case "boolean":
@@ -197,7 +198,7 @@ export class D1PreparedStatement {
         const slot = this.#slot();
         const row = slot === KEEPER ? (await this.#send(0)).results[0] ?? null : this.#read(slot, FIRST);
         if (column === undefined || column === null || row === null) return row;
-        if (!Object.hasOwn(row, column)) throw d1Error(`D1_COLUMN_NOTFOUND: Column not found (${column})`);
+        if (!Object.hasOwn(row, column)) throw d1Error(`Column not found (${column})`, "D1_COLUMN_NOTFOUND");
         return row[column];
     }
 
@@ -230,6 +231,8 @@ export class D1PreparedStatement {
         };
     }
 }
+
+Object.defineProperty(D1PreparedStatement, "name", { value: "D1PreparedStatement", configurable: true }); // the bundler renames it
 
 /* All reads: here, in one snapshot. Null when a statement has to go to the keeper. */
 function batchHere(database, statements) {
@@ -320,7 +323,7 @@ export class D1Database {
         context.need();
         const start = native.io.now();
         const lines = `${text}`.trim().split("\n").filter((line) => line.trim() !== "");
-        if (lines.length === 0) throw d1Error("No SQL statements detected.", "D1_EXEC_ERROR");
+        if (lines.length === 0) throw d1Error("Error in line 1: : No SQL statements detected.", "D1_EXEC_ERROR");
         try {
             const results = await this.#database.send(lines.map((sql) => ({ sql, params: [] })), 0);
             let duration = 0;

@@ -178,7 +178,7 @@ int d1_run(struct api_request *req, const char *store, const json_t *statements,
     int r = store_call(req, &call, &reply, err);
     if (r < 0)
         return r == -ENOENT || r == -EEXIST ? -EINVAL : r; /* a statement's mistake, not a missing path */
-    if (reply.json == NULL && json_parse(reply.body, &reply.json, NULL) < 0)
+    if (reply.json == NULL && json_parse_nul(reply.body, &reply.json, NULL) < 0)
         return err_set(err, -EIO, API_ERR_INTERNAL, "the keeper's answer is not JSON");
     *ret = TAKE(reply.json);
     return 0;

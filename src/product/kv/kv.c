@@ -193,7 +193,7 @@ static int kv_bulk_get_one(struct keeper_call *call, struct slice key, const jso
     bool as_json = strcmp(json_str(query, "type", "text"), "json") == 0;
     bool metadata = json_bool(query, "withMetadata", false);
     AUTO(json_release) json_t *parsed = NULL;
-    if (as_json && json_parse(value.value, &parsed, NULL) < 0)
+    if (as_json && json_parse_nul(value.value, &parsed, NULL) < 0)
         return -EBADMSG;
     if (metadata)
         buf_append_slice(out, SLICE("{\"value\":"));
@@ -240,7 +240,7 @@ static void kv_op_bulk(struct keeper_call *call)
     struct err err = {0};
     if (msg_kv_bulk_unpack(call->args, &m) < 0)
         return kv_fail(call, -EBADMSG, "400 malformed message");
-    int r = json_parse(call->body, &body, &err);
+    int r = json_parse_nul(call->body, &body, &err);
     if (r < 0) {
         call->result = err_set(&call->err, r, 0, "400 the body is no JSON: %s", err.text);
         return;
