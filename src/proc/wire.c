@@ -210,6 +210,20 @@ void wire_flush(struct wire *w)
         timer_stop(&w->kick);
 }
 
+void wire_note_last(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args)
+{
+    if (w->dead || w->write_dead || w->blocked)
+        return;
+    struct wire_head head = {
+        .length = (uint32_t)args.len, .stream = stream_id, .op = op, .kind = WIRE_NOTE};
+    AUTO(buf_done) struct buf frame = {0};
+    buf_append(&frame, &head, sizeof(head));
+    buf_append_slice(&frame, args);
+    /* Whether it arrives whole is all the same: nothing comes after it. */
+    ssize_t n = send(w->fd, frame.data, buf_len(&frame), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)n;
+}
+
 /* --- receiving --- */
 
 static size_t wire_in_wanted(const struct wire *w)

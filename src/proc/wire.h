@@ -84,3 +84,6 @@ void wire_stream_close(struct wire_stream *s, int reason);
 
 /* fd is duplicated by the kernel on sending and closed here. stream_id 0 = about nothing in particular. */
 void wire_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd);
+/* Last words of a process that is about to exit while the loop's thread is stuck in a script: writes the note at
+ * once, from any thread, past what is queued; does nothing when a frame is half sent. */
+void wire_note_last(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args);

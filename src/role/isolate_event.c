@@ -60,9 +60,19 @@ static void isolate_condemn_event(struct isolate *iso, struct channel *ch, struc
         isolate_event_end(ch, outcome, SLICE(""));
 }
 
+/* For requests that are still in the socket: about no event in particular. */
+static void isolate_say_outcome(struct isolate *iso, struct slice outcome)
+{
+    buf_clear(&iso->message);
+    msg_event_end_pack(&iso->message, &(struct msg_event_end){.outcome = outcome});
+    wire_note(iso->main, 0, OP_event_end, buf_slice(&iso->message), -1);
+}
+
 static void isolate_condemn(struct isolate *iso, const char *outcome, int status)
 {
     iso->condemned = true;
+    if (iso->n_events == 0)
+        isolate_say_outcome(iso, slice_of(outcome));
     iso->depth++;
     vm_watch_enter(iso->vm, ISOLATE_CONDEMN_CPU_US * 4);
     for (size_t i = 0; i < iso->n_channels; i++) {
@@ -75,9 +85,34 @@ static void isolate_condemn(struct isolate *iso, const char *outcome, int status
     isolate_exit(iso, status);
 }
 
-void isolate_cpu_over(void *user UNUSED)
+/* What the gateway and a tail shall know of an event that never returns. Its logs are in the VM, out of reach. */
+static void isolate_last_words(struct isolate *iso, const struct channel *event)
+{
+    AUTO(buf_done) struct buf trace = {0}, note = {0};
+    int64_t wall_us = clock_boot_us() - event->started_us, now_ms = clock_wall_ms();
+    buf_printf(&trace,
+               "{\"wallTime\":%lld,\"cpuTime\":%lld,\"truncated\":true,\"executionModel\":\"stateless\","
+               "\"outcome\":\"exceededCpu\",\"diagnosticsChannelEvents\":[],\"logs\":[],\"exceptions\":"
+               "[{\"name\":\"Error\",\"message\":\"Worker exceeded CPU time limit.\",\"timestamp\":%lld}],"
+               "\"eventTimestamp\":%lld,\"event\":null}",
+               (long long)wall_us / 1000, (long long)iso->cpu_limit_us / 1000, (long long)now_ms,
+               (long long)(now_ms - wall_us / 1000));
+    msg_event_end_pack(&note, &(struct msg_event_end){
+                                  .outcome = SLICE("exceededCpu"),
+                                  .cpu_us = (uint64_t)iso->cpu_limit_us,
+                                  .wall_us = (uint64_t)wall_us,
+                                  .trace = buf_slice(&trace),
+                              });
+    wire_note_last(iso->main, event->stream_id, OP_event_end, buf_slice(&note));
+}
+
+void isolate_cpu_over(void *user)
 {
     /* On the watcher's thread: the VM's thread is inside a script and stays there. */
+    struct isolate *iso = user;
+    const struct channel *event = iso->current;
+    if (event != NULL)
+        isolate_last_words(iso, event);
     _exit(ISOLATE_EXIT_CPU);
 }
 
@@ -376,9 +411,10 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
 
 /* --- memory --- */
 
+/* The gateway answers by dropping us once what it has sent is done; until then it is served. */
 static void isolate_retire(struct isolate *iso, const char *why)
 {
-    iso->condemned = iso->draining_out = true;
+    iso->condemned = true;
     buf_clear(&iso->message);
     msg_isolate_retire_pack(&iso->message, &(struct msg_isolate_retire){.why = slice_of(why)});
     wire_note(iso->main, 0, OP_isolate_retire, buf_slice(&iso->message), -1);

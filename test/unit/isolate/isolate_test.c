@@ -567,8 +567,11 @@ static void cpu_limit_sync(void **state UNUSED)
 static void cpu_limit_async(void **state UNUSED)
 {
     start("(async function (c) { await 0; for (;;) await 0; })");
-    send_request("GET", "http://h/", NULL, true);
+    struct answer *a = send_request("GET", "http://h/", NULL, true);
     EXPECT_EQ(exit_status(), ISOLATE_EXIT_CPU);
+    TURN_UNTIL(a->over);
+    assert_string_equal(a->outcome, "exceededCpu");
+    EXPECT(strstr(a->trace, "\"outcome\":\"exceededCpu\"") != NULL);
 }
 
 static void cpu_limit_regexp(void **state UNUSED)
@@ -586,7 +589,7 @@ static void cpu_adds_up(void **state UNUSED)
           "  turn(); }); })");
     struct answer *a = send_request("GET", "http://h/", NULL, true);
     EXPECT_EQ(exit_status(), ISOLATE_EXIT_CPU);
-    EXPECT(a->over);
+    TURN_UNTIL(a->over);
 }
 
 static void memory_limit(void **state UNUSED)
