@@ -43,7 +43,9 @@ export async function startSelvedge(options = {}) {
     kill: (signal = "SIGKILL") => (child.kill(signal), exited),
     async stop() {
       child.kill("SIGTERM");
-      const late = await Promise.race([exited.then(() => false), wait(STOP_MS).then(() => true)]);
+      let timer;
+      const late = await Promise.race([exited.then(() => false), new Promise((resolve) => (timer = setTimeout(resolve, STOP_MS, true)))]);
+      clearTimeout(timer); // or the test's process would outlive the server by STOP_MS
       if (late) child.kill("SIGKILL");
       await exited;
       if (!options.data) rmSync(data, { recursive: true, force: true });
