@@ -78,8 +78,11 @@ void call_set_back(struct call *c, const struct back_ops *back, void *data)
     c->back_data = data;
 
     size_t n = buf_len(&c->early);
-    if (n == 0 && !c->early_end)
+    if (n == 0 && !c->early_end) {
+        if (c->request.has_body)
+            c->front->consumed(c, 0); /* "100 Continue": somebody is there to read the body */
         return;
+    }
     back->send(c, buf_slice(&c->early), c->early_end);
     buf_clear(&c->early);
     c->held_request += n;

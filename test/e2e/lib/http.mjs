@@ -26,18 +26,26 @@ export function get(selvedge, name, path = "/", options = {}) {
   });
 }
 
-// Sends raw bytes and collects everything until the server closes or `ms` have passed.
+// Sends raw bytes and collects everything until the server closes or `ms` have passed. In a list of parts a regular
+// expression waits until what has come matches it.
 export function raw(selvedge, bytes, ms = 2000) {
   const base = new URL(selvedge.httpUrl);
+  const parts = Array.isArray(bytes) ? [...bytes] : [bytes];
   return new Promise((resolve, reject) => {
     const socket = connect(Number(base.port), base.hostname);
-    const chunks = [];
-    const done = () => (socket.destroy(), resolve(Buffer.concat(chunks).toString("latin1")));
+    let text = "";
+    const done = () => (socket.destroy(), resolve(text));
     const timer = setTimeout(done, ms);
-    socket.on("data", (chunk) => chunks.push(chunk));
+    const go = () => {
+      while (parts.length > 0 && (typeof parts[0] === "string" || parts[0].test(text))) {
+        const part = parts.shift();
+        if (typeof part === "string") socket.write(part, "latin1");
+      }
+    };
+    socket.on("data", (chunk) => ((text += chunk.toString("latin1")), go()));
     socket.on("error", reject);
     socket.on("close", () => (clearTimeout(timer), done()));
-    for (const part of Array.isArray(bytes) ? bytes : [bytes]) socket.write(part);
+    go();
   });
 }
 
