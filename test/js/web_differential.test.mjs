@@ -187,6 +187,16 @@ const CASES = {
         return [[...new Uint8Array(a)], [...new Uint8Array(b)]];`,
 };
 
+/* URLs around the pattern of those that are taken without parsing (PLAIN_URL in url.js). */
+function urlsAroundPlain() {
+    const hosts = ["a", "a-b.c1", "1.2", "a.1b", "1.a", "-a.b", "a-.b-", "a.0x1", "0x.a", "xn--a.b", "ab--c.d", "a..b", ".a", "a.", "127.0.0.1"];
+    const ports = ["", ":80", ":443", ":8080", ":0", ":08", ":65536"];
+    const rests = ["/", "/a/../b", "/.", "/..", "/a.", "/..a", "/a/.b", "/%2e/a", "/%2E%2e/a", "/a%20b", "/a%", "/a//b", "/a'b(c)!", "/a|b", "/a@b:80/c",
+        "", "?", "/?", "/?a=b", "/?a'b", "/?a%", "/?a|b", "/?a?b/c", "/?a[b]", "/#", "/#x"];
+    return ["http", "https"].flatMap((s) => hosts.flatMap((h) => ports.flatMap((p) => rests.map((r) => `${s}://${h}${p}${r}`))));
+}
+CASES["url: plain ones"] = `return ${JSON.stringify(urlsAroundPlain())}.map((x) => { try { const u = new URL(x); return [u.href, u.protocol, u.host, u.hostname, u.port, u.pathname, u.search, u.hash, u.origin, new Request(x).url.split("#")[0]].join(" "); } catch { return "bad"; } });`;
+
 for (const [name, code] of Object.entries(CASES)) {
     test(name, async () => {
         const expected = await new AsyncFunction(code)();

@@ -52,6 +52,18 @@ function textOf(string) {
     return start.isWellFormed() ? start : start.toWellFormed();
 }
 
+/* A media type as a Blob has it: names in lower case, no blanks around parameters. */
+function mimeText(type) {
+    if (type.includes('"')) return type;
+    const [essence, ...parameters] = type.split(";");
+    let text = essence.trim().toLowerCase();
+    for (const parameter of parameters) {
+        const at = parameter.indexOf("=");
+        if (at > 0) text += `;${parameter.slice(0, at).trim().toLowerCase()}=${parameter.slice(at + 1).trim()}`;
+    }
+    return text;
+}
+
 export class Body {
     #kind = NULL;
     #source = null;
@@ -133,7 +145,7 @@ export class Body {
     }
 
     async blob() {
-        const type = access.contentType(this) ?? "";
+        const type = mimeText(access.contentType(this) ?? "");
         return makeBlob(await this.#bytes(), type);
     }
 

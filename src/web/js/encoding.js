@@ -30,7 +30,21 @@ export function viewOf(source) {
     return null;
 }
 
+const SHORT = 48;
+
+/* Short ASCII is copied here: less than a crossing. */
 export function utf8(string) {
+    const n = string.length;
+    if (n <= SHORT) {
+        const bytes = new Uint8Array(n);
+        let i = 0;
+        for (; i < n; i++) {
+            const c = string.charCodeAt(i);
+            if (c >= 0x80) break;
+            bytes[i] = c;
+        }
+        if (i === n) return bytes;
+    }
     return new Uint8Array(text.encode(string));
 }
 
@@ -48,7 +62,7 @@ export class TextEncoder {
     get encoding() { return "utf-8"; }
 
     encode(input = "") {
-        return new Uint8Array(text.encode(String(input)));
+        return utf8(String(input));
     }
 
     encodeInto(source, destination) {

@@ -2,6 +2,7 @@
 import { Body, bodyInit, bodyInitChannel, bodyShare, bodyKind, setContentType, NULL, Channel } from "./body.js";
 import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, isHeaders } from "./headers.js";
 import { isSignal, makeSignal } from "./abort.js";
+import { isPlainUrl } from "./url.js";
 import { isResponse, responseContentType } from "./response.js";
 
 const parse = native.url.parse;
@@ -74,6 +75,7 @@ export class Request extends Body {
 
     #parseUrl(input) {
         if (input === undefined) throw new TypeError("Failed to construct 'Request': constructor parameter 1 is not of type 'Request or string'.");
+        if (typeof input === "string" && isPlainUrl(input)) return input;
         const url = parse(`${input}`, undefined, scratch);
         if (url === undefined) throw new TypeError(`Invalid URL: ${input}`);
         return url;

@@ -204,6 +204,34 @@ export class Immediate {
     [Symbol.dispose]() { clearTimeout(this.#id); }
 }
 
+/* What Node's setTimeout() returns (src/node/js/loader.js, node:timers); a number to everybody who wants one. */
+export class Timeout {
+    #id;
+    #again;
+
+    constructor(id, every, callback, delay, args) {
+        this.#id = id;
+        this.#again = () => (every ? setInterval : setTimeout)(callback, delay, ...args);
+    }
+
+    ref() { return this; }
+    unref() { return this; }
+    hasRef() { return true; }
+    refresh() {
+        clearTimeout(this.#id);
+        this.#id = this.#again();
+        return this;
+    }
+
+    close() {
+        clearTimeout(this.#id);
+        return this;
+    }
+
+    [Symbol.toPrimitive]() { return this.#id; }
+    [Symbol.dispose]() { clearTimeout(this.#id); }
+}
+
 export function setImmediate(callback, ...args) {
     return new Immediate(schedule(callback, 0, args, false));
 }

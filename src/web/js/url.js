@@ -9,8 +9,22 @@ const set = native.url.set;
 
 const PART = { href: 0, protocol: 1, username: 2, password: 3, host: 4, hostname: 5, port: 6, pathname: 7, search: 8, hash: 9 };
 const NONE = 0xffffffff;
+const COLON = 0x3a;
 /* scheme_end, username_end, host_start, host_end, path_start, query_start, fragment_start, has_host */
 const scratch = new Uint32Array(8);
+
+/*
+ * URLs that are their own href: http(s), a name of letters, digits and hyphens whose last label begins with a
+ * letter, a port that is not the default, and characters that parsing leaves alone. Nearly every URL of a request
+ * is one; the pattern costs a fifth of a crossing.
+ */
+const PLAIN_URL = /^https?:\/\/(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*(?::[1-9][0-9]{0,3})?\/[A-Za-z0-9\-_~!$&'()*+,;=:@/.%]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*)?$/;
+const NOT_PLAIN = /\/\.|%2[eE]|xn--|:80\/|:443\//;
+
+/* Is this string its own href? */
+export function isPlainUrl(string) {
+    return PLAIN_URL.test(string) && !NOT_PLAIN.test(string);
+}
 
 let access;
 
@@ -27,6 +41,10 @@ export class URL {
     #params = null;
 
     constructor(url, base = undefined) {
+        if (base === undefined && typeof url === "string" && isPlainUrl(url)) {
+            this.#takePlain(url);
+            return;
+        }
         const href = base === undefined ? parse(`${url}`, undefined, scratch) : parse(`${url}`, `${base}`, scratch);
         if (href === undefined) throw new TypeError("Invalid URL string.");
         this.#take(href);
@@ -42,6 +60,20 @@ export class URL {
         this.#queryStart = scratch[5];
         this.#fragmentStart = scratch[6];
         this.#hasHost = scratch[7] !== 0;
+    }
+
+    #takePlain(href) {
+        const schemeEnd = href.charCodeAt(4) === COLON ? 5 : 6, hostStart = schemeEnd + 2;
+        const pathStart = href.indexOf("/", hostStart), colon = href.indexOf(":", hostStart);
+        this.#href = href;
+        this.#schemeEnd = schemeEnd;
+        this.#usernameEnd = this.#hostStart = hostStart;
+        this.#hostEnd = colon >= 0 && colon < pathStart ? colon : pathStart;
+        this.#pathStart = pathStart;
+        const query = href.indexOf("?", pathStart);
+        this.#queryStart = query < 0 ? NONE : query;
+        this.#fragmentStart = NONE;
+        this.#hasHost = true;
     }
 
     #set(part, value) {

@@ -22,8 +22,14 @@ export function installWasm() {
     }
     Object.defineProperty(WasmModule, "name", { value: "Module" });
     WasmModule.prototype = Module.prototype;
-    for (const name of ["imports", "exports", "customSections"])
-        Object.defineProperty(WasmModule, name, { value: Module[name], writable: true, configurable: true });
+    /* Without the types that the engine adds to each. */
+    const statics = {
+        imports: (m) => Module.imports(m).map(({ module, name, kind }) => ({ module, name, kind })),
+        exports: (m) => Module.exports(m).map(({ name, kind }) => ({ name, kind })),
+        customSections: Module.customSections,
+    };
+    for (const [name, value] of Object.entries(statics))
+        Object.defineProperty(WasmModule, name, { value, writable: true, configurable: true });
     Object.defineProperty(Module.prototype, "constructor", { value: WasmModule, writable: true, configurable: true });
 
     const replace = {

@@ -113,7 +113,7 @@ export class Worker {
     loadModules() {
         setModules(true);
         const registry = this.createRegistry({
-            builtins: builtins(this.spec, () => registry),
+            builtins: builtins(this.spec, () => registry, this.readFile),
             assets: { load: (name, type) => this.asset(name, type) },
             flags: { requireReturnsDefault: this.hasFlag("require_returns_default_export", "2026-01-22") },
             frame: workers.frame,
@@ -188,7 +188,7 @@ export class Worker {
             Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: true });
         const register = this.evaluate();
         if (typeof register === "function") {
-            const registry = this.createRegistry({ builtins: builtins(this.spec, () => registry), frame: workers.frame });
+            const registry = this.createRegistry({ builtins: builtins(this.spec, () => registry, this.readFile), frame: workers.frame });
             register(registry.rt);
             registry.evaluate();
         }

@@ -61,6 +61,9 @@ export function setWorld(env, exports) {
     world.exports = exports;
 }
 
+/* For process.env. */
+export const worldEnv = () => world.env;
+
 function forward(name, writable) {
     const current = () => frameGet(name) ?? world[name];
     return new Proxy({}, {

@@ -8,7 +8,7 @@ const zlib = native.zlib;
 const BYTES_ONLY = "This TransformStream is being used as a byte stream, but received a value that is not a BufferSource.";
 
 function bytesIn(chunk) {
-    if (typeof chunk === "string") throw new TypeError("This WritableStream only supports writing byte types.");
+    if (typeof chunk === "string") return utf8(chunk);
     const bytes = viewOf(chunk);
     if (bytes === null) throw new TypeError("This WritableStream only supports writing byte types.");
     return bytes;
