@@ -210,10 +210,16 @@ static void note_table(struct gateway *g, struct slice args)
     struct err err = {0};
 
     CHECK(msg_table_unpack(args, &m) == 0);
-    if (table_load(g, m.json, &err) < 0)
+    if (table_load(g, m.json, &err) < 0) {
         LOG(LOG_ERROR, "table_refused", F("reason", "%s", err.text));
-    else
-        LOG(LOG_INFO, "table", F("revision", "%llu", (unsigned long long)m.revision));
+        return;
+    }
+    LOG(LOG_INFO, "table", F("revision", "%llu", (unsigned long long)m.revision));
+    if (g->control == NULL)
+        return;
+    AUTO(buf_done) struct buf out = {0};
+    msg_table_applied_pack(&out, &(struct msg_table_applied){.revision = m.revision});
+    wire_note(g->control, 0, OP_table_applied, buf_slice(&out), -1);
 }
 
 static void supervisor_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t op,
