@@ -18,6 +18,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -500,6 +501,7 @@ struct http_client *http_client_create(const struct http_client_options *options
         return NULL;
     CHECK(pthread_once(&once, client_global_init) == 0);
     struct http_client *client = mem_new(sizeof(*client));
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     client->loop = options->loop;
     client->policy = policy;
     client->authorities = client_authorities(options->authorities_pem);

@@ -41,7 +41,7 @@ struct http_fetch_request {
     void *user;
 };
 
-/* NULL when an entry of `allow` is no rule (egress_policy.h). Reads the authorities' files. */
+/* Ignores SIGPIPE in the whole process. NULL when an entry of `allow` is no rule (egress_policy.h). Reads the authorities' files. */
 struct http_client *http_client_create(const struct http_client_options *options);
 void http_client_destroy(struct http_client *client); /* ends every fetch with -ECANCELED */
 /* Never fails at once: errors come through `done`, from the loop. */

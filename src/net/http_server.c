@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -661,6 +662,8 @@ struct http_server *http_server_create(const struct http_server_options *options
 {
     struct http_server *server = mem_new(sizeof(*server));
 
+    /* A client that is gone is an error of the write; sendfile(2) and OpenSSL have no flag for it. */
+    (void)signal(SIGPIPE, SIG_IGN);
     server->loop = options->loop;
     server->events = options->events;
     server->arg = options->arg;

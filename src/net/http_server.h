@@ -51,6 +51,7 @@ struct http_server_options {
     struct http_limits limits; /* zero fields get defaults */
 };
 
+/* Ignores SIGPIPE in the whole process. */
 struct http_server *http_server_create(const struct http_server_options *options);
 /* Listens on an inherited, already listening socket; tls NULL = clear text. Takes the descriptor. */
 NODISCARD int http_server_listen(struct http_server *server, int fd, struct tls_context *tls);
@@ -67,10 +68,11 @@ struct http_request {
     struct slice remote_ip; /* text */
     uint16_t remote_port;
     bool tls;
-    int version;            /* 10, 11, 20 */
+    int version; /* 10, 11, 20 */
     bool has_body;
     int64_t content_length; /* -1 unknown */
-    struct slice upgrade;   /* value of Upgrade when the request asks for one (HTTP/1.1), lower case */
+    struct slice
+        upgrade; /* value of Upgrade when the request asks for one (HTTP/1.1), lower case */
 };
 
 const struct http_request *http_request_of(struct http_exchange *x);
@@ -82,8 +84,8 @@ void http_exchange_set_user(struct http_exchange *x, void *user);
 /* headers: a checked header block without framing fields. content_length -1: unknown (chunked, or
  * close for HTTP/1.0). end: no body follows. date and framing are added here. For HEAD and bodiless
  * statuses body bytes are discarded. */
-void http_respond(struct http_exchange *x, int status, struct slice headers,
-                  int64_t content_length, bool end);
+void http_respond(struct http_exchange *x, int status, struct slice headers, int64_t content_length,
+                  bool end);
 void http_send(struct http_exchange *x, struct slice bytes, bool end);
 /* Sends length bytes of fd from offset (sendfile(2) where the connection is clear HTTP/1.1). Takes
  * the descriptor. */
