@@ -87,8 +87,7 @@ void api_page_of(struct api_request *req, int64_t *ret_page, int64_t *ret_per_pa
 json_t *api_page_info(int64_t page, int64_t per_page, int64_t count, int64_t total)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "page", page, "per_page", per_page, "count",
-                     count, "total_count", total, "total_pages",
-                     (total + per_page - 1) / per_page);
+                     count, "total_count", total, "total_pages", (total + per_page - 1) / per_page);
 }
 
 int api_ok_all(struct api_request *req, json_t *array)
@@ -132,9 +131,9 @@ int api_status_of(int r)
     static const struct {
         int error, status;
     } table[] = {
-        {-ENOENT, 404},    {-EEXIST, 409}, {-EINVAL, 400},   {-EBADMSG, 400}, {-EACCES, 403},
-        {-E2BIG, 413},     {-EDQUOT, 429}, {-ETIMEDOUT, 504}, {-EAGAIN, 503}, {-ESTALE, 409},
-        {-EOPNOTSUPP, 501}, {-EPIPE, 503}, {-ECANCELED, 503}, {-ENOSPC, 507},
+        {-ENOENT, 404},     {-EEXIST, 409}, {-EINVAL, 400},    {-EBADMSG, 400}, {-EACCES, 403},
+        {-E2BIG, 413},      {-EDQUOT, 429}, {-ETIMEDOUT, 504}, {-EAGAIN, 503},  {-ESTALE, 409},
+        {-EOPNOTSUPP, 501}, {-EPIPE, 503},  {-ECANCELED, 503}, {-ENOSPC, 507},
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         if (table[i].error == r)

@@ -14,10 +14,10 @@ struct api_answer {
     int status;
     json_t *result, *result_info, *errors, *messages; /* owned */
     json_t *error_meta;                               /* owned: errors[0].meta */
-    struct buf headers;                      /* header block, extra fields */
-    struct buf body;                         /* raw bytes */
-    struct api_stream *stream;               /* owned until it is attached */
-    int64_t stream_length;                   /* -1 unknown */
+    struct buf headers;                               /* header block, extra fields */
+    struct buf body;                                  /* raw bytes */
+    struct api_stream *stream;                        /* owned until it is attached */
+    int64_t stream_length;                            /* -1 unknown */
 };
 
 void api_answer_done(struct api_answer *answer);

@@ -21,11 +21,11 @@ struct work_pool;
 /* Error numbers that clients know and that belong to no product. */
 enum {
     API_ERR_INTERNAL = 10001,
-    API_ERR_AUTH = 10000,      /* authentication or permission */
-    API_ERR_ROUTE = 7003,      /* no such route */
+    API_ERR_AUTH = 10000, /* authentication or permission */
+    API_ERR_ROUTE = 7003, /* no such route */
     API_ERR_METHOD = 7001,
-    API_ERR_BODY = 10026,      /* unparsable body */
-    API_ERR_INPUT = 10021,     /* a member is missing or wrong */
+    API_ERR_BODY = 10026,  /* unparsable body */
+    API_ERR_INPUT = 10021, /* a member is missing or wrong */
     API_ERR_TOO_LARGE = 10027,
     API_ERR_ACCOUNT_TOKEN = 1000
 };
@@ -33,10 +33,11 @@ enum {
 enum api_access { API_READ = 1, API_EDIT = 2 };
 
 enum api_route_flags {
-    API_PUBLIC = 1,     /* no token: the path itself is the capability, or there is nothing to protect */
-    API_READS = 2,      /* a POST that changes nothing: read permission is enough, no audit row */
+    API_PUBLIC =
+        1,         /* no token: the path itself is the capability, or there is nothing to protect */
+    API_READS = 2, /* a POST that changes nothing: read permission is enough, no audit row */
     API_NO_AUDIT = 4,
-    API_ANY_TOKEN = 8   /* a valid token is enough, whatever it permits */
+    API_ANY_TOKEN = 8 /* a valid token is enough, whatever it permits */
 };
 
 /* Path below /client/v4; ":name" is one segment, a last "*name" the rest of the path. */
@@ -44,9 +45,9 @@ struct api_route {
     const char *method;
     const char *path;
     int (*run)(struct api_request *req, struct err *err);
-    const char *area;   /* permission area, NULL with API_PUBLIC or API_ANY_TOKEN */
+    const char *area; /* permission area, NULL with API_PUBLIC or API_ANY_TOKEN */
     unsigned flags;
-    uint64_t body_max;  /* 0 = API_BODY_DEFAULT */
+    uint64_t body_max; /* 0 = API_BODY_DEFAULT */
 };
 
 enum { API_BODY_DEFAULT = 4 * 1024 * 1024 };
@@ -76,14 +77,14 @@ struct api {
     struct api_tokens *tokens;
     const struct api_product *const *products; /* NULL at the end */
     struct api_peer *peers[API_PEERS];
-    int data_fd;                  /* directory that holds workers/ and assets/ */
-    const char *spool_path;       /* directory for unnamed files */
+    int data_fd;            /* directory that holds workers/ and assets/ */
+    const char *spool_path; /* directory for unnamed files */
     char account[ID_HEX_SIZE];
-    char domain[256];             /* Workers answer at <name>.<domain> */
+    char domain[256];               /* Workers answer at <name>.<domain> */
     unsigned http_port, https_port; /* of the gateway; 0 = not served */
     unsigned api_port;
-    uint8_t key[32];              /* signs upload sessions and download addresses */
-    void *state;                  /* the role's own */
+    uint8_t key[32]; /* signs upload sessions and download addresses */
+    void *state;     /* the role's own */
 };
 
 /* Runs the products' schema statements. */

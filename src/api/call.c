@@ -145,7 +145,8 @@ static void call_on_begin(struct wake *wake)
         return;
     }
     bool empty = !call->has_body || call->body.len == 0;
-    s->stream = wire_open(wire, call->op, call->args, -1, empty && !call->has_body, &call_events, s);
+    s->stream =
+        wire_open(wire, call->op, call->args, -1, empty && !call->has_body, &call_events, s);
     if (s->stream == NULL) {
         call_finish(s, -EPIPE);
         return;

@@ -24,9 +24,9 @@ struct api_call {
     struct slice args;
     struct slice body; /* sent when has_body */
     bool has_body;
-    bool stream;       /* leave the reply's body on the wire: api_reply.stream */
-    size_t reply_max;  /* most bytes of a collected body */
-    int timeout_ms;    /* 0 = API_CALL_TIMEOUT_MS */
+    bool stream;      /* leave the reply's body on the wire: api_reply.stream */
+    size_t reply_max; /* most bytes of a collected body */
+    int timeout_ms;   /* 0 = API_CALL_TIMEOUT_MS */
 };
 
 struct api_reply {
@@ -69,5 +69,5 @@ struct api_sink {
 
 void api_stream_start(struct api_stream *stream, struct api_sink *sink); /* loop */
 void api_stream_consumed(struct api_stream *stream, size_t n);           /* loop */
-void api_stream_close(struct api_stream *stream);                       /* loop; frees it */
-void api_stream_drop(struct api_stream *stream);                        /* any thread; frees it */
+void api_stream_close(struct api_stream *stream);                        /* loop; frees it */
+void api_stream_drop(struct api_stream *stream);                         /* any thread; frees it */

@@ -27,9 +27,10 @@ static bool api_begin_route(struct api_request *req)
     int bad;
     switch (router_match(req, &bad)) {
     case ROUTER_NO_PATH:
-        api_refuse(req, 404, API_ERR_ROUTE,
-                   "Could not route to this path: Selvedge does not serve it. See docs/compatibility "
-                   "for what exists.");
+        api_refuse(
+            req, 404, API_ERR_ROUTE,
+            "Could not route to this path: Selvedge does not serve it. See docs/compatibility "
+            "for what exists.");
         return false;
     case ROUTER_NO_METHOD:
         api_refuse(req, 405, API_ERR_METHOD, "This path exists, but not with this method.");

@@ -31,7 +31,9 @@ static bool multipart_parameter(struct slice header, const char *name, struct sl
         if (value.len > 0 && value.ptr[0] == '"') {
             size_t end = 1;
             while (end < value.len && value.ptr[end] != '"')
-                end += value.ptr[end] == '\\' && end + 1 < value.len && value.ptr[end + 1] == '"' ? 2 : 1;
+                end += value.ptr[end] == '\\' && end + 1 < value.len && value.ptr[end + 1] == '"'
+                           ? 2
+                           : 1;
             if (end >= value.len)
                 return false;
             *ret = slice_from(value.ptr + 1, end - 1);

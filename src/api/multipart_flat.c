@@ -14,9 +14,23 @@ struct flat_path {
 
 /* Members that are numbers or booleans; form fields are all text. */
 static const char *const flat_typed[] = {
-    "logpush", "enabled", "invocation_logs", "persist", "head_sampling_rate", "cpu_ms",
-    "subrequests", "limit", "period", "delivery_delay", "keep_assets", "run_worker_first",
-    "serve_directly", "percentage", "max_delay", "previews_enabled", "mitigation_timeout",
+    "logpush",
+    "enabled",
+    "invocation_logs",
+    "persist",
+    "head_sampling_rate",
+    "cpu_ms",
+    "subrequests",
+    "limit",
+    "period",
+    "delivery_delay",
+    "keep_assets",
+    "run_worker_first",
+    "serve_directly",
+    "percentage",
+    "max_delay",
+    "previews_enabled",
+    "mitigation_timeout",
 };
 
 /* root[a][][b] -> a, "", b. False when the field is not one of root's; -E2BIG when it is too deep. */
@@ -99,7 +113,8 @@ static int flat_put(json_t *root, const struct flat_path *path, struct slice tex
             if (*key != '\0')
                 return -EBADMSG;
             if (leaf)
-                return json_array_append_new(at, flat_value(path->keys[i - 1], text)) < 0 ? -EBADMSG : 0;
+                return json_array_append_new(at, flat_value(path->keys[i - 1], text)) < 0 ? -EBADMSG
+                                                                                          : 0;
             at = flat_element(at, path, i);
             continue;
         }

@@ -150,7 +150,8 @@ int permission_compile(const struct api_product *const *products, const char *ac
             !json_is_array(groups))
             return err_set(err, -EINVAL, API_ERR_INPUT,
                            "policies[%zu] needs effect (allow or deny), resources and "
-                           "permission_groups", i);
+                           "permission_groups",
+                           i);
         struct permission_set one = {0};
         int r = permission_add_groups(products, groups, &one, err);
         if (r < 0)

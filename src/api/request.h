@@ -28,9 +28,9 @@ struct api_request {
     const struct api_route *route;
     struct slice params[API_PARAMS_MAX]; /* decoded, in the order of the route's path */
     struct api_principal who;
-    struct buf body;        /* small bodies */
-    int body_fd;            /* spooled ones; -1 = none */
-    struct slice body_map;  /* of body_fd, once asked for */
+    struct buf body;       /* small bodies */
+    int body_fd;           /* spooled ones; -1 = none */
+    struct slice body_map; /* of body_fd, once asked for */
     uint64_t body_size;
     struct api_answer answer;
 };
@@ -55,7 +55,8 @@ NODISCARD int api_body(struct api_request *req, struct slice *ret, struct err *e
 /* Read whatever the content type says; *ret is a new reference. */
 NODISCARD int api_json(struct api_request *req, json_t **ret, struct err *err);
 /* The same, and it is an object; an empty body is {} when `empty_ok`. */
-NODISCARD int api_json_object(struct api_request *req, bool empty_ok, json_t **ret, struct err *err);
+NODISCARD int api_json_object(struct api_request *req, bool empty_ok, json_t **ret,
+                              struct err *err);
 /* A member that must be a non-empty string; NULL after setting err. */
 const char *api_need_str(const json_t *object, const char *key, struct err *err);
 /* A string that is always valid JSON text: bytes that are no UTF-8 become U+FFFD. */

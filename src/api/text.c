@@ -40,8 +40,8 @@ int text_percent_decode(struct arena *arena, struct slice in, bool plus, struct 
 
 static bool text_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '~';
 }
 
 void text_percent_encode(struct buf *out, struct slice in)

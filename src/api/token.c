@@ -26,7 +26,8 @@ struct api_tokens {
 };
 
 const char *const token_schema[] = {
-    "CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL "
+    "CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT "
+    "NULL "
     "UNIQUE, status TEXT NOT NULL DEFAULT 'active', of_account INTEGER NOT NULL, policies TEXT NOT "
     "NULL, condition TEXT, not_before TEXT, expires_on TEXT, issued_ms INTEGER NOT NULL, "
     "modified_ms INTEGER NOT NULL) STRICT",
@@ -154,10 +155,12 @@ static struct token *token_of_row(struct api *api, const json_t *row)
 static int tokens_load(struct api *api, struct err *err)
 {
     AUTO(json_release) json_t *rows = NULL;
-    int r = db_rows(api->db, &rows,
-                    "SELECT id, name, hash, status, of_account AS \"of_account:bool\", policies AS "
-                    "\"policies:json\", condition AS \"condition:json\", not_before, expires_on FROM "
-                    "tokens", NULL);
+    int r =
+        db_rows(api->db, &rows,
+                "SELECT id, name, hash, status, of_account AS \"of_account:bool\", policies AS "
+                "\"policies:json\", condition AS \"condition:json\", not_before, expires_on FROM "
+                "tokens",
+                NULL);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "cannot read the tokens");
 
@@ -278,13 +281,14 @@ int tokens_update(struct api *api, const char *id, const json_t *wanted, bool of
     int r = token_check_wanted(api, wanted, err);
     if (r < 0)
         return r;
-    r = db_run(api->db,
-               "UPDATE tokens SET name = ?, status = ?, policies = ?, condition = ?, not_before = ?, "
-               "expires_on = ?, modified_ms = ? WHERE id = ? AND of_account = ?",
-               "ssjjsslsi", json_str(wanted, "name", ""), json_str(wanted, "status", "active"),
-               json_object_get(wanted, "policies"), json_object_get(wanted, "condition"),
-               json_str(wanted, "not_before", NULL), json_str(wanted, "expires_on", NULL),
-               clock_wall_ms(), id, (int)of_account);
+    r = db_run(
+        api->db,
+        "UPDATE tokens SET name = ?, status = ?, policies = ?, condition = ?, not_before = ?, "
+        "expires_on = ?, modified_ms = ? WHERE id = ? AND of_account = ?",
+        "ssjjsslsi", json_str(wanted, "name", ""), json_str(wanted, "status", "active"),
+        json_object_get(wanted, "policies"), json_object_get(wanted, "condition"),
+        json_str(wanted, "not_before", NULL), json_str(wanted, "expires_on", NULL), clock_wall_ms(),
+        id, (int)of_account);
     return token_changed(api, r, err);
 }
 

@@ -66,7 +66,8 @@ struct timer {
 };
 
 /* Restarts it if it is running. */
-void timer_start(struct loop *loop, struct timer *t, int64_t delay_us, void (*fire)(struct timer *));
+void timer_start(struct loop *loop, struct timer *t, int64_t delay_us,
+                 void (*fire)(struct timer *));
 void timer_stop(struct timer *t); /* safe on a zeroed timer */
 
 /* --- wakeups from other threads --- */

@@ -71,8 +71,9 @@ static void bytes_keep(void *ptr UNUSED, void *arg UNUSED) {}
 js_value js_doubles(js_context ctx, double *values, size_t n)
 {
     js_value exception = NULL;
-    js_value v = JSObjectMakeTypedArrayWithBytesNoCopy(ctx, kJSTypedArrayTypeFloat64Array, values,
-                                                       n * sizeof *values, bytes_keep, NULL, &exception);
+    js_value v =
+        JSObjectMakeTypedArrayWithBytesNoCopy(ctx, kJSTypedArrayTypeFloat64Array, values,
+                                              n * sizeof *values, bytes_keep, NULL, &exception);
     CHECK(v != NULL);
     return v;
 }
@@ -283,7 +284,8 @@ void js_hold_clear(struct js_hold *h)
     *h = (struct js_hold){0};
 }
 
-js_value js_call(js_context ctx, js_value function, const js_value *args, size_t n, js_value *exception)
+js_value js_call(js_context ctx, js_value function, const js_value *args, size_t n,
+                 js_value *exception)
 {
     js_value thrown = NULL;
     js_value v = JSObjectCallAsFunction(ctx, jsc_object(function), NULL, n, args, &thrown);

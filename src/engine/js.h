@@ -49,7 +49,8 @@ js_value js_bytes(js_context ctx, struct slice bytes);
 /* Takes the buffer's memory where that wastes little; the buffer is empty afterwards. */
 js_value js_bytes_buf(js_context ctx, struct buf *bytes);
 /* The ArrayBuffer takes `ptr`, and calls release(ptr, arg) from the collector, on any thread. */
-js_value js_bytes_take(js_context ctx, void *ptr, size_t len, void (*release)(void *ptr, void *arg), void *arg);
+js_value js_bytes_take(js_context ctx, void *ptr, size_t len, void (*release)(void *ptr, void *arg),
+                       void *arg);
 /* A Float64Array over memory of ours that lives as long as the VM: C writes, scripts read for nothing. */
 js_value js_doubles(js_context ctx, double *values, size_t n);
 js_value js_json(js_context ctx, struct slice json); /* parsed; undefined when it is not JSON */
@@ -74,14 +75,17 @@ NODISCARD int js_append_latin1(js_context ctx, js_value v, struct buf *out);
 /* The bytes of an ArrayBuffer, typed array or DataView; valid until the next call into the engine that
  * may run script. -EINVAL for other values and detached buffers. */
 NODISCARD int js_view(js_context ctx, js_value v, struct slice *ret);
-js_value js_get(js_context ctx, js_value object, const char *name); /* undefined when a getter throws */
+js_value js_get(js_context ctx, js_value object,
+                const char *name); /* undefined when a getter throws */
 void js_set(js_context ctx, js_value object, const char *name, js_value v);
 
 /* --- errors --- */
 /* Return NULL so that `return js_throw_type(...)` works in natives. */
-js_value js_throw(js_context ctx, js_value *exception, const char *class_name, const char *fmt, ...) PRINTF(4, 5);
+js_value js_throw(js_context ctx, js_value *exception, const char *class_name, const char *fmt, ...)
+    PRINTF(4, 5);
 js_value js_throw_value(js_value *exception, js_value v);
-js_value js_error(js_context ctx, const char *class_name, struct slice message); /* "TypeError", "RangeError", "Error" */
+js_value js_error(js_context ctx, const char *class_name,
+                  struct slice message); /* "TypeError", "RangeError", "Error" */
 /* "Name: message" and the stack, for logs and API errors. */
 void js_describe(js_context ctx, js_value v, struct buf *out);
 
@@ -94,7 +98,8 @@ void js_hold_set(struct js_hold *h, js_context ctx, js_value v);
 void js_hold_clear(struct js_hold *h); /* accepts zeroed */
 
 /* NULL when it threw; *exception (may be NULL) gets the value. */
-js_value js_call(js_context ctx, js_value function, const js_value *args, size_t n, js_value *exception);
+js_value js_call(js_context ctx, js_value function, const js_value *args, size_t n,
+                 js_value *exception);
 
 /* A promise made in C. Settling it queues its reactions; they run when the outermost entry ends. */
 struct js_promise {

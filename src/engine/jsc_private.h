@@ -15,13 +15,15 @@ typedef bool (*JSShouldTerminateCallback)(JSContextRef ctx, void *context);
  * uncatchably. While a limit is set every entry and every microtask costs one read of the thread's CPU
  * clock (0.2 to 0.6 us). */
 JSC_WEAK void JSContextGroupSetExecutionTimeLimit(JSContextGroupRef group, double seconds,
-                                                  JSShouldTerminateCallback callback, void *context);
+                                                  JSShouldTerminateCallback callback,
+                                                  void *context);
 JSC_WEAK void JSContextGroupClearExecutionTimeLimit(JSContextGroupRef group);
 
 /* Called as fn(promise, reason) after the microtask queue was drained. */
 JSC_WEAK void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef ctx, JSObjectRef fn,
                                                            JSValueRef *exception);
-JSC_WEAK void JSGlobalContextSetEvalEnabled(JSGlobalContextRef ctx, bool enabled, JSStringRef message);
+JSC_WEAK void JSGlobalContextSetEvalEnabled(JSGlobalContextRef ctx, bool enabled,
+                                            JSStringRef message);
 
 /* An object with heapSize, heapCapacity, extraMemorySize...; walks the heap (20 ms for 500,000 objects). */
 JSC_WEAK JSObjectRef JSGetMemoryUsageStatistics(JSContextRef ctx);
@@ -34,9 +36,10 @@ JSC_WEAK void JSUnlock(JSContextRef ctx);
 
 /* Scripts whose text stays where it is: ASCII that lives as long as the process. */
 typedef struct OpaqueJSScript *JSScriptRef;
-JSC_WEAK JSScriptRef JSScriptCreateReferencingImmortalASCIIText(JSContextGroupRef group, JSStringRef url,
-                                                                int first_line, const char *source,
-                                                                size_t length, JSStringRef *error_text,
+JSC_WEAK JSScriptRef JSScriptCreateReferencingImmortalASCIIText(JSContextGroupRef group,
+                                                                JSStringRef url, int first_line,
+                                                                const char *source, size_t length,
+                                                                JSStringRef *error_text,
                                                                 int *error_line);
 JSC_WEAK JSValueRef JSScriptEvaluate(JSContextRef ctx, JSScriptRef script, JSValueRef self,
                                      JSValueRef *exception);

@@ -39,7 +39,8 @@ void *js_user(js_context ctx UNUSED)
 /* What C cannot do well through the API. Runs before any other script, keeps the originals. */
 static const char vm_helper_source[] =
     "(function () {\n"
-    "  const U8 = Uint8Array, View = ArrayBuffer.isView, then = Promise.prototype.then, AB = ArrayBuffer;\n"
+    "  const U8 = Uint8Array, View = ArrayBuffer.isView, then = Promise.prototype.then, AB = "
+    "ArrayBuffer;\n"
     "  const call = Function.prototype.call.bind(Function.prototype.call);\n"
     "  return {\n"
     "    view(v) { return View(v) ? new U8(v.buffer, v.byteOffset, v.byteLength)\n"
@@ -65,7 +66,8 @@ static const char *vm_missing(void)
         {"JSGlobalContextSetEvalEnabled", JSGlobalContextSetEvalEnabled != NULL},
         {"JSGetMemoryUsageStatistics", JSGetMemoryUsageStatistics != NULL},
         {"JSReportExtraMemoryCost", JSReportExtraMemoryCost != NULL},
-        {"JSSynchronousGarbageCollectForDebugging", JSSynchronousGarbageCollectForDebugging != NULL},
+        {"JSSynchronousGarbageCollectForDebugging",
+         JSSynchronousGarbageCollectForDebugging != NULL},
         {"JSDisableGCTimer", JSDisableGCTimer != NULL || jsc_initialize_main_thread != NULL},
         {"JSLock", JSLock != NULL},
         {"JSUnlock", JSUnlock != NULL},
@@ -203,12 +205,11 @@ js_value vm_bootstrap(struct vm *vm, const char *name, struct slice source)
     int error_line = 0;
 
     vm_enter(vm);
-    JSScriptRef script = JSScriptCreateReferencingImmortalASCIIText(vm->group, url, 1, source.ptr,
-                                                                    source.len, &error, &error_line);
+    JSScriptRef script = JSScriptCreateReferencingImmortalASCIIText(
+        vm->group, url, 1, source.ptr, source.len, &error, &error_line);
     if (script == NULL)
         exception = error == NULL ? NULL : JSValueMakeString(vm->ctx, error);
-    js_value function =
-        script == NULL ? NULL : JSScriptEvaluate(vm->ctx, script, NULL, &exception);
+    js_value function = script == NULL ? NULL : JSScriptEvaluate(vm->ctx, script, NULL, &exception);
     if (script != NULL)
         JSScriptRelease(script);
     if (function == NULL || !js_is_object(vm->ctx, function))

@@ -30,8 +30,8 @@ struct vm {
     void *user;
     JSContextGroupRef group;
     JSGlobalContextRef ctx;
-    js_value native; /* held: the object `native` of built-in scripts */
-    js_value helper; /* held: functions of vm_helper_source */
+    js_value native;                   /* held: the object `native` of built-in scripts */
+    js_value helper;                   /* held: functions of vm_helper_source */
     js_value helper_view, helper_then; /* reachable from helper */
     struct vm_class classes[VM_CLASSES];
     struct buf scratch; /* for strings that must be terminated or widened */
@@ -57,7 +57,7 @@ struct vm {
         pthread_mutex_t mutex;
         pthread_cond_t wakeup;
         bool running, stop;
-        atomic_uint entry;     /* odd while a script runs */
+        atomic_uint entry;      /* odd while a script runs */
         atomic_llong budget_us; /* CPU time that the entry may still use; 0 = any */
         atomic_bool sleeping;
         void (*over)(void *user);

@@ -43,7 +43,8 @@ struct role_context {
 /* Takes the descriptor that the supervisor sent under this name; -1 when it was not sent. */
 int role_take_fd(struct role_context *rc, const char *name);
 /* Keeps DATA/<name> visible at /data/<name> after the sandbox is entered; for the role's sandbox(). */
-void role_mount(struct role_context *rc, struct sandbox *s, const char *name, enum sandbox_access access);
+void role_mount(struct role_context *rc, struct sandbox *s, const char *name,
+                enum sandbox_access access);
 void role_finished(struct role_context *rc);
 /* Does not return normally: exit status of the process. */
 int role_main(const struct role *role);

@@ -27,4 +27,5 @@ int isolate_mount_path(struct isolate *iso, const char *target, char *buf, size_
  * boolean true (bytes follow with io.write on the returned channel). Returns the channel number; later
  * `callback(result, text, json, hasBody)` is called exactly once: result is a number (< 0 = errno), json a
  * string or null; when hasBody, bytes are read from the same channel with io.read/io.collect. */
-js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body, js_value callback);
+js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body,
+                             js_value callback);

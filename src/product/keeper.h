@@ -17,7 +17,12 @@
 #include "core/err.h"
 #include "core/json.h"
 
-enum { KEEPER_NAME_MAX = 160, KEEPER_PATH_MAX = 400, KEEPER_SPOOL_ID_SIZE = 33, KEEPER_MD5_SIZE = 16 };
+enum {
+    KEEPER_NAME_MAX = 160,
+    KEEPER_PATH_MAX = 400,
+    KEEPER_SPOOL_ID_SIZE = 33,
+    KEEPER_MD5_SIZE = 16
+};
 
 struct product;
 
@@ -31,7 +36,7 @@ struct keeper_store {
 enum keeper_body {
     BODY_NONE,
     BODY_MEMORY, /* all of it in `body` */
-    BODY_SPOOL   /* up to memory_max bytes in `body`, more in a blob of the store's spool (store/blob.h) */
+    BODY_SPOOL /* up to memory_max bytes in `body`, more in a blob of the store's spool (store/blob.h) */
 };
 
 struct keeper_call {
@@ -61,7 +66,7 @@ enum { KEEPER_JSON_MAX = 1024 * 1024 };
 struct keeper_op {
     uint16_t op;
     bool writes;
-    bool isolates;  /* isolates may call it, not only control: the message begins with u32 binding */
+    bool isolates; /* isolates may call it, not only control: the message begins with u32 binding */
     bool exclusive; /* runs alone, outside begin/commit */
     enum keeper_body body;
     uint64_t body_max, memory_max;

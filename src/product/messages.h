@@ -90,8 +90,8 @@ enum { ISOLATE_WORKER = 0, ISOLATE_LINKER = 1, ISOLATE_PROBE = 2 };
 /* request.flags, fetch.flags, response.flags, fetched.flags */
 enum {
     MSG_HAS_BODY = 1,
-    MSG_ENCODE_MANUAL = 2,  /* content-encoding is already applied: pass through */
-    MSG_PASS_THROUGH = 4,   /* response: passOnException said so */
+    MSG_ENCODE_MANUAL = 2, /* content-encoding is already applied: pass through */
+    MSG_PASS_THROUGH = 4,  /* response: passOnException said so */
     MSG_REDIRECT_MANUAL = 8,
     MSG_TRACE = 16 /* request: somebody tails this Worker, report the event in any case */
 };

@@ -8,8 +8,8 @@
 
 #include "core/json.h"
 #include "engine/js.h"
-#include "product/messages.h"
 #include "proc/wire.h"
+#include "product/messages.h"
 
 struct isolate;
 struct binding;
@@ -27,8 +27,9 @@ struct binding {
 
 struct product {
     const char *binding_type; /* "kv_namespace" */
-    const char *js_class;     /* constructor in the built-in script: new KVNamespace(index, config) */
-    const char *store;        /* "kv": directory under accounts/<id>/, first part of store names; NULL = none */
+    const char *js_class; /* constructor in the built-in script: new KVNamespace(index, config) */
+    const char
+        *store; /* "kv": directory under accounts/<id>/, first part of store names; NULL = none */
     /* Natives `native.<group>` for the product's script. */
     const char *native_group;
     const struct js_native_row *natives;

@@ -12,11 +12,11 @@ enum { STORE_NAME_MAX = 160 };
 
 struct store_call {
     uint16_t op;
-    struct buf args;   /* packed message */
+    struct buf args; /* packed message */
     struct slice body;
     bool has_body, stream;
-    size_t reply_max;  /* of a collected body */
-    int code;          /* API error number when it fails without a number of its own */
+    size_t reply_max; /* of a collected body */
+    int code;         /* API error number when it fails without a number of its own */
 };
 
 struct store_reply {

@@ -32,7 +32,8 @@ static void control_sandbox(struct role_context *rc, struct sandbox *s)
     s->network = true; /* the listening socket */
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char source[SANDBOX_PATH_MAX], target[SANDBOX_PATH_MAX];
-        snprintf(source, sizeof(source), "%.*s/%s", (int)(sizeof(source) - 16), c->data_path, names[i]);
+        snprintf(source, sizeof(source), "%.*s/%s", (int)(sizeof(source) - 16), c->data_path,
+                 names[i]);
         snprintf(target, sizeof(target), "/data/%s", names[i]);
         sandbox_mount_add(s, source, target, SANDBOX_WRITE);
     }

@@ -7,9 +7,11 @@
 
 void filter_complete(json_t *event, struct slice script, struct slice version)
 {
-    static const char *const arrays[] = {"scriptTags", "diagnosticsChannelEvents", "exceptions", "logs"};
+    static const char *const arrays[] = {"scriptTags", "diagnosticsChannelEvents", "exceptions",
+                                         "logs"};
     json_object_set_new(event, "scriptName", json_stringn(script.ptr, script.len));
-    json_object_set_new(event, "scriptVersion", json_pack("{s:o}", "id", json_stringn(version.ptr, version.len)));
+    json_object_set_new(event, "scriptVersion",
+                        json_pack("{s:o}", "id", json_stringn(version.ptr, version.len)));
     for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
         if (!json_is_array(json_object_get(event, arrays[i])))
             json_object_set_new(event, arrays[i], json_array());
@@ -72,7 +74,8 @@ static bool filter_header(const json_t *wanted, const json_t *event, const char 
     json_object_foreach((json_t *)headers, name, value)
     {
         if (strcasecmp(name, key) == 0)
-            return *query == '\0' || (json_is_string(value) && strstr(json_string_value(value), query) != NULL);
+            return *query == '\0' ||
+                   (json_is_string(value) && strstr(json_string_value(value), query) != NULL);
     }
     return false;
 }
@@ -106,8 +109,9 @@ static bool filter_query(const json_t *wanted, const json_t *event, const char *
 static bool filter_version(const json_t *wanted, const json_t *event, const char *own_ip)
 {
     (void)own_ip;
-    return json_is_string(wanted) && strcmp(json_string_value(wanted),
-                                            json_str(json_object_get(event, "scriptVersion"), "id", "")) == 0;
+    return json_is_string(wanted) &&
+           strcmp(json_string_value(wanted),
+                  json_str(json_object_get(event, "scriptVersion"), "id", "")) == 0;
 }
 
 static const struct filter {

@@ -19,7 +19,7 @@ struct control {
     struct api api;
     struct api_server *server;
     struct timer grace;
-    struct link tails; /* struct tail, open ones */
+    struct link tails;                /* struct tail, open ones */
     char data_path[SANDBOX_PATH_MAX]; /* as the machine sees it */
 };
 

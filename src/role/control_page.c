@@ -26,15 +26,17 @@ struct api_taker *control_answered(void)
 
 static void page_text(struct control *c, struct buf *out)
 {
-    buf_printf(out,
-               "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selvedge</title>\n"
-               "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42em;margin:3em auto;padding:0 1em}"
-               "code{background:#eee;padding:0 .3em}</style></head>\n<body><h1>Selvedge %s</h1>\n"
-               "<p>The control API answers at <code>/client/v4</code>. Workers answer at "
-               "<code>http://&lt;name&gt;.%s:%u</code>.</p>\n"
-               "<p><code>selvedge env</code> prints the settings for wrangler and the SDKs.</p>\n"
-               "</body></html>\n",
-               SELVEDGE_VERSION, c->api.domain, c->api.http_port);
+    buf_printf(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Selvedge</title>\n"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42em;margin:3em auto;padding:0 "
+        "1em}"
+        "code{background:#eee;padding:0 .3em}</style></head>\n<body><h1>Selvedge %s</h1>\n"
+        "<p>The control API answers at <code>/client/v4</code>. Workers answer at "
+        "<code>http://&lt;name&gt;.%s:%u</code>.</p>\n"
+        "<p><code>selvedge env</code> prints the settings for wrangler and the SDKs.</p>\n"
+        "</body></html>\n",
+        SELVEDGE_VERSION, c->api.domain, c->api.http_port);
 }
 
 static bool page_is_api(struct slice path)

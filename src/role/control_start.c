@@ -18,7 +18,8 @@
 enum { CONTROL_ID_LEN = 32 };
 
 static const char *const control_schema[] = {
-    "CREATE TABLE IF NOT EXISTS control_key (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL) "
+    "CREATE TABLE IF NOT EXISTS control_key (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT "
+    "NULL) "
     "STRICT",
     NULL,
 };
@@ -113,9 +114,10 @@ static int control_open_db(struct control *c, struct err *err)
 
 static int control_account_row(struct control *c, struct err *err)
 {
-    int r = db_run(c->api.db,
-                   "INSERT OR IGNORE INTO accounts (id, name, created_ms, subdomain) VALUES (?,?,?,?)",
-                   "ssls", c->api.account, "Selvedge", clock_wall_ms(), "selvedge");
+    int r =
+        db_run(c->api.db,
+               "INSERT OR IGNORE INTO accounts (id, name, created_ms, subdomain) VALUES (?,?,?,?)",
+               "ssls", c->api.account, "Selvedge", clock_wall_ms(), "selvedge");
     return r < 0 ? err_set(err, r, 0, "control.db cannot be written (%d)", r) : 0;
 }
 
@@ -126,7 +128,8 @@ static int control_key(struct control *c, struct err *err)
     char hex[2 * sizeof(key) + 1];
     id_random(key, sizeof(key));
     hex_encode(key, sizeof(key), hex);
-    int r = db_run(c->api.db, "INSERT OR IGNORE INTO control_key (one, key) VALUES (1, ?)", "s", hex);
+    int r =
+        db_run(c->api.db, "INSERT OR IGNORE INTO control_key (one, key) VALUES (1, ?)", "s", hex);
     if (r >= 0)
         r = db_row(c->api.db, &row, "SELECT key FROM control_key", NULL);
     if (r >= 0)

@@ -226,9 +226,7 @@ static void file_consumed(struct call *c, size_t n UNUSED)
     timer_start(c->gateway->loop, &f->timer, 0, file_more);
 }
 
-static void file_send(struct call *c UNUSED, struct slice bytes UNUSED, bool end UNUSED)
-{
-}
+static void file_send(struct call *c UNUSED, struct slice bytes UNUSED, bool end UNUSED) {}
 
 static size_t file_room(struct call *c UNUSED)
 {

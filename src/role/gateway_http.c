@@ -195,18 +195,14 @@ static void trigger_cancel(struct call *c, int reason UNUSED)
         t->call = NULL;
 }
 
-static void trigger_send(struct call *c UNUSED, struct slice bytes UNUSED, bool end UNUSED)
-{
-}
+static void trigger_send(struct call *c UNUSED, struct slice bytes UNUSED, bool end UNUSED) {}
 
 static size_t trigger_room(struct call *c UNUSED)
 {
     return SIZE_MAX;
 }
 
-static void trigger_consumed(struct call *c UNUSED, size_t n UNUSED)
-{
-}
+static void trigger_consumed(struct call *c UNUSED, size_t n UNUSED) {}
 
 static const struct back_ops trigger_back = {trigger_send, trigger_room, trigger_consumed,
                                              trigger_cancel};

@@ -146,8 +146,8 @@ static void isolate_on_wire(struct isolate *iso, struct slice args, int fd)
     iso->main_fd = fd;
 }
 
-static void isolate_on_note(struct wire *wire, uint32_t stream_id UNUSED, uint16_t op, struct slice args,
-                            int fd)
+static void isolate_on_note(struct wire *wire, uint32_t stream_id UNUSED, uint16_t op,
+                            struct slice args, int fd)
 {
     struct isolate *iso = wire_user(wire);
     if (op == OP_isolate_wire) {

@@ -30,8 +30,9 @@ void call_failed(struct channel *ch, int reason)
     buf_clear(&ch->in);
     channel_close(ch, reason);
     if (ch->kind == CHANNEL_KEEPER) {
-        js_value args[] = {js_number(ctx, reason), js_string(ctx, SLICE("The data service is unavailable.")),
-                           js_null(ctx), js_bool(ctx, false)};
+        js_value args[] = {js_number(ctx, reason),
+                           js_string(ctx, SLICE("The data service is unavailable.")), js_null(ctx),
+                           js_bool(ctx, false)};
         return call_answered(ch, args, ARRAY_LEN(args));
     }
     js_value args[] = {js_string(ctx, SLICE("Network connection lost."))};
@@ -112,10 +113,9 @@ static js_value call_start(struct isolate *iso, struct channel *ch, struct wire 
     js_context ctx = iso->ctx;
     struct slice body = buf_slice(&iso->scratch);
     bool end = !ch->out_open && body.len == 0;
-    struct wire_stream *s =
-        wire == NULL || args.len > WIRE_PAYLOAD_MAX
-            ? NULL
-            : wire_open(wire, op, args, -1, end, &channel_events, ch);
+    struct wire_stream *s = wire == NULL || args.len > WIRE_PAYLOAD_MAX
+                                ? NULL
+                                : wire_open(wire, op, args, -1, end, &channel_events, ch);
     if (s == NULL) {
         ch->answer_error = args.len > WIRE_PAYLOAD_MAX ? -E2BIG : -EPIPE;
         ch->out_open = false;
@@ -139,7 +139,8 @@ static struct channel *call_create(struct isolate *iso, enum channel_kind kind, 
     return ch;
 }
 
-js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body, js_value callback)
+js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body,
+                             js_value callback)
 {
     struct isolate *iso = js_user(ctx);
     struct channel *ch = call_create(iso, CHANNEL_KEEPER, callback);
@@ -179,7 +180,17 @@ static int call_add(struct isolate *iso, struct call_texts *t, js_value v, bool 
 }
 
 /* fetch(binding, flags, method, url, headers, cf, body, cb) */
-enum { FETCH_BINDING, FETCH_FLAGS, FETCH_METHOD, FETCH_URL, FETCH_HEADERS, FETCH_CF, FETCH_BODY, FETCH_CB, FETCH_N };
+enum {
+    FETCH_BINDING,
+    FETCH_FLAGS,
+    FETCH_METHOD,
+    FETCH_URL,
+    FETCH_HEADERS,
+    FETCH_CF,
+    FETCH_BODY,
+    FETCH_CB,
+    FETCH_N
+};
 
 static int fetch_pack(struct isolate *iso, const js_value args[], bool has_body)
 {

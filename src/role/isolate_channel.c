@@ -30,7 +30,8 @@ static void channel_table_grow(struct isolate *iso)
     iso->n_channels = n;
 }
 
-struct channel *channel_create(struct isolate *iso, enum channel_kind kind, struct wire_stream *stream)
+struct channel *channel_create(struct isolate *iso, enum channel_kind kind,
+                               struct wire_stream *stream)
 {
     if (iso->n_free == 0) {
         if (iso->n_channels == ISOLATE_CHANNELS_MAX)
@@ -105,7 +106,8 @@ void channel_close(struct channel *ch, int reason)
 void channel_maybe_done(struct channel *ch)
 {
     bool call = ch->kind == CHANNEL_FETCH || ch->kind == CHANNEL_KEEPER;
-    bool incoming = !ch->in_dropped && (!ch->in_end || buf_len(&ch->in) > 0 || ch->want != WANT_NOTHING);
+    bool incoming =
+        !ch->in_dropped && (!ch->in_end || buf_len(&ch->in) > 0 || ch->want != WANT_NOTHING);
     if (ch->id == 0 || !call || ch->answer_cb.v != NULL || ch->out_open || incoming)
         return;
     channel_close(ch, -ECANCELED);

@@ -60,7 +60,7 @@ struct channel {
     bool in_end, in_dropped;
     int in_error; /* negative errno, reported to whoever reads */
     enum channel_want want;
-    struct js_hold read_cb;     /* also that of a pipe */
+    struct js_hold read_cb;      /* also that of a pipe */
     uint32_t pipe_to, pipe_from; /* channel ids */
     size_t pipe_owed;            /* bytes passed on and not yet returned as credit */
 
@@ -119,7 +119,7 @@ struct isolate {
     uint32_t ending;         /* channel of the event that ended in this entry; 0 = none */
     size_t ending_outcome_len;
     struct buf ending_text; /* its outcome and trace */
-    double clock[1];         /* wall ms of this entry, seen by scripts as io.clock */
+    double clock[1];        /* wall ms of this entry, seen by scripts as io.clock */
     struct timer js_timer;
     struct loop_hook round;
 
@@ -152,7 +152,8 @@ void isolate_enter(struct isolate *iso, struct channel *event, int64_t cpu_us);
 void isolate_leave(struct isolate *iso);
 /* One callback in an entry of its own, in the name of ch's event. fn is held by the caller. */
 void isolate_callback(struct channel *ch, js_value fn, const js_value *args, size_t n);
-js_value isolate_hook(struct isolate *iso, const struct js_hold *hook, const js_value *args, size_t n);
+js_value isolate_hook(struct isolate *iso, const struct js_hold *hook, const js_value *args,
+                      size_t n);
 void isolate_account(struct isolate *iso);
 void isolate_round(struct loop_hook *hook);
 void isolate_unhandled(void *user, js_value promise, js_value reason);
@@ -163,15 +164,17 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
 /* isolate_channel.c */
 extern const struct wire_stream_events channel_events;
 /* NULL when there are too many. */
-struct channel *channel_create(struct isolate *iso, enum channel_kind kind, struct wire_stream *stream);
+struct channel *channel_create(struct isolate *iso, enum channel_kind kind,
+                               struct wire_stream *stream);
 void channel_destroy(struct channel *ch);
 struct channel *channel_find(struct isolate *iso, uint32_t id);
-struct channel *channel_event(struct channel *ch); /* NULL when it is over */
-void channel_ready(struct channel *ch);            /* look at it after this entry */
-void channel_settle(struct channel *ch);           /* gives what is there to who waits */
+struct channel *channel_event(struct channel *ch);  /* NULL when it is over */
+void channel_ready(struct channel *ch);             /* look at it after this entry */
+void channel_settle(struct channel *ch);            /* gives what is there to who waits */
 void channel_close(struct channel *ch, int reason); /* its stream; keeps the channel */
 void channel_pipe_credit(struct channel *to);
-void channel_maybe_done(struct channel *ch); /* destroys a call that nothing can happen on any more */
+void channel_maybe_done(
+    struct channel *ch); /* destroys a call that nothing can happen on any more */
 
 /* isolate_call.c */
 void call_reply(struct channel *ch, struct slice args);

@@ -14,7 +14,8 @@
 
 static struct channel *io_channel(js_context ctx, size_t n_args, const js_value args[], size_t at)
 {
-    return n_args <= at ? NULL : channel_find(js_user(ctx), (uint32_t)js_to_number(ctx, args[at], 0));
+    return n_args <= at ? NULL
+                        : channel_find(js_user(ctx), (uint32_t)js_to_number(ctx, args[at], 0));
 }
 
 static int io_errno(js_context ctx, size_t n_args, const js_value args[], size_t at)
@@ -25,7 +26,8 @@ static int io_errno(js_context ctx, size_t n_args, const js_value args[], size_t
 
 /* --- reading --- */
 
-static js_value io_want(js_context ctx, size_t n_args, const js_value args[], enum channel_want want)
+static js_value io_want(js_context ctx, size_t n_args, const js_value args[],
+                        enum channel_want want)
 {
     struct channel *ch = io_channel(ctx, n_args, args, 0);
     if (n_args < 2 || !js_is_object(ctx, args[1]))
@@ -193,7 +195,16 @@ static JS_NATIVE(io_pipe)
 /* --- answers --- */
 
 /* respond(ch, status, flags, contentLength, statusText, headers, body) */
-enum { RESPOND_CH, RESPOND_STATUS, RESPOND_FLAGS, RESPOND_LENGTH, RESPOND_TEXT, RESPOND_HEADERS, RESPOND_BODY, RESPOND_N };
+enum {
+    RESPOND_CH,
+    RESPOND_STATUS,
+    RESPOND_FLAGS,
+    RESPOND_LENGTH,
+    RESPOND_TEXT,
+    RESPOND_HEADERS,
+    RESPOND_BODY,
+    RESPOND_N
+};
 
 static int respond_body(js_context ctx, js_value body, struct slice *ret)
 {
@@ -245,13 +256,15 @@ static JS_NATIVE(io_respond)
 
     buf_clear(&iso->scratch);
     if (!none && !streamed && respond_body(ctx, body, &bytes) < 0)
-        return js_throw(ctx, exception, "TypeError", "io.respond: the body is neither text nor bytes");
+        return js_throw(ctx, exception, "TypeError",
+                        "io.respond: the body is neither text nor bytes");
     size_t body_len = bytes.len;
     bool in_scratch = js_is_string(ctx, body);
     if (!none && !streamed && length < 0)
         length = (int64_t)body_len;
     if (respond_pack(ctx, args, length, !none) < 0)
-        return js_throw(ctx, exception, "TypeError", "response headers are too large or no byte strings");
+        return js_throw(ctx, exception, "TypeError",
+                        "response headers are too large or no byte strings");
     if (in_scratch)
         bytes = slice_from(buf_slice(&iso->scratch).ptr, body_len); /* it may have moved */
 

@@ -27,7 +27,8 @@ enum {
 
 /* --- warm --- */
 
-static void isolate_hold_hook(struct isolate *iso, struct js_hold *hold, js_value hooks, const char *name)
+static void isolate_hold_hook(struct isolate *iso, struct js_hold *hold, js_value hooks,
+                              const char *name)
 {
     js_value fn = js_get(iso->ctx, hooks, name);
     if (js_is_object(iso->ctx, fn))
@@ -40,11 +41,11 @@ static void isolate_hold_hooks(struct isolate *iso, js_value hooks)
         const char *name;
         struct js_hold *hold;
     } rows[] = {
-        {"warm", &iso->hooks.warm},
-        {"load", &iso->hooks.load},           {"request", &iso->hooks.request},
-        {"scheduled", &iso->hooks.scheduled}, {"abort", &iso->hooks.abort},
-        {"timer", &iso->hooks.timer},         {"unhandled", &iso->hooks.unhandled},
-        {"link", &iso->hooks.link},           {"condemn", &iso->hooks.condemn},
+        {"warm", &iso->hooks.warm},           {"load", &iso->hooks.load},
+        {"request", &iso->hooks.request},     {"scheduled", &iso->hooks.scheduled},
+        {"abort", &iso->hooks.abort},         {"timer", &iso->hooks.timer},
+        {"unhandled", &iso->hooks.unhandled}, {"link", &iso->hooks.link},
+        {"condemn", &iso->hooks.condemn},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         isolate_hold_hook(iso, rows[i].hold, hooks, rows[i].name);
@@ -53,10 +54,12 @@ static void isolate_hold_hooks(struct isolate *iso, js_value hooks)
 static void isolate_install_natives(struct isolate *iso)
 {
     vm_natives(iso->vm, "io", isolate_io_rows, isolate_io_n_rows);
-    vm_native_value(iso->vm, "io", "clock", js_doubles(iso->ctx, iso->clock, ARRAY_LEN(iso->clock)));
+    vm_native_value(iso->vm, "io", "clock",
+                    js_doubles(iso->ctx, iso->clock, ARRAY_LEN(iso->clock)));
     for (size_t i = 0; products[i] != NULL; i++)
         if (products[i]->n_natives > 0)
-            vm_natives(iso->vm, products[i]->native_group, products[i]->natives, products[i]->n_natives);
+            vm_natives(iso->vm, products[i]->native_group, products[i]->natives,
+                       products[i]->n_natives);
     if (iso->options->install != NULL)
         iso->options->install(iso->vm);
 }

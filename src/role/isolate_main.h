@@ -17,7 +17,8 @@ int isolate_main(int control_fd);
 struct isolate_options {
     const char *root;
     struct slice bundle, linker; /* ASCII, live as long as the process */
-    void (*install)(struct vm *vm); /* natives besides `io` and those of the products; may be NULL */
+    void (*install)(
+        struct vm *vm); /* natives besides `io` and those of the products; may be NULL */
 };
 
 /* What isolate_main() uses. */

@@ -36,7 +36,7 @@ static void keeper_rows_fill(void)
 
 static void keeper_peer_drop(struct keeper_peer *peer)
 {
-    LIST_FOR_SAFE(l, &peer->units)
+    LIST_FOR_SAFE (l, &peer->units)
         keeper_unit_gone(LIST_ENTRY(l, struct keeper_unit, peer_link));
     for (unsigned i = 0; i < peer->n_grants; i++) {
         if (peer->grants[i].stored != NULL)
@@ -66,8 +66,8 @@ static void keeper_peer_forbidden(struct keeper_peer *peer, struct wire_stream *
 }
 
 /* Returns false when the message is malformed or forbidden. */
-static bool keeper_find_store(struct keeper_peer *peer, const struct keeper_row *row, struct slice args,
-                              struct keeper_stored **ret)
+static bool keeper_find_store(struct keeper_peer *peer, const struct keeper_row *row,
+                              struct slice args, struct keeper_stored **ret)
 {
     struct unpack u = {.rest = args};
     uint32_t binding = row->op->isolates ? unpack_u32(&u) : 0;
@@ -84,7 +84,8 @@ static bool keeper_find_store(struct keeper_peer *peer, const struct keeper_row 
     return *ret != NULL && (row->product == NULL || (*ret)->store.product == row->product);
 }
 
-static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args, int fd, bool end)
+static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                             int fd, bool end)
 {
     struct keeper_peer *peer = wire_user(w);
     fd_release(&fd);
@@ -104,7 +105,8 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
     keeper_unit_start(peer, s, row->op, stored, args, end);
 }
 
-static const struct wire_events keeper_wire_events = {.open = keeper_peer_open, .closed = keeper_peer_closed};
+static const struct wire_events keeper_wire_events = {.open = keeper_peer_open,
+                                                      .closed = keeper_peer_closed};
 
 static struct keeper_peer *keeper_peer_new(struct keeper *k, int fd)
 {
@@ -197,7 +199,7 @@ void keeper_destroy(struct keeper *k)
     if (k == NULL)
         return;
     timer_stop(&k->tick);
-    LIST_FOR_SAFE(l, &k->peers)
+    LIST_FOR_SAFE (l, &k->peers)
         keeper_peer_drop(LIST_ENTRY(l, struct keeper_peer, link));
     while (k->n_units > 0)
         loop_turn(k->loop, 100);

@@ -62,7 +62,8 @@ static int keeper_commit(struct keeper_stored *s, enum log_outcome *ret, struct 
     return append.result;
 }
 
-static void keeper_unit_uncommitted(struct keeper_unit *u, enum log_outcome outcome, int r, const struct err *err)
+static void keeper_unit_uncommitted(struct keeper_unit *u, enum log_outcome outcome, int r,
+                                    const struct err *err)
 {
     if (u->call.result < 0 || !u->op->writes)
         return;
@@ -113,24 +114,24 @@ static void keeper_run_group(struct keeper_stored *s)
 {
     unsigned n = 0;
     bool writes = false;
-    LIST_FOR(l, &s->running) {
+    LIST_FOR (l, &s->running) {
         writes |= LIST_ENTRY(l, struct keeper_unit, link)->op->writes;
         n++;
     }
     if (!writes) {
-        LIST_FOR(l, &s->running)
+        LIST_FOR (l, &s->running)
             keeper_unit_run(LIST_ENTRY(l, struct keeper_unit, link));
         return;
     }
     if (keeper_run_together(s, s->running.next, n) == 0)
         return;
-    LIST_FOR(l, &s->running)
+    LIST_FOR (l, &s->running)
         (void)keeper_run_together(s, l, 1); /* alone it never asks to run again */
 }
 
 static void keeper_group_fail(struct keeper_stored *s, int r, const struct err *err)
 {
-    LIST_FOR(l, &s->running) {
+    LIST_FOR (l, &s->running) {
         struct keeper_unit *u = LIST_ENTRY(l, struct keeper_unit, link);
         u->call.result = err_set(&u->call.err, r, 0, "%s", err->text);
     }
@@ -186,7 +187,7 @@ static void keeper_group_done(struct work *work)
         s->swept_us = s->used_us;
     s->sweep_due = s->close_due = s->create = false;
     bool wrote = false;
-    LIST_FOR_SAFE(l, &s->running) {
+    LIST_FOR_SAFE (l, &s->running) {
         struct keeper_unit *u = LIST_ENTRY(l, struct keeper_unit, link);
         wrote |= u->op->writes;
         list_remove(l);
@@ -204,7 +205,7 @@ static void keeper_group_done(struct work *work)
 static void keeper_group_gather(struct keeper_stored *s)
 {
     unsigned n = 0;
-    LIST_FOR_SAFE(l, &s->waiting) {
+    LIST_FOR_SAFE (l, &s->waiting) {
         const struct keeper_op *op = LIST_ENTRY(l, struct keeper_unit, link)->op;
         if (n == KEEPER_GROUP_MAX || (op->exclusive && n > 0))
             break;

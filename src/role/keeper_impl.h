@@ -24,10 +24,10 @@
 
 enum {
     KEEPER_ROOT_MAX = 200,
-    KEEPER_GROUP_MAX = 512,               /* operations that share one commit */
+    KEEPER_GROUP_MAX = 512,                /* operations that share one commit */
     KEEPER_BODIES_MAX = 512 * 1024 * 1024, /* bytes of bodies in memory, all operations together */
     KEEPER_ARENA_MAX = 128 * 1024 * 1024,
-    KEEPER_IDLE_S = 300,                  /* an unused store is closed after this */
+    KEEPER_IDLE_S = 300, /* an unused store is closed after this */
     KEEPER_GRANTS_MAX = 128
 };
 
@@ -38,8 +38,8 @@ struct keeper_stored {
     struct link waiting; /* units that are ready to run */
     struct link running; /* units of the group under way */
     struct work work;
-    bool busy;       /* the group's job is under way */
-    bool create;     /* the group may make the directory */
+    bool busy;   /* the group's job is under way */
+    bool create; /* the group may make the directory */
     bool sweep_due, close_due;
     unsigned n_attached; /* isolates that hold a grant */
     int64_t used_us, swept_us;
@@ -107,9 +107,9 @@ struct keeper_unit {
 extern const struct wire_stream_events keeper_unit_events;
 void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const struct keeper_op *op,
                        struct keeper_stored *stored, struct slice args, bool end);
-void keeper_unit_ready(struct keeper_unit *u);    /* the body is complete */
-void keeper_unit_answer(struct keeper_unit *u);   /* call.result and so on are filled */
-void keeper_unit_gone(struct keeper_unit *u);     /* its peer is going away */
+void keeper_unit_ready(struct keeper_unit *u);  /* the body is complete */
+void keeper_unit_answer(struct keeper_unit *u); /* call.result and so on are filled */
+void keeper_unit_gone(struct keeper_unit *u);   /* its peer is going away */
 void keeper_refuse(struct wire_stream *s, int64_t result, const char *text); /* answer and close */
 
 /* keeper_spool.c */

@@ -45,7 +45,8 @@ static void keeper_spool_done(struct work *work)
     u->counted -= MIN(n, u->counted);
     if (u->stream == NULL || u->spool_result < 0) {
         if (u->stream != NULL)
-            u->call.result = err_set(&u->call.err, u->spool_result, 0, "the body could not be stored");
+            u->call.result =
+                err_set(&u->call.err, u->spool_result, 0, "the body could not be stored");
         keeper_unit_answer(u);
         return;
     }

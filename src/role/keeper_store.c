@@ -20,8 +20,8 @@ static bool keeper_id_valid(struct slice id)
         return false;
     for (size_t i = 0; i < id.len; i++) {
         char c = id.ptr[i];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                    c == '_' || c == '.';
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_' || c == '.';
         if (!fine)
             return false;
     }

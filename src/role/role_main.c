@@ -53,7 +53,8 @@ int role_take_fd(struct role_context *rc, const char *name)
     return i < 0 ? -1 : TAKE_FD(p->fds[i].fd);
 }
 
-void role_mount(struct role_context *rc, struct sandbox *s, const char *name, enum sandbox_access access)
+void role_mount(struct role_context *rc, struct sandbox *s, const char *name,
+                enum sandbox_access access)
 {
     char link[64], data[SANDBOX_PATH_MAX], source[SANDBOX_PATH_MAX], target[SANDBOX_PATH_MAX];
 

@@ -122,7 +122,8 @@ int blob_recover(const char *dir, bool (*known)(void *arg, const char *id), void
     while ((entry = readdir(spool)) != NULL) {
         if (!id_is_hex(slice_of(entry->d_name), BLOB_ID_SIZE - 1))
             continue;
-        int r = known(arg, entry->d_name) ? blob_settle(dir, entry->d_name) : blob_remove(dir, entry->d_name);
+        int r = known(arg, entry->d_name) ? blob_settle(dir, entry->d_name)
+                                          : blob_remove(dir, entry->d_name);
         if (r < 0)
             return r;
         n++;

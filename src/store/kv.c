@@ -19,10 +19,10 @@ static const size_t KV_MAP_SIZE = (size_t)64 << 30;
 enum { KV_READERS_MAX = 2048, KV_HEADER_SIZE = 12 };
 
 struct kv {
-    MDB_env *env;        /* owned */
+    MDB_env *env; /* owned */
     MDB_dbi values, expiry;
-    MDB_txn *write;      /* owned; open between begin and commit */
-    MDB_txn *read;       /* owned; reset while no snapshot is wanted */
+    MDB_txn *write; /* owned; open between begin and commit */
+    MDB_txn *read;  /* owned; reset while no snapshot is wanted */
     bool reading;
 };
 
@@ -296,7 +296,8 @@ int kv_get(struct kv *kv, struct slice key, int64_t now_s, struct kv_value *ret)
 }
 
 /* One entry: 0 go on, 1 past the range, other values from the visitor. */
-static int kv_walk_visit(const struct kv_range *range, MDB_val k, MDB_val v, kv_visit visit, void *arg)
+static int kv_walk_visit(const struct kv_range *range, MDB_val k, MDB_val v, kv_visit visit,
+                         void *arg)
 {
     uint8_t key_buf[KV_KEY_MAX];
     ssize_t len = kv_key_decode(slice_from(k.mv_data, k.mv_size), key_buf);
@@ -328,7 +329,8 @@ int kv_walk(struct kv *kv, const struct kv_range *range, kv_visit visit, void *a
         return r;
     MDB_val k = {(size_t)len, encoded}, v;
     r = kv_error(mdb_cursor_get(cursor, &k, &v, len == 0 ? MDB_FIRST : MDB_SET_RANGE));
-    bool equal = r == 0 && resume && k.mv_size == (size_t)len && memcmp(k.mv_data, encoded, k.mv_size) == 0;
+    bool equal =
+        r == 0 && resume && k.mv_size == (size_t)len && memcmp(k.mv_data, encoded, k.mv_size) == 0;
     if (equal)
         r = kv_error(mdb_cursor_get(cursor, &k, &v, MDB_NEXT));
     while (r == 0) {

@@ -24,7 +24,7 @@ struct kv;
 
 /* Slices are borrowed: from the caller when putting, from the map until kv_read_end() when getting. */
 struct kv_value {
-    int64_t expiration_s; /* seconds since 1970; 0 = never */
+    int64_t expiration_s;  /* seconds since 1970; 0 = never */
     struct slice metadata; /* JSON text, or empty */
     struct slice value;
 };

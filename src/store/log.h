@@ -20,8 +20,8 @@ enum log_outcome {
 };
 
 struct log_append {
-    uint64_t shard;  /* who owns the database: log_shard_of() */
-    uint32_t epoch;  /* of the lease under which the caller writes */
+    uint64_t shard; /* who owns the database: log_shard_of() */
+    uint32_t epoch; /* of the lease under which the caller writes */
     /* Makes the record durable in the store: 0, -EIO when the disk failed half-way, other negative
      * numbers when nothing was written. */
     int (*commit)(void *store, struct err *err);

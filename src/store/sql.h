@@ -16,7 +16,7 @@
 #include "core/err.h"
 
 enum {
-    SQL_STATEMENT_MAX = 100000,   /* bytes of one tenant's statement */
+    SQL_STATEMENT_MAX = 100000, /* bytes of one tenant's statement */
     SQL_VALUE_MAX = 4 * 1024 * 1024,
     SQL_PARAMETERS_MAX = 100
 };
@@ -36,8 +36,8 @@ void sql_release(struct sql **db);
 /* --- statements --- */
 /* The first statement of `text`, which needs a zero byte behind it; *ret_rest is what follows. *ret is NULL
  * when there is none (blanks, comments). */
-NODISCARD int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct slice *ret_rest,
-                          struct err *err);
+NODISCARD int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret,
+                          struct slice *ret_rest, struct err *err);
 void sql_finalize(struct sql_stmt *s); /* accepts NULL */
 void sql_stmt_release(struct sql_stmt **s);
 /* Ours, prepared once per connection; `text` is a literal. Panics when it does not compile. Comes reset. */
@@ -86,11 +86,11 @@ NODISCARD int sql_read_start(struct sql *db, struct err *err);
 void sql_read_end(struct sql *db);
 
 /* --- facts --- */
-int64_t sql_changes(struct sql *db);       /* of the last statement that wrote */
+int64_t sql_changes(struct sql *db); /* of the last statement that wrote */
 int64_t sql_total_changes(struct sql *db);
 uint64_t sql_rows_written(struct sql *db); /* since the last call, index rows included */
 int64_t sql_last_rowid(struct sql *db);
-int64_t sql_size(struct sql *db);          /* bytes of the database */
+int64_t sql_size(struct sql *db); /* bytes of the database */
 uint32_t sql_txn_number(struct sql *db);
 /* Until this boot time (us) statements may run; 0 = no limit. */
 void sql_deadline(struct sql *db, int64_t boot_us);

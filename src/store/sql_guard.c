@@ -11,33 +11,176 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static const char *const guard_functions[] = { /* sorted */
-    "->", "->>", "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "avg", "bm25", "ceil",
-    "ceiling", "changes", "char", "coalesce", "concat", "concat_ws", "cos", "cosh", "count", "cume_dist",
-    "current_date", "current_time", "current_timestamp", "date", "datetime", "degrees", "dense_rank", "exp",
-    "first_value", "floor", "format", "fts5_decode", "glob", "group_concat", "hex", "highlight", "ifnull", "iif",
-    "instr", "json", "json_array", "json_array_length", "json_each", "json_error_position", "json_extract",
-    "json_group_array", "json_group_object", "json_insert", "json_object", "json_patch", "json_pretty",
-    "json_quote", "json_remove", "json_replace", "json_set", "json_tree", "json_type", "json_valid", "jsonb",
-    "jsonb_array", "jsonb_extract", "jsonb_group_array", "jsonb_group_object", "jsonb_insert", "jsonb_object",
-    "jsonb_patch", "jsonb_remove", "jsonb_replace", "jsonb_set", "julianday", "lag", "last_insert_rowid",
-    "last_value", "lead", "length", "like", "likelihood", "likely", "ln", "log", "log10", "log2", "lower",
-    "ltrim", "match", "max", "min", "mod", "nth_value", "ntile", "nullif", "octet_length", "percent_rank", "pi",
-    "pow", "power", "printf", "quote", "radians", "random", "randomblob", "rank", "replace", "round",
-    "row_number", "rtreecheck", "rtrim", "sign", "sin", "sinh", "snippet", "soundex", "sqlite_drop_column",
-    "sqlite_rename_column", "sqlite_rename_quotefix", "sqlite_rename_table", "sqlite_rename_test", "sqrt",
-    "strftime", "string_agg", "substr", "substring", "subtype", "sum", "tan", "tanh", "time", "timediff",
-    "total", "total_changes", "trim", "trunc", "typeof", "unhex", "unicode", "unixepoch", "unlikely", "upper",
+static const char *const guard_functions[] = {
+    /* sorted */
+    "->",
+    "->>",
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "avg",
+    "bm25",
+    "ceil",
+    "ceiling",
+    "changes",
+    "char",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "cos",
+    "cosh",
+    "count",
+    "cume_dist",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "datetime",
+    "degrees",
+    "dense_rank",
+    "exp",
+    "first_value",
+    "floor",
+    "format",
+    "fts5_decode",
+    "glob",
+    "group_concat",
+    "hex",
+    "highlight",
+    "ifnull",
+    "iif",
+    "instr",
+    "json",
+    "json_array",
+    "json_array_length",
+    "json_each",
+    "json_error_position",
+    "json_extract",
+    "json_group_array",
+    "json_group_object",
+    "json_insert",
+    "json_object",
+    "json_patch",
+    "json_pretty",
+    "json_quote",
+    "json_remove",
+    "json_replace",
+    "json_set",
+    "json_tree",
+    "json_type",
+    "json_valid",
+    "jsonb",
+    "jsonb_array",
+    "jsonb_extract",
+    "jsonb_group_array",
+    "jsonb_group_object",
+    "jsonb_insert",
+    "jsonb_object",
+    "jsonb_patch",
+    "jsonb_remove",
+    "jsonb_replace",
+    "jsonb_set",
+    "julianday",
+    "lag",
+    "last_insert_rowid",
+    "last_value",
+    "lead",
+    "length",
+    "like",
+    "likelihood",
+    "likely",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "lower",
+    "ltrim",
+    "match",
+    "max",
+    "min",
+    "mod",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "octet_length",
+    "percent_rank",
+    "pi",
+    "pow",
+    "power",
+    "printf",
+    "quote",
+    "radians",
+    "random",
+    "randomblob",
+    "rank",
+    "replace",
+    "round",
+    "row_number",
+    "rtreecheck",
+    "rtrim",
+    "sign",
+    "sin",
+    "sinh",
+    "snippet",
+    "soundex",
+    "sqlite_drop_column",
+    "sqlite_rename_column",
+    "sqlite_rename_quotefix",
+    "sqlite_rename_table",
+    "sqlite_rename_test",
+    "sqrt",
+    "strftime",
+    "string_agg",
+    "substr",
+    "substring",
+    "subtype",
+    "sum",
+    "tan",
+    "tanh",
+    "time",
+    "timediff",
+    "total",
+    "total_changes",
+    "trim",
+    "trunc",
+    "typeof",
+    "unhex",
+    "unicode",
+    "unixepoch",
+    "unlikely",
+    "upper",
     "zeroblob",
 };
 
 static const char *const guard_counters[] = {"changes", "last_insert_rowid", "total_changes"};
 
-static const char *const guard_pragmas[] = { /* sorted */
-    "case_sensitive_like", "data_version", "defer_foreign_keys", "foreign_key_check", "foreign_key_list",
-    "foreign_keys", "ignore_check_constraints", "index_info", "index_list", "index_xinfo",
-    "legacy_alter_table", "optimize", "page_count", "page_size", "quick_check", "recursive_triggers",
-    "reverse_unordered_selects", "table_info", "table_list", "table_xinfo",
+static const char *const guard_pragmas[] = {
+    /* sorted */
+    "case_sensitive_like",
+    "data_version",
+    "defer_foreign_keys",
+    "foreign_key_check",
+    "foreign_key_list",
+    "foreign_keys",
+    "ignore_check_constraints",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "legacy_alter_table",
+    "optimize",
+    "page_count",
+    "page_size",
+    "quick_check",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "table_info",
+    "table_list",
+    "table_xinfo",
 };
 
 /* Reading their value is fine, setting it is not. */
@@ -59,8 +202,10 @@ static int guard_compare(const void *key, const void *element)
 
 static const char guard_transaction[] =
     "To execute a transaction, please use the state.storage.transaction() or "
-    "state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT statements. "
-    "The JavaScript API is safer because it will automatically roll back on exceptions, and because it "
+    "state.storage.transactionSync() APIs instead of the SQL BEGIN TRANSACTION or SAVEPOINT "
+    "statements. "
+    "The JavaScript API is safer because it will automatically roll back on exceptions, and "
+    "because it "
     "interacts correctly with Durable Objects' automatic atomic write coalescing.";
 
 static bool guard_reserved(const char *name)
@@ -86,8 +231,8 @@ static int guard_pragma(const char *name, const char *value)
     return guard_reserved(value) ? SQLITE_DENY : SQLITE_OK;
 }
 
-static int guard_authorize(void *arg, int action, const char *a, const char *b, const char *database,
-                           const char *trigger)
+static int guard_authorize(void *arg, int action, const char *a, const char *b,
+                           const char *database, const char *trigger)
 {
     struct sql *db = arg;
     (void)database;
@@ -108,7 +253,8 @@ static int guard_authorize(void *arg, int action, const char *a, const char *b, 
         return guard_pragma(a, b);
     case SQLITE_CREATE_VTABLE:
     case SQLITE_DROP_VTABLE:
-        return !guard_reserved(a) && b != NULL && GUARD_HAS(guard_modules, b) ? SQLITE_OK : SQLITE_DENY;
+        return !guard_reserved(a) && b != NULL && GUARD_HAS(guard_modules, b) ? SQLITE_OK
+                                                                              : SQLITE_DENY;
     case SQLITE_READ:
         return guard_reserved(a) || GUARD_HAS(guard_hidden_tables, a) ? SQLITE_DENY : SQLITE_OK;
     default:

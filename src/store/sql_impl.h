@@ -18,12 +18,12 @@ struct sql_written {
 };
 
 struct sql {
-    sqlite3 *db;        /* owned */
+    sqlite3 *db; /* owned */
     unsigned flags;
-    struct map cached;  /* literal text -> struct sql_stmt, owned */
-    bool ours;          /* a statement of ours is being prepared: no authorizer */
-    bool wrote;         /* something was written since begin */
-    bool counters;      /* the statement being prepared asks for changes() and the like */
+    struct map cached;   /* literal text -> struct sql_stmt, owned */
+    bool ours;           /* a statement of ours is being prepared: no authorizer */
+    bool wrote;          /* something was written since begin */
+    bool counters;       /* the statement being prepared asks for changes() and the like */
     const char *refusal; /* sentence that replaces SQLite's, or NULL */
     int64_t deadline_us;
     uint32_t log_pages;

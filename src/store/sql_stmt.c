@@ -31,7 +31,8 @@ static bool sql_is_pragma(struct slice text)
     return text.len > 6 && strncasecmp(text.ptr, "pragma", 6) == 0;
 }
 
-int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct slice *ret_rest, struct err *err)
+int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct slice *ret_rest,
+                struct err *err)
 {
     struct slice start = sql_skip_blanks(text);
     *ret_rest = SLICE_NONE;
@@ -46,7 +47,8 @@ int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
     /* The length includes the zero byte: SQLite then compiles in place instead of copying the rest. */
-    int rc = sqlite3_prepare_v3(db->db, start.ptr, (int)start.len + 1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail);
+    int rc = sqlite3_prepare_v3(db->db, start.ptr, (int)start.len + 1, SQLITE_PREPARE_PERSISTENT,
+                                &stmt, &tail);
     if (rc != SQLITE_OK)
         return sql_failed(db, rc, err);
     size_t used = (size_t)(tail - start.ptr);

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (db == NULL)
         CHECK(sql_open(":memory:", SQL_WRITE | SQL_TENANT, &db, NULL) == 0);
     CHECK(sql_begin(db, NULL) == 0);
-    unsigned flags = D1_FLAG_BRIEF | (data[0] & 1 ? D1_FLAG_ONE : 0u) | (data[0] & 2 ? D1_ROWS_AND_COLUMNS : 0u);
+    unsigned flags =
+        D1_FLAG_BRIEF | (data[0] & 1 ? D1_FLAG_ONE : 0u) | (data[0] & 2 ? D1_ROWS_AND_COLUMNS : 0u);
     int r = d1_run_json(db, slice_from(data + 1, size - 1), flags, &out, &err);
     if (r == 0) {
         AUTO(json_release) json_t *parsed = NULL;

@@ -18,8 +18,10 @@ static struct sql *bucket(void)
     CHECK(file_remove_tree(-1, dir) == 0); /* the open files are enough */
     CHECK(sql_begin(db, NULL) == 0);
     static const char *const keys[] = {"a", "a/b", "a/b/c", "a/c", "b", "\xc3\xa9/x"};
-    struct sql_stmt *s = sql_cached(db, "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, checksums, class) "
-                                        "VALUES(?, 'v', 10, 'e', 1000, '{}', '{}', '{}', 'Standard')");
+    struct sql_stmt *s = sql_cached(
+        db,
+        "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, checksums, class) "
+        "VALUES(?, 'v', 10, 'e', 1000, '{}', '{}', '{}', 'Standard')");
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         sql_bind_text(s, 1, slice_of(keys[i]));
         CHECK(sql_run(s, NULL) == 0);

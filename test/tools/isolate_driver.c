@@ -39,7 +39,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DRIVER_STREAMS = 64, DRIVER_MOUNTS_MAX = 16, DRIVER_LINE_MAX = 1024 * 1024, DRIVER_MODULES_MAX = 512 };
+enum {
+    DRIVER_STREAMS = 64,
+    DRIVER_MOUNTS_MAX = 16,
+    DRIVER_LINE_MAX = 1024 * 1024,
+    DRIVER_MODULES_MAX = 512
+};
 
 struct driver {
     struct loop *loop;
@@ -142,8 +147,8 @@ static const struct wire_stream_events driver_request_events = {
 
 /* --- requests --- */
 
-static void driver_pack(struct driver *d, struct slice method, struct slice url, struct slice headers,
-                        struct buf *ret)
+static void driver_pack(struct driver *d, struct slice method, struct slice url,
+                        struct slice headers, struct buf *ret)
 {
     AUTO(buf_done) struct buf full = {0};
     if (slice_starts(url, SLICE("/")))
@@ -162,7 +167,8 @@ static void driver_pack(struct driver *d, struct slice method, struct slice url,
                           });
 }
 
-static void driver_open(struct driver *d, uint16_t op, struct slice args, struct slice body, bool has_body)
+static void driver_open(struct driver *d, uint16_t op, struct slice args, struct slice body,
+                        bool has_body)
 {
     struct driver_request *q = mem_new(sizeof *q);
     q->driver = d;
@@ -270,10 +276,12 @@ static void bench_finish(struct driver *d)
     if (file_read(AT_FDCWD, stat_path, 4096, &stat) == 0) {
         unsigned long user = 0, sys = 0;
         const char *p = strrchr(buf_cstr(&stat), ')');
-        if (p != NULL && sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) == 2)
+        if (p != NULL &&
+            sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) == 2)
             cpu_s = (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
     }
-    printf("%llu requests, %.3f s, %.0f requests/s; isolate used %.2f s CPU in all: %.0f requests per CPU second\n",
+    printf("%llu requests, %.3f s, %.0f requests/s; isolate used %.2f s CPU in all: %.0f requests "
+           "per CPU second\n",
            (unsigned long long)d->bench_done, seconds, (double)d->bench_done / seconds, cpu_s,
            cpu_s > 0 ? (double)d->bench_done / cpu_s : 0);
     driver_quit(d, 0);
@@ -285,7 +293,8 @@ static void bench_fill(struct driver *d)
         d->bench_sent++;
         d->n_open++;
         bool has_body = d->bench_body.ptr != NULL;
-        struct wire_stream *s = wire_open(d->main, OP_request, buf_slice(&d->bench_args), -1, !has_body, &bench_events, d);
+        struct wire_stream *s = wire_open(d->main, OP_request, buf_slice(&d->bench_args), -1,
+                                          !has_body, &bench_events, d);
         CHECK(s != NULL);
         if (has_body)
             wire_send(s, d->bench_body, true);
@@ -297,7 +306,8 @@ static void bench_fill(struct driver *d)
 static void bench_begin(struct driver *d)
 {
     driver_pack(d, SLICE("GET"), SLICE("/"),
-                SLICE("host: worker.localhost\r\nuser-agent: bench\r\naccept: */*\r\n"), &d->bench_args);
+                SLICE("host: worker.localhost\r\nuser-agent: bench\r\naccept: */*\r\n"),
+                &d->bench_args);
     d->begin_us = clock_boot_us();
     bench_fill(d);
 }
@@ -310,7 +320,8 @@ static void driver_print_stats(struct driver *d)
     char line[256];
     printf("fork to loaded: %.2f ms\n", (double)(clock_boot_us() - d->fork_us) / 1000);
     while (f != NULL && fgets(line, sizeof line, f) != NULL)
-        if (strncmp(line, "Rss:", 4) == 0 || strncmp(line, "Pss:", 4) == 0 || strncmp(line, "Private_Dirty:", 14) == 0)
+        if (strncmp(line, "Rss:", 4) == 0 || strncmp(line, "Pss:", 4) == 0 ||
+            strncmp(line, "Private_Dirty:", 14) == 0)
             fputs(line, stdout);
     if (f != NULL)
         fclose(f);
@@ -318,7 +329,8 @@ static void driver_print_stats(struct driver *d)
 
 /* --- the isolate's side of the gateway wire --- */
 
-static void driver_on_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd UNUSED)
+static void driver_on_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args,
+                           int fd UNUSED)
 {
     struct driver *d = wire_user(w);
     struct msg_loaded loaded;
@@ -337,8 +349,9 @@ static void driver_on_note(struct wire *w, uint32_t stream_id, uint16_t op, stru
         printf("load failed: %.*s\n", SLICE_ARG(failed.text));
         driver_quit(d, 1);
     } else if (op == OP_event_end && d->bench == 0 && msg_event_end_unpack(args, &end) == 0) {
-        printf("-- stream %u: %.*s, cpu %llu us, wall %llu us %.*s\n", stream_id, SLICE_ARG(end.outcome),
-               (unsigned long long)end.cpu_us, (unsigned long long)end.wall_us, SLICE_ARG(end.trace));
+        printf("-- stream %u: %.*s, cpu %llu us, wall %llu us %.*s\n", stream_id,
+               SLICE_ARG(end.outcome), (unsigned long long)end.cpu_us,
+               (unsigned long long)end.wall_us, SLICE_ARG(end.trace));
     }
     fflush(stdout);
 }
@@ -357,28 +370,31 @@ static void driver_fetch_reset(struct wire_stream *s, int reason)
     wire_stream_close(s, reason);
 }
 
-static const struct wire_stream_events driver_fetch_events = {
-    .data = driver_fetch_data, .reset = driver_fetch_reset};
+static const struct wire_stream_events driver_fetch_events = {.data = driver_fetch_data,
+                                                              .reset = driver_fetch_reset};
 
-static void driver_on_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op, struct slice args,
-                           int fd UNUSED, bool end)
+static void driver_on_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op,
+                           struct slice args, int fd UNUSED, bool end)
 {
     struct msg_fetch m;
     if (op != OP_fetch || msg_fetch_unpack(args, &m) < 0)
         return wire_stream_close(s, -EOPNOTSUPP);
     wire_stream_own(s, &driver_fetch_events, NULL);
     AUTO(buf_done) struct buf json = {0}, reply = {0};
-    buf_printf(&json, "{\"binding\":%lld,\"method\":", m.binding == BINDING_NONE ? -1LL : (long long)m.binding);
+    buf_printf(&json, "{\"binding\":%lld,\"method\":",
+               m.binding == BINDING_NONE ? -1LL : (long long)m.binding);
     json_quote(&json, m.method);
     buf_append_slice(&json, SLICE(",\"url\":"));
     json_quote(&json, m.url);
     buf_append_slice(&json, SLICE(",\"headers\":"));
     json_quote(&json, m.headers);
     buf_append_slice(&json, SLICE("}\n"));
-    msg_fetched_pack(&reply, &(struct msg_fetched){
-                                 .status = 200, .flags = MSG_HAS_BODY, .content_length = -1,
-                                 .status_text = SLICE("OK"),
-                                 .headers = SLICE("content-type: application/json\r\n")});
+    msg_fetched_pack(&reply,
+                     &(struct msg_fetched){.status = 200,
+                                           .flags = MSG_HAS_BODY,
+                                           .content_length = -1,
+                                           .status_text = SLICE("OK"),
+                                           .headers = SLICE("content-type: application/json\r\n")});
     wire_reply(s, buf_slice(&reply), -1, false);
     wire_send(s, buf_slice(&json), end);
     if (end)
@@ -439,7 +455,7 @@ static const char *link_type(const char *name)
 {
     static const struct {
         const char *ending, *type;
-    } rows[] = {{".js", "esm"},   {".mjs", "esm"},   {".cjs", "cjs"}, {".json", "json"},
+    } rows[] = {{".js", "esm"},   {".mjs", "esm"},   {".cjs", "cjs"},  {".json", "json"},
                 {".txt", "text"}, {".html", "text"}, {".wasm", "wasm"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (slice_ends(slice_of(name), slice_of(rows[i].ending)))
@@ -462,15 +478,16 @@ static void driver_link(struct driver *d)
         snprintf(path, sizeof path, "%s/%s", d->dir, e->d_name);
         if (file_read(AT_FDCWD, path, 64 << 20, &file) < 0)
             continue;
-        buf_printf(&options, "%s{\"name\":\"%s\",\"type\":\"%s\",\"size\":%zu}", buf_len(&body) > 0 ? "," : "",
-                   e->d_name, link_type(e->d_name), buf_len(&file));
+        buf_printf(&options, "%s{\"name\":\"%s\",\"type\":\"%s\",\"size\":%zu}",
+                   buf_len(&body) > 0 ? "," : "", e->d_name, link_type(e->d_name), buf_len(&file));
         buf_append_slice(&body, buf_slice(&file));
     }
     if (dir != NULL)
         closedir(dir);
     buf_append_slice(&options, SLICE("]}"));
     msg_link_pack(&args, &(struct msg_link){.options = buf_slice(&options)});
-    struct wire_stream *s = wire_open(d->main, OP_link, buf_slice(&args), -1, false, &link_events, l);
+    struct wire_stream *s =
+        wire_open(d->main, OP_link, buf_slice(&args), -1, false, &link_events, l);
     wire_send(s, buf_slice(&body), true);
 }
 
@@ -491,7 +508,8 @@ static void driver_make_root(struct driver *d)
     for (unsigned i = 0; i < d->n_mounts; i++) {
         const char *eq = strchr(d->mounts[i], '=');
         AUTO(mem_release) char *target = eq == NULL ? NULL : realpath(eq + 1, NULL);
-        snprintf(path, sizeof path, "%s/%.*s", d->root, eq == NULL ? 0 : (int)(eq - d->mounts[i]), d->mounts[i]);
+        snprintf(path, sizeof path, "%s/%.*s", d->root, eq == NULL ? 0 : (int)(eq - d->mounts[i]),
+                 d->mounts[i]);
         if (target == NULL || symlink(target, path) < 0)
             fprintf(stderr, "mount %s: %s\n", d->mounts[i], strerror(errno));
     }
@@ -513,7 +531,8 @@ static void driver_make_stores(struct driver *d, struct slice spec)
             continue;
         snprintf(path, sizeof path, "%s/%s", base, store);
         snprintf(link, sizeof link, "%s/%s", d->root, json_str(b, "mount", ""));
-        if (file_make_dirs(AT_FDCWD, path, 0755) < 0 || (symlink(path, link) < 0 && errno != EEXIST))
+        if (file_make_dirs(AT_FDCWD, path, 0755) < 0 ||
+            (symlink(path, link) < 0 && errno != EEXIST))
             fprintf(stderr, "store %s: %s\n", store, strerror(errno));
     }
 }
@@ -556,10 +575,12 @@ static void driver_read_spec(struct driver *d, struct buf *ret)
     snprintf(path, sizeof path, "%s/spec.json", d->dir);
     if (file_read(AT_FDCWD, path, 4 << 20, ret) < 0) {
         buf_clear(ret);
-        buf_append_slice(ret, SLICE("{\"account\":\"\",\"script\":\"driver\",\"version\":\"\",\"format\":\"modules\","
-                                      "\"main\":\"index.js\",\"code\":\"linked.js\",\"modules\":[],"
-                                      "\"compat\":{\"date\":\"2026-01-01\",\"flags\":[\"nodejs_compat\"]},"
-                                      "\"limits\":{},\"bindings\":[],\"mounts\":[]}"));
+        buf_append_slice(
+            ret,
+            SLICE("{\"account\":\"\",\"script\":\"driver\",\"version\":\"\",\"format\":\"modules\","
+                  "\"main\":\"index.js\",\"code\":\"linked.js\",\"modules\":[],"
+                  "\"compat\":{\"date\":\"2026-01-01\",\"flags\":[\"nodejs_compat\"]},"
+                  "\"limits\":{},\"bindings\":[],\"mounts\":[]}"));
     }
 }
 
@@ -583,9 +604,10 @@ static void driver_start(struct driver *d)
     d->control = wire_create(d->loop, pair[0], 0, &driver_wire_events, d);
 
     AUTO(buf_done) struct buf args = {0};
-    msg_isolate_assign_pack(&args, &(struct msg_isolate_assign){
-                                       .kind = d->link_out == NULL ? ISOLATE_WORKER : ISOLATE_LINKER,
-                                       .spec = buf_slice(&spec)});
+    msg_isolate_assign_pack(
+        &args,
+        &(struct msg_isolate_assign){.kind = d->link_out == NULL ? ISOLATE_WORKER : ISOLATE_LINKER,
+                                     .spec = buf_slice(&spec)});
     wire_note(d->control, 0, OP_isolate_assign, buf_slice(&args), -1);
     driver_send_wire(d, 1, &d->main);
     if (d->keeper_root != NULL)

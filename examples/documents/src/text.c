@@ -120,11 +120,12 @@ EXPORT uint32_t split(uint32_t len)
 }
 
 /* Words that say nothing about a question, sorted by nothing in particular: the list is short. */
-static const char *const common[] = {"a",    "an",   "and",  "are", "as",   "at",   "be",   "by",    "can",   "do",
-                                     "does", "for",  "from", "how", "i",    "if",   "in",   "is",    "it",    "may",
-                                     "my",   "not",  "of",   "on",  "or",   "that", "the",  "there", "these", "this",
-                                     "to",   "was",  "what", "when", "where", "which", "who", "why", "will",  "with",
-                                     "you",  "your", "has",  "have", "must", "should"};
+static const char *const common[] = {
+    "a",    "an",   "and",  "are",  "as",    "at",    "be",  "by",    "can",   "do",
+    "does", "for",  "from", "how",  "i",     "if",    "in",  "is",    "it",    "may",
+    "my",   "not",  "of",   "on",   "or",    "that",  "the", "there", "these", "this",
+    "to",   "was",  "what", "when", "where", "which", "who", "why",   "will",  "with",
+    "you",  "your", "has",  "have", "must",  "should"};
 
 static int is_common(const uint8_t *word, uint32_t len)
 {

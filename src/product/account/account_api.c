@@ -32,7 +32,8 @@ static int account_api_info(struct api_request *req, struct err *err)
     json_t *row = NULL;
     int r = db_row(req->api->db, &row, "SELECT " ACCOUNT_COLUMNS " FROM accounts WHERE id = ?", "s",
                    req->api->account);
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the account cannot be read") : api_ok(req, row);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the account cannot be read")
+                 : api_ok(req, row);
 }
 
 static int account_api_rename(struct api_request *req, struct err *err)
@@ -53,7 +54,8 @@ static int account_api_memberships(struct api_request *req, struct err *err)
     return api_ok_page(req, err,
                        "SELECT id, 'accepted' AS status, json_object('id', id, 'name', name) AS "
                        "\"account:json\", '[\"Super Administrator - All Privileges\"]' AS "
-                       "\"roles:json\" FROM accounts", NULL);
+                       "\"roles:json\" FROM accounts",
+                       NULL);
 }
 
 static json_t *account_email(struct api_request *req)
@@ -79,8 +81,8 @@ static int account_api_verify(struct api_request *req, struct err *err)
         req->answer.status = 401;
         return err_set(err, -EACCES, API_ERR_ACCOUNT_TOKEN, "Invalid API Token");
     }
-    req->answer.messages = json_pack("[{s:i, s:s}]", "code", 10000, "message",
-                                     "This API Token is valid and active");
+    req->answer.messages =
+        json_pack("[{s:i, s:s}]", "code", 10000, "message", "This API Token is valid and active");
     return api_ok(req, json_pack("{s:s, s:s}", "id", req->who.token_id, "status", "active"));
 }
 
@@ -103,16 +105,17 @@ static int zone_api_list(struct api_request *req, struct err *err)
     const char *name = api_query(req, "name", "");
     const char *account = api_query(req, "account.id", "");
     return api_ok_page(req, err,
-                       "SELECT " ZONE_COLUMNS " FROM zones, accounts WHERE (? = '' OR zones.name = ?) "
-                       "AND (? = '' OR accounts.id = ?) ORDER BY zones.name", "ssss", name, name,
-                       account, account);
+                       "SELECT " ZONE_COLUMNS
+                       " FROM zones, accounts WHERE (? = '' OR zones.name = ?) "
+                       "AND (? = '' OR accounts.id = ?) ORDER BY zones.name",
+                       "ssss", name, name, account, account);
 }
 
 static int zone_row(struct api_request *req, const char *id, struct err *err)
 {
     json_t *row = NULL;
-    int r = db_row(req->api->db, &row, "SELECT " ZONE_COLUMNS " FROM zones, accounts WHERE zones.id = ?",
-                   "s", id);
+    int r = db_row(req->api->db, &row,
+                   "SELECT " ZONE_COLUMNS " FROM zones, accounts WHERE zones.id = ?", "s", id);
     if (r == -ENOENT)
         return err_set(err, r, ACCOUNT_ERR_ZONE, "Invalid zone identifier");
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the zone cannot be read") : api_ok(req, row);
@@ -140,8 +143,8 @@ static int zone_api_create(struct api_request *req, struct err *err)
         return -EINVAL;
     if (!zone_name_ok(name))
         return err_set(err, -EINVAL, ACCOUNT_ERR_ZONE, "name must be a domain name in lower case");
-    r = db_run(req->api->db, "INSERT INTO zones (id, name, created_ms, type) VALUES (?,?,?,?)", "ssls",
-               id_hex(id), name, clock_wall_ms(), json_str(body, "type", "full"));
+    r = db_run(req->api->db, "INSERT INTO zones (id, name, created_ms, type) VALUES (?,?,?,?)",
+               "ssls", id_hex(id), name, clock_wall_ms(), json_str(body, "type", "full"));
     if (r == -EEXIST)
         return err_set(err, -EINVAL, ACCOUNT_ERR_ZONE_TAKEN, "%s already exists", name);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the zone cannot be stored")
@@ -192,7 +195,8 @@ static const struct api_route account_routes[] = {
     {"PUT", "/user/tokens/:token/value", token_api_roll, "api_tokens", 0, 0},
     {"GET", "/accounts/:account/tokens", token_api_list, "api_tokens", 0, 0},
     {"POST", "/accounts/:account/tokens", token_api_create, "api_tokens", 0, 0},
-    {"GET", "/accounts/:account/tokens/permission_groups", token_api_groups, NULL, API_ANY_TOKEN, 0},
+    {"GET", "/accounts/:account/tokens/permission_groups", token_api_groups, NULL, API_ANY_TOKEN,
+     0},
     {"GET", "/accounts/:account/tokens/:token", token_api_info, "api_tokens", 0, 0},
     {"PUT", "/accounts/:account/tokens/:token", token_api_update, "api_tokens", 0, 0},
     {"DELETE", "/accounts/:account/tokens/:token", token_api_delete, "api_tokens", 0, 0},

@@ -56,9 +56,9 @@ int graphql_api(struct api_request *req, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(graphql_queries); i++) {
         const struct graphql_query *q = &graphql_queries[i];
         if (strcmp(q->operation, operation) == 0)
-            return graphql_answer(req, json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer",
-                                                 "accounts", q->member, q->run(req, filter),
-                                                 "errors"));
+            return graphql_answer(req,
+                                  json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer",
+                                            "accounts", q->member, q->run(req, filter), "errors"));
     }
     return graphql_answer(req, json_pack("{s:n, s:[{s:s}]}", "data", "errors", "message",
                                          "this query is not served"));

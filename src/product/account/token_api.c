@@ -9,7 +9,8 @@
 #include <errno.h>
 
 #define TOKEN_COLUMNS                                                                              \
-    "id, name, status, policies AS \"policies:json\", condition AS \"condition:json\", not_before, " \
+    "id, name, status, policies AS \"policies:json\", condition AS \"condition:json\", "           \
+    "not_before, "                                                                                 \
     "expires_on, issued_ms AS \"issued_on:time\", modified_ms AS \"modified_on:time\""
 
 static bool token_of_account(const struct api_request *req)
@@ -32,11 +33,13 @@ int token_api_groups(struct api_request *req, struct err *err)
 int token_api_list(struct api_request *req, struct err *err)
 {
     return api_ok_page(req, err,
-                       "SELECT " TOKEN_COLUMNS " FROM tokens WHERE of_account = ? ORDER BY issued_ms, id",
+                       "SELECT " TOKEN_COLUMNS
+                       " FROM tokens WHERE of_account = ? ORDER BY issued_ms, id",
                        "i", (int)token_of_account(req));
 }
 
-static int token_answer(struct api_request *req, const char *id, const char *secret, struct err *err)
+static int token_answer(struct api_request *req, const char *id, const char *secret,
+                        struct err *err)
 {
     json_t *row = NULL;
     int r = db_row(req->api->db, &row,

@@ -17,8 +17,8 @@
 enum {
     D1_BODY_MAX = 320 * 1024 * 1024,
     D1_SWEEP_S = 1,
-    D1_LOG_PAGES_SOON = 1000,  /* checkpoint when idle */
-    D1_LOG_PAGES_NOW = 16000,  /* checkpoint after the next commit */
+    D1_LOG_PAGES_SOON = 1000, /* checkpoint when idle */
+    D1_LOG_PAGES_NOW = 16000, /* checkpoint after the next commit */
     D1_ANSWER_MAX = 128 * 1024 * 1024
 };
 
@@ -43,7 +43,8 @@ static int d1_bytes_of(const json_t *array, struct arena *arena, struct slice *r
 }
 
 /* REST clients send numbers as numbers or as text; both arrive as they are. */
-static int d1_bind_one(struct sql_stmt *s, int i, const json_t *v, struct arena *arena, struct err *err)
+static int d1_bind_one(struct sql_stmt *s, int i, const json_t *v, struct arena *arena,
+                       struct err *err)
 {
     struct slice bytes;
     switch (json_typeof(v)) {
@@ -80,7 +81,8 @@ static int d1_bind_one(struct sql_stmt *s, int i, const json_t *v, struct arena 
 static int d1_bind(struct sql_stmt *s, const json_t *params, struct arena *arena, struct err *err)
 {
     size_t n = json_array_size(params);
-    if ((params != NULL && !json_is_array(params) && !json_is_null(params)) || n != (size_t)sql_n_parameters(s))
+    if ((params != NULL && !json_is_array(params) && !json_is_null(params)) ||
+        n != (size_t)sql_n_parameters(s))
         return err_set(err, -EINVAL, 0, D1_WRONG_BINDINGS);
     for (size_t i = 0; i < n; i++) {
         int r = d1_bind_one(s, (int)i + 1, json_array_get(params, i), arena, err);
@@ -124,28 +126,35 @@ static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, const struct d
     bool changed = sql_total_changes(u->db) != f->changes_before;
     double ms = (double)((clock_boot_us() - f->started_us) / 10) / 100;
     uint64_t written = write ? sql_rows_written(u->db) : 0;
-    buf_printf(u->out,
-               ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
-               "\"served_by_colo\":\"LOCAL\",\"served_by_primary\":true,\"timings\":{\"sql_duration_ms\":%.2f},"
-               "\"duration\":%.2f,\"changes\":%lld,\"last_row_id\":%lld,\"changed_db\":%s,\"size_after\":%lld,"
-               "\"rows_read\":%llu,\"rows_written\":%llu,\"total_attempts\":1}}",
-               ms, ms, changed ? (long long)sql_changes(u->db) : 0ll, (long long)sql_last_rowid(u->db),
-               changed || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
-               (unsigned long long)sql_rows_read(s, f->n_rows), (unsigned long long)written);
+    buf_printf(
+        u->out,
+        ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
+        "\"served_by_colo\":\"LOCAL\",\"served_by_primary\":true,\"timings\":{\"sql_duration_ms\":%"
+        ".2f},"
+        "\"duration\":%.2f,\"changes\":%lld,\"last_row_id\":%lld,\"changed_db\":%s,\"size_after\":%"
+        "lld,"
+        "\"rows_read\":%llu,\"rows_written\":%llu,\"total_attempts\":1}}",
+        ms, ms, changed ? (long long)sql_changes(u->db) : 0ll, (long long)sql_last_rowid(u->db),
+        changed || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
+        (unsigned long long)sql_rows_read(s, f->n_rows), (unsigned long long)written);
 }
 
 static enum d1_shape d1_shape_of(unsigned flags)
 {
-    return flags & D1_NO_RESULTS ? D1_NOTHING : flags & D1_ROWS_AND_COLUMNS ? D1_COLUMNS : D1_OBJECTS;
+    return flags & D1_NO_RESULTS         ? D1_NOTHING
+           : flags & D1_ROWS_AND_COLUMNS ? D1_COLUMNS
+                                         : D1_OBJECTS;
 }
 
 static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, struct err *err)
 {
     AUTO(d1_names_done) struct d1_names names = {0};
-    struct d1_facts f = {
-        .started_us = clock_boot_us(), .changes_before = sql_total_changes(u->db), .schema = schema};
+    struct d1_facts f = {.started_us = clock_boot_us(),
+                         .changes_before = sql_total_changes(u->db),
+                         .schema = schema};
     d1_names_of(s, &names);
-    buf_append_slice(u->out, u->n_results++ == 0 ? SLICE("{\"results\":") : SLICE(",{\"results\":"));
+    buf_append_slice(u->out,
+                     u->n_results++ == 0 ? SLICE("{\"results\":") : SLICE(",{\"results\":"));
     int r = d1_rows_json(s, &names, d1_shape_of(u->flags), u->out, &f.n_rows, err);
     if (r < 0)
         return r;
@@ -211,7 +220,8 @@ int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *o
         return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
     struct d1_unit u = {.db = db, .flags = flags, .out = out};
     (void)sql_rows_written(db); /* forget what an undone unit left */
-    sql_deadline(db, clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
+    sql_deadline(db,
+                 clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
     r = d1_run_all(&u, statements, err);
     sql_deadline(db, 0);
     arena_done(&u.arena);
@@ -226,12 +236,18 @@ void d1_op_run(struct keeper_call *call)
         call->result = err_set(&call->err, -EBADMSG, 0, "malformed message");
         return;
     }
-    unsigned flags = (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (call->control ? 0u : D1_FLAG_ONE);
+    unsigned flags =
+        (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (call->control ? 0u : D1_FLAG_ONE);
     call->result = d1_run_json(store->db, call->body, flags, &call->json, &call->err);
 }
 
 const struct keeper_op d1_ops[D1_N_OPS] = {
-    {.op = OP_d1_run, .writes = true, .isolates = true, .body = BODY_MEMORY, .body_max = D1_BODY_MAX, .run = d1_op_run},
+    {.op = OP_d1_run,
+     .writes = true,
+     .isolates = true,
+     .body = BODY_MEMORY,
+     .body_max = D1_BODY_MAX,
+     .run = d1_op_run},
     {.op = OP_d1_export, .run = d1_op_export},
 };
 
@@ -311,8 +327,9 @@ static void d1_engine_info(void *open, json_t *ret)
 {
     struct d1_store *store = open;
     char bookmark[D1_BOOKMARK_SIZE];
-    struct sql_stmt *s = sql_cached(store->db, "SELECT count(*) FROM sqlite_schema WHERE type='table' "
-                                               "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+    struct sql_stmt *s =
+        sql_cached(store->db, "SELECT count(*) FROM sqlite_schema WHERE type='table' "
+                              "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
     int64_t n = sql_step(s, NULL) == 1 ? sql_column_int(s, 0) : 0;
     sql_reset(s);
     d1_bookmark_of(store->db, store->name, bookmark);

@@ -10,8 +10,13 @@
 #include "product/product.h"
 #include "store/sql.h"
 
-enum { D1_N_OPS = 2, D1_PATH_MAX = 512, D1_BOOKMARK_SIZE = 64, D1_TIME_LIMIT_US = 30 * 1000 * 1000,
-       D1_BRIEF_LIMIT_US = 100 * 1000 };
+enum {
+    D1_N_OPS = 2,
+    D1_PATH_MAX = 512,
+    D1_BOOKMARK_SIZE = 64,
+    D1_TIME_LIMIT_US = 30 * 1000 * 1000,
+    D1_BRIEF_LIMIT_US = 100 * 1000
+};
 
 extern const struct product product_d1;
 extern const struct keeper_op d1_ops[D1_N_OPS];
@@ -28,7 +33,8 @@ enum d1_shape {
 
 /* The columns of a statement, ready to be written. */
 struct d1_names {
-    struct buf text;    /* `"a":`, `"b":` one after the other; empty where a later column has the name */
+    struct buf
+        text; /* `"a":`, `"b":` one after the other; empty where a later column has the name */
     unsigned n;
     uint32_t ends[128]; /* where each ends in text */
 };
@@ -36,8 +42,8 @@ void d1_names_of(const struct sql_stmt *s, struct d1_names *ret);
 void d1_names_done(struct d1_names *names);
 
 /* Runs the bound statement and appends its rows; counts them in *ret_rows. Leaves it reset. */
-NODISCARD int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enum d1_shape shape, struct buf *out,
-                           uint64_t *ret_rows, struct err *err);
+NODISCARD int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enum d1_shape shape,
+                           struct buf *out, uint64_t *ret_rows, struct err *err);
 void d1_append_double(struct buf *out, double v);
 /* How old a state is: four groups of hex digits; the first grows with each transaction. */
 void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE]);
@@ -56,7 +62,8 @@ struct d1_store {
 /* Statements of a message's body, parsed: [{sql, params}]. One unit; results appended to call->json. */
 void d1_op_run(struct keeper_call *call);
 /* The body of d1_run, for its fuzzer: checks it as the op does and runs it on `db`. */
-NODISCARD int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out, struct err *err);
+NODISCARD int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out,
+                          struct err *err);
 /* Besides those of product/messages_data.h: each sql must hold one statement; give up after 0.1 s. */
 enum { D1_FLAG_ONE = 1 << 16, D1_FLAG_BRIEF = 1 << 17 };
 void d1_op_export(struct keeper_call *call);

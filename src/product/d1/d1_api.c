@@ -15,7 +15,8 @@ static const char *const d1_schema[] = {
     "CREATE TABLE IF NOT EXISTS d1_databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
     "created_ms INTEGER NOT NULL, location TEXT, jurisdiction TEXT, replication TEXT NOT NULL "
     "DEFAULT 'disabled') STRICT",
-    "CREATE TABLE IF NOT EXISTS d1_imports (filename TEXT PRIMARY KEY, uuid TEXT NOT NULL, etag TEXT "
+    "CREATE TABLE IF NOT EXISTS d1_imports (filename TEXT PRIMARY KEY, uuid TEXT NOT NULL, etag "
+    "TEXT "
     "NOT NULL, at_ms INTEGER NOT NULL) STRICT",
     NULL,
 };
@@ -28,8 +29,9 @@ static const char *const d1_schema[] = {
 int d1_find(struct api_request *req, json_t **ret, struct err *err)
 {
     const char *id = api_param(req, "database");
-    int r = db_row(req->api->db, ret,
-                   "SELECT " D1_COLUMNS " FROM d1_databases WHERE uuid = ? OR name = ?", "ss", id, id);
+    int r =
+        db_row(req->api->db, ret,
+               "SELECT " D1_COLUMNS " FROM d1_databases WHERE uuid = ? OR name = ?", "ss", id, id);
     if (r == -ENOENT)
         return err_set(err, r, D1_ERR_MISSING, "The database %s could not be found", id);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the databases cannot be read") : 0;
@@ -59,9 +61,11 @@ static void d1_add_info(struct api_request *req, json_t *row)
 static int d1_api_list(struct api_request *req, struct err *err)
 {
     const char *name = api_query(req, "name", "");
-    int r = api_ok_page(req, err,
-                        "SELECT " D1_COLUMNS " FROM d1_databases WHERE ? = '' OR instr(name, ?) > 0 "
-                        "ORDER BY created_ms DESC, uuid", "ss", name, name);
+    int r =
+        api_ok_page(req, err,
+                    "SELECT " D1_COLUMNS " FROM d1_databases WHERE ? = '' OR instr(name, ?) > 0 "
+                    "ORDER BY created_ms DESC, uuid",
+                    "ss", name, name);
     size_t i;
     json_t *row;
     json_array_foreach(req->answer.result, i, row)
@@ -88,16 +92,18 @@ static int d1_insert(struct api_request *req, const json_t *body, const char *uu
         return -EINVAL;
     if (!text_is_name(slice_of(name), D1_NAME_MAX))
         return err_set(err, -EINVAL, D1_ERR_NAME,
-                       "Invalid database name: 1 to %d letters, digits, '-', '_' or '.'", D1_NAME_MAX);
+                       "Invalid database name: 1 to %d letters, digits, '-', '_' or '.'",
+                       D1_NAME_MAX);
     const json_t *replication = json_object_get(body, "read_replication");
-    int r = db_run(req->api->db,
-                   "INSERT INTO d1_databases (uuid, name, created_ms, location, jurisdiction, "
-                   "replication) VALUES (?,?,?,?,?,?)",
-                   "sslsss", uuid, name, clock_wall_ms(),
-                   json_str(body, "primary_location_hint", NULL),
-                   json_str(body, "jurisdiction", NULL), json_str(replication, "mode", "disabled"));
+    int r =
+        db_run(req->api->db,
+               "INSERT INTO d1_databases (uuid, name, created_ms, location, jurisdiction, "
+               "replication) VALUES (?,?,?,?,?,?)",
+               "sslsss", uuid, name, clock_wall_ms(), json_str(body, "primary_location_hint", NULL),
+               json_str(body, "jurisdiction", NULL), json_str(replication, "mode", "disabled"));
     if (r == -EEXIST)
-        return err_set(err, -EINVAL, D1_ERR_TAKEN, "A database with the name '%s' already exists", name);
+        return err_set(err, -EINVAL, D1_ERR_TAKEN, "A database with the name '%s' already exists",
+                       name);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the database cannot be stored") : 0;
 }
 
@@ -121,7 +127,8 @@ static int d1_api_create(struct api_request *req, struct err *err)
     }
     req->params[1] = slice_of(uuid);
     json_t *row = NULL;
-    r = db_row(req->api->db, &row, "SELECT " D1_COLUMNS " FROM d1_databases WHERE uuid = ?", "s", uuid);
+    r = db_row(req->api->db, &row, "SELECT " D1_COLUMNS " FROM d1_databases WHERE uuid = ?", "s",
+               uuid);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the database cannot be read");
     d1_add_info(req, row);
@@ -139,10 +146,11 @@ static int d1_api_update(struct api_request *req, struct err *err)
         return r;
     const char *mode = json_str(json_object_get(body, "read_replication"), "mode", NULL);
     if (mode != NULL && strcmp(mode, "auto") != 0 && strcmp(mode, "disabled") != 0)
-        return err_set(err, -EINVAL, API_ERR_INPUT, "read_replication.mode must be auto or disabled");
+        return err_set(err, -EINVAL, API_ERR_INPUT,
+                       "read_replication.mode must be auto or disabled");
     if (mode != NULL)
-        r = db_run(req->api->db, "UPDATE d1_databases SET replication = ? WHERE uuid = ?", "ss", mode,
-                   json_str(row, "uuid", ""));
+        r = db_run(req->api->db, "UPDATE d1_databases SET replication = ? WHERE uuid = ?", "ss",
+                   mode, json_str(row, "uuid", ""));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the database cannot be stored")
                  : d1_api_info(req, err);
 }
@@ -168,7 +176,8 @@ int d1_run(struct api_request *req, const char *store, const json_t *statements,
            json_t **ret, struct err *err)
 {
     AUTO(buf_done) struct buf body = {0};
-    AUTO(store_call_done) struct store_call call = {
+    AUTO(store_call_done)
+    struct store_call call = {
         .op = OP_d1_run, .has_body = true, .reply_max = D1_RESULT_MAX, .code = D1_ERR_SQL};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_d1_run m = {.binding = BINDING_NONE, .store = slice_of(store), .flags = flags};
@@ -177,7 +186,8 @@ int d1_run(struct api_request *req, const char *store, const json_t *statements,
     msg_d1_run_pack(&call.args, &m);
     int r = store_call(req, &call, &reply, err);
     if (r < 0)
-        return r == -ENOENT || r == -EEXIST ? -EINVAL : r; /* a statement's mistake, not a missing path */
+        return r == -ENOENT || r == -EEXIST ? -EINVAL
+                                            : r; /* a statement's mistake, not a missing path */
     if (reply.json == NULL && json_parse_nul(reply.body, &reply.json, NULL) < 0)
         return err_set(err, -EIO, API_ERR_INTERNAL, "the keeper's answer is not JSON");
     *ret = TAKE(reply.json);
@@ -192,7 +202,8 @@ static int d1_statements(struct api_request *req, json_t **ret, struct err *err)
     if (r < 0)
         return r;
     json_t *batch = json_is_array(body) ? body : json_object_get(body, "batch");
-    AUTO(json_release) json_t *list = json_is_array(batch) ? json_incref(batch) : json_pack("[O]", body);
+    AUTO(json_release)
+    json_t *list = json_is_array(batch) ? json_incref(batch) : json_pack("[O]", body);
     size_t i;
     json_t *statement;
     json_array_foreach(list, i, statement)

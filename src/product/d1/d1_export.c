@@ -19,7 +19,7 @@
 enum { DUMP_PIECE = 1024 * 1024 };
 
 struct d1_dump {
-    struct sql *db;      /* borrowed */
+    struct sql *db;       /* borrowed */
     const json_t *tables; /* wanted ones; empty or NULL = all */
     bool schema, data;
     int fd;
@@ -130,7 +130,8 @@ static bool d1_dump_wants(const struct d1_dump *d, struct slice name)
     size_t n = json_array_size(d->tables);
     for (size_t i = 0; i < n; i++) {
         const json_t *t = json_array_get(d->tables, i);
-        if (json_is_string(t) && slice_eq(name, slice_from(json_string_value(t), json_string_length(t))))
+        if (json_is_string(t) &&
+            slice_eq(name, slice_from(json_string_value(t), json_string_length(t))))
             return true;
     }
     return n == 0;
@@ -159,12 +160,13 @@ static int d1_dump_table(struct d1_dump *d, struct slice name, struct slice sql,
 
 /* Shadow tables of FTS5 and R*Tree come back with their virtual table. */
 static const char d1_dump_tables[] =
-    "SELECT s.name, s.sql FROM pragma_table_list AS l JOIN sqlite_schema AS s ON s.name = l.name AND s.type='table' "
+    "SELECT s.name, s.sql FROM pragma_table_list AS l JOIN sqlite_schema AS s ON s.name = l.name "
+    "AND s.type='table' "
     "WHERE l.schema='main' AND l.type IN ('table','virtual') AND s.sql IS NOT NULL "
     "AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY l.type, s.rowid";
-static const char d1_dump_rest[] =
-    "SELECT tbl_name, sql FROM sqlite_schema WHERE type IN ('index','trigger','view') AND sql IS NOT NULL "
-    "ORDER BY type, rowid";
+static const char d1_dump_rest[] = "SELECT tbl_name, sql FROM sqlite_schema WHERE type IN "
+                                   "('index','trigger','view') AND sql IS NOT NULL "
+                                   "ORDER BY type, rowid";
 
 static int d1_dump_list(struct d1_dump *d, const char *query, bool tables, struct err *err)
 {
@@ -192,7 +194,8 @@ static int d1_dump_list(struct d1_dump *d, const char *query, bool tables, struc
 
 static int d1_dump_sequences(struct d1_dump *d, struct err *err)
 {
-    struct sql_stmt *found = sql_cached(d->db, "SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence'");
+    struct sql_stmt *found =
+        sql_cached(d->db, "SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence'");
     bool any = sql_step(found, NULL) == 1;
     sql_reset(found);
     if (!any || !d->data)
@@ -234,7 +237,8 @@ void d1_op_export(struct keeper_call *call)
                         .schema = !json_bool(options, "no_schema", false),
                         .data = !json_bool(options, "no_data", false)};
     d.fd = d1_dump_file(call->store->path);
-    call->result = d.fd < 0 ? err_set(&call->err, d.fd, 0, "no file for the export can be made") : d1_dump_run(&d, &call->err);
+    call->result = d.fd < 0 ? err_set(&call->err, d.fd, 0, "no file for the export can be made")
+                            : d1_dump_run(&d, &call->err);
     buf_done(&d.out);
     if (call->result < 0) {
         fd_release(&d.fd);

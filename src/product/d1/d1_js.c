@@ -108,18 +108,21 @@ static JS_NATIVE(d1_native_prepare)
     struct slice sql, rest;
     struct err err = {0};
     if (js_to_utf8(ctx, args[1], &reader->arena, &sql) < 0)
-        return js_throw(ctx, exception, "TypeError", "The statement cannot be converted to a string.");
+        return js_throw(ctx, exception, "TypeError",
+                        "The statement cannot be converted to a string.");
     if (sql_prepare(reader->db, sql, &slot->stmt, &rest, &err) < 0)
         return js_throw(ctx, exception, "Error", "%s", err.text);
     if (slot->stmt == NULL || rest.len > 0)
-        return js_throw(ctx, exception, "Error", "%s", slot->stmt == NULL ? D1_NO_STATEMENT : D1_ONE_STATEMENT);
+        return js_throw(ctx, exception, "Error", "%s",
+                        slot->stmt == NULL ? D1_NO_STATEMENT : D1_ONE_STATEMENT);
     if (sql_in_place(slot->stmt))
         return js_bool(ctx, true);
     d1_slot_clear(slot);
     return js_bool(ctx, false);
 }
 
-static int d1_bind_value(js_context ctx, struct d1_reader *reader, struct sql_stmt *s, int i, js_value v)
+static int d1_bind_value(js_context ctx, struct d1_reader *reader, struct sql_stmt *s, int i,
+                         js_value v)
 {
     struct slice bytes;
     if (js_is_number(ctx, v)) {
@@ -146,8 +149,8 @@ static int d1_bind_value(js_context ctx, struct d1_reader *reader, struct sql_st
     return r;
 }
 
-static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot *slot, enum d1_shape shape,
-                        js_value *exception)
+static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot *slot,
+                        enum d1_shape shape, js_value *exception)
 {
     int64_t started_us = clock_boot_us();
     uint64_t n_rows = 0;
@@ -185,7 +188,8 @@ static JS_NATIVE(d1_native_read)
         if (d1_bind_value(ctx, reader, slot->stmt, (int)i + 1, args[3 + i]) < 0)
             return js_throw(ctx, exception, "Error", "string or blob too big: SQLITE_TOOBIG");
     }
-    js_value result = d1_read(ctx, reader, slot, (enum d1_shape)js_to_number(ctx, args[2], D1_OBJECTS), exception);
+    js_value result = d1_read(ctx, reader, slot,
+                              (enum d1_shape)js_to_number(ctx, args[2], D1_OBJECTS), exception);
     if (n > 0)
         sql_clear(slot->stmt); /* the bytes go */
     return result;

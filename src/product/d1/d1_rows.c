@@ -133,7 +133,8 @@ static void d1_append_columns(struct buf *out, const struct sql_stmt *s, unsigne
     buf_append_slice(out, SLICE("],\"rows\":["));
 }
 
-static void d1_rows_begin(struct buf *out, const struct sql_stmt *s, const struct d1_names *names, enum d1_shape shape)
+static void d1_rows_begin(struct buf *out, const struct sql_stmt *s, const struct d1_names *names,
+                          enum d1_shape shape)
 {
     if (shape == D1_OBJECTS)
         buf_append_char(out, '[');
@@ -151,8 +152,8 @@ static void d1_rows_end(struct buf *out, enum d1_shape shape, uint64_t n)
         buf_append_slice(out, SLICE("null"));
 }
 
-int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enum d1_shape shape, struct buf *out,
-                 uint64_t *ret_rows, struct err *err)
+int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enum d1_shape shape,
+                 struct buf *out, uint64_t *ret_rows, struct err *err)
 {
     uint64_t n = 0;
     int r;
@@ -182,5 +183,6 @@ void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE
     uint8_t sum[DIGEST_MAX];
     char hex[ID_HEX_SIZE];
     digest_of(DIGEST_MD5, slice_of(store), sum);
-    snprintf(ret, D1_BOOKMARK_SIZE, "%08x-%08x-%08x-%s", sql_txn_number(db), 0u, 0u, hex_encode(sum, 16, hex));
+    snprintf(ret, D1_BOOKMARK_SIZE, "%08x-%08x-%08x-%s", sql_txn_number(db), 0u, 0u,
+             hex_encode(sum, 16, hex));
 }

@@ -50,7 +50,8 @@ static const char *d1_import_path(struct api_request *req, const char *filename)
 
 /* --- import --- */
 
-static int d1_import_init(struct api_request *req, const char *uuid, const char *etag, struct err *err)
+static int d1_import_init(struct api_request *req, const char *uuid, const char *etag,
+                          struct err *err)
 {
     if (!d1_is_etag(etag))
         return err_set(err, -EINVAL, API_ERR_INPUT, "etag must be the MD5 of the file in hex");
@@ -63,7 +64,8 @@ static int d1_import_init(struct api_request *req, const char *uuid, const char 
         return err_set(err, r, API_ERR_INTERNAL, "the import cannot be stored");
     AUTO(json_release) json_t *claims = json_pack("{s:s, s:s}", "file", filename, "etag", etag);
     const char *ticket = jwt_make(req, "d1-upload", D1_TICKET_S, claims);
-    const char *url = arena_printf(&req->arena, "%s/client/v4/d1-upload/%s", api_origin(req), ticket);
+    const char *url =
+        arena_printf(&req->arena, "%s/client/v4/d1-upload/%s", api_origin(req), ticket);
     return api_ok(req, json_pack("{s:b, s:s, s:s, s:s}", "success", 1, "type", "import", "filename",
                                  filename, "upload_url", url));
 }
@@ -82,7 +84,8 @@ int d1_api_upload(struct api_request *req, struct err *err)
     digest_of(DIGEST_MD5, body, sum);
     hex_encode(sum, 16, hex);
     if (strcmp(hex, json_str(claims, "etag", "")) != 0)
-        return err_set(err, -EINVAL, API_ERR_INPUT, "the file's MD5 is %s, not the one announced", hex);
+        return err_set(err, -EINVAL, API_ERR_INPUT, "the file's MD5 is %s, not the one announced",
+                       hex);
     r = file_replace(AT_FDCWD, d1_import_path(req, json_str(claims, "file", "")), body, 0600);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the file cannot be stored");
@@ -108,10 +111,9 @@ static json_t *d1_import_result(const json_t *results, const char *bookmark)
     for (size_t k = 0; k < ARRAY_LEN(sums); k++) {
         double sum = 0;
         for (size_t i = 0; i < n; i++)
-            sum += json_number_value(json_object_get(
-                json_object_get(json_array_get(results, i), "meta"), sums[k]));
-        json_object_set_new(meta, sums[k],
-                            k == 3 ? json_real(sum) : json_integer((json_int_t)sum));
+            sum += json_number_value(
+                json_object_get(json_object_get(json_array_get(results, i), "meta"), sums[k]));
+        json_object_set_new(meta, sums[k], k == 3 ? json_real(sum) : json_integer((json_int_t)sum));
     }
     return json_pack("{s:I, s:s, s:o}", "num_queries", (json_int_t)n, "final_bookmark", bookmark,
                      "meta", meta);
@@ -142,10 +144,12 @@ static int d1_import_ingest(struct api_request *req, const char *store, const ch
                             struct err *err)
 {
     AUTO(json_release) json_t *row = NULL;
-    int r = db_row(req->api->db, &row, "SELECT etag FROM d1_imports WHERE filename = ? AND uuid = ?",
-                   "ss", filename, store + strlen("d1/"));
+    int r =
+        db_row(req->api->db, &row, "SELECT etag FROM d1_imports WHERE filename = ? AND uuid = ?",
+               "ss", filename, store + strlen("d1/"));
     if (r < 0)
-        return err_set(err, -EINVAL, API_ERR_INPUT, "no import of the file \"%s\" was begun", filename);
+        return err_set(err, -EINVAL, API_ERR_INPUT, "no import of the file \"%s\" was begun",
+                       filename);
     const char *path = d1_import_path(req, filename);
     r = d1_import_run(req, store, path, err);
     /* Whatever came of it, the next attempt uploads again. */
@@ -173,7 +177,8 @@ int d1_api_import(struct api_request *req, struct err *err)
     r = d1_bookmark(req, store, bookmark, err);
     if (r < 0)
         return r;
-    json_t *result = json_pack("{s:i, s:s, s:{}}", "num_queries", 0, "final_bookmark", bookmark, "meta");
+    json_t *result =
+        json_pack("{s:i, s:s, s:{}}", "num_queries", 0, "final_bookmark", bookmark, "meta");
     return api_ok(req, d1_import_answer(bookmark, result));
 }
 
@@ -194,23 +199,23 @@ int d1_api_export(struct api_request *req, struct err *err)
     if (r < 0)
         return r;
     json_t *options = json_object_get(body, "dump_options");
-    AUTO(json_release) json_t *claims =
-        json_pack("{s:s, s:O*}", "store", store, "options", options);
+    AUTO(json_release)
+    json_t *claims = json_pack("{s:s, s:O*}", "store", store, "options", options);
     const char *ticket = jwt_make(req, "d1-download", D1_TICKET_S, claims);
     const char *filename = arena_printf(&req->arena, "%s.sql", json_str(row, "name", "database"));
     const char *url = arena_printf(&req->arena, "%s/client/v4/d1-download/%s/%s", api_origin(req),
                                    ticket, filename);
     return api_ok(req, json_pack("{s:b, s:s, s:s, s:s, s:[], s:{s:s, s:s}}", "success", 1, "type",
-                                 "export", "status", "complete", "at_bookmark", bookmark, "messages",
-                                 "result", "filename", filename, "signed_url", url));
+                                 "export", "status", "complete", "at_bookmark", bookmark,
+                                 "messages", "result", "filename", filename, "signed_url", url));
 }
 
 int d1_api_download(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *claims = NULL;
     AUTO(buf_done) struct buf options = {0};
-    AUTO(store_call_done) struct store_call call = {
-        .op = OP_d1_export, .stream = true, .code = D1_ERR_SQL};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_d1_export, .stream = true, .code = D1_ERR_SQL};
     AUTO(store_reply_done) struct store_reply reply = {0};
     if (jwt_check(req, "d1-download", api_param_slice(req, "ticket"), &claims) < 0)
         return err_set(err, -EACCES, API_ERR_AUTH, "this download address is not valid any more");

@@ -32,11 +32,12 @@ static int kv_check(struct keeper_call *call, struct slice key, struct slice met
 {
     uint8_t encoded[KV_ENCODED_MAX];
     if (kv_key_encode(key, encoded) < 0)
-        return err_set(&call->err, -EINVAL, 0, "414 UTF-8 encoded length of %zu exceeds key length limit of %d.",
-                       key.len, KV_KEY_MAX);
+        return err_set(&call->err, -EINVAL, 0,
+                       "414 UTF-8 encoded length of %zu exceeds key length limit of %d.", key.len,
+                       KV_KEY_MAX);
     if (metadata.len > KV_METADATA_MAX)
-        return err_set(&call->err, -E2BIG, 0, "413 Metadata length of %zu exceeds limit of %d.", metadata.len,
-                       KV_METADATA_MAX);
+        return err_set(&call->err, -E2BIG, 0, "413 Metadata length of %zu exceeds limit of %d.",
+                       metadata.len, KV_METADATA_MAX);
     if (metadata.len == 0)
         return 0;
     AUTO(json_release) json_t *parsed = NULL;
@@ -53,7 +54,8 @@ static void kv_op_put(struct keeper_call *call)
     call->result = kv_check(call, m.key, m.metadata);
     if (call->result < 0)
         return;
-    struct kv_value value = {.expiration_s = m.expiration_s, .metadata = m.metadata, .value = call->body};
+    struct kv_value value = {
+        .expiration_s = m.expiration_s, .metadata = m.metadata, .value = call->body};
     int r = kv_put(kv_of(call), m.key, &value);
     if (r < 0)
         kv_fail(call, r, r == -ENOSPC ? "507 the namespace is full" : "500 internal error");
@@ -106,7 +108,8 @@ static void kv_op_list(struct keeper_call *call)
     int r = kv_read_start(kv_of(call));
     if (r < 0)
         return kv_fail(call, r, "500 internal error");
-    struct kv_listing l = {.prefix = m.prefix, .cursor = m.cursor, .limit = m.limit, .now_s = kv_now_s()};
+    struct kv_listing l = {
+        .prefix = m.prefix, .cursor = m.cursor, .limit = m.limit, .now_s = kv_now_s()};
     r = kv_list_json(kv_of(call), &l, &call->json);
     kv_read_end(kv_of(call));
     if (r < 0)
@@ -127,7 +130,8 @@ static int kv_bulk_value(struct keeper_call *call, const json_t *item, struct sl
     if (!json_is_string(value))
         return -EINVAL;
     *ret = slice_from(json_string_value(value), json_string_length(value));
-    return json_bool(item, "base64", false) ? base64_decode(call->arena, *ret, BASE64_STANDARD, ret) : 0;
+    return json_bool(item, "base64", false) ? base64_decode(call->arena, *ret, BASE64_STANDARD, ret)
+                                            : 0;
 }
 
 static int kv_bulk_put_one(struct keeper_call *call, const json_t *item)
@@ -172,7 +176,8 @@ static void kv_bulk_write(struct keeper_call *call, const json_t *items, bool pu
         if (r != -EINVAL && r != -E2BIG)
             return kv_fail(call, r, "500 internal error");
         const json_t *key = put ? json_object_get(item, "key") : item;
-        json_array_append_new(failed, json_is_string(key) ? json_string(json_string_value(key)) : json_integer((json_int_t)i));
+        json_array_append_new(failed, json_is_string(key) ? json_string(json_string_value(key))
+                                                          : json_integer((json_int_t)i));
     }
     buf_printf(&call->json, "{\"successful_key_count\":%zu,\"unsuccessful_keys\":", n_done);
     json_print(&call->json, failed);
@@ -222,12 +227,16 @@ static void kv_bulk_get(struct keeper_call *call, const json_t *query)
         const json_t *key = json_array_get(keys, i);
         if (i > 0)
             buf_append_char(&call->json, ',');
-        int r = kv_bulk_get_one(call, slice_from(json_string_value(key), json_string_length(key)), query);
+        int r = kv_bulk_get_one(call, slice_from(json_string_value(key), json_string_length(key)),
+                                query);
         if (r < 0 || buf_len(&call->json) > KV_BULK_GET_BYTES) {
             buf_clear(&call->json);
-            return r == -EBADMSG ? kv_fail(call, r, "400 At least one of the requested keys corresponds to a non-json value")
-                   : r < 0       ? kv_fail(call, r, "500 internal error")
-                                 : kv_fail(call, -E2BIG, "413 Total size of request exceeds the limit of 25MB");
+            return r == -EBADMSG ? kv_fail(call, r,
+                                           "400 At least one of the requested keys corresponds to "
+                                           "a non-json value")
+                   : r < 0 ? kv_fail(call, r, "500 internal error")
+                           : kv_fail(call, -E2BIG,
+                                     "413 Total size of request exceeds the limit of 25MB");
         }
     }
     buf_append_slice(&call->json, SLICE("}}"));
@@ -255,11 +264,20 @@ static void kv_op_bulk(struct keeper_call *call)
 }
 
 const struct keeper_op kv_ops[KV_N_OPS] = {
-    {.op = OP_kv_put, .writes = true, .isolates = true, .body = BODY_MEMORY, .body_max = KV_VALUE_MAX, .run = kv_op_put},
+    {.op = OP_kv_put,
+     .writes = true,
+     .isolates = true,
+     .body = BODY_MEMORY,
+     .body_max = KV_VALUE_MAX,
+     .run = kv_op_put},
     {.op = OP_kv_delete, .writes = true, .isolates = true, .run = kv_op_delete},
     {.op = OP_kv_get, .run = kv_op_get},
     {.op = OP_kv_list, .run = kv_op_list},
-    {.op = OP_kv_bulk, .writes = true, .body = BODY_MEMORY, .body_max = KV_BULK_BODY_MAX, .run = kv_op_bulk},
+    {.op = OP_kv_bulk,
+     .writes = true,
+     .body = BODY_MEMORY,
+     .body_max = KV_BULK_BODY_MAX,
+     .run = kv_op_bulk},
 };
 
 /* --- the engine --- */

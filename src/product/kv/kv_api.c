@@ -50,7 +50,8 @@ static int kv_api_list(struct api_request *req, struct err *err)
     return api_ok_page(req, err, sql[by_title * 2 + desc], NULL);
 }
 
-static int kv_title_of(struct api_request *req, json_t **ret_body, const char **ret, struct err *err)
+static int kv_title_of(struct api_request *req, json_t **ret_body, const char **ret,
+                       struct err *err)
 {
     int r = api_json_object(req, false, ret_body, err);
     if (r < 0)
@@ -93,8 +94,8 @@ static int kv_api_create(struct api_request *req, struct err *err)
         int undone = db_run(req->api->db, "DELETE FROM kv_namespaces WHERE id = ?", "s", id);
         return undone < 0 ? undone : r;
     }
-    return api_ok(req, json_pack("{s:s, s:s, s:b}", "id", id, "title", title,
-                                 "supports_url_encoding", 1));
+    return api_ok(
+        req, json_pack("{s:s, s:s, s:b}", "id", id, "title", title, "supports_url_encoding", 1));
 }
 
 /* The namespace of the path, or 404. */
@@ -221,8 +222,8 @@ static int kv_check_metadata(struct slice text, struct err *err)
 static int kv_api_put(struct api_request *req, struct err *err)
 {
     AUTO(buf_done) struct buf metadata = {0};
-    AUTO(store_call_done) struct store_call call = {
-        .op = OP_kv_put, .has_body = true, .code = KV_ERR_INPUT};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_kv_put, .has_body = true, .code = KV_ERR_INPUT};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_kv_put m = {.binding = BINDING_NONE};
     char store[STORE_NAME_MAX];
@@ -255,7 +256,8 @@ static int kv_api_put(struct api_request *req, struct err *err)
 /* Asks for one key; `stream` leaves the value on the wire. */
 static int kv_get(struct api_request *req, bool stream, struct store_reply *ret, struct err *err)
 {
-    AUTO(store_call_done) struct store_call call = {
+    AUTO(store_call_done)
+    struct store_call call = {
         .op = OP_kv_get, .stream = stream, .reply_max = KV_VALUE_MAX, .code = KV_ERR_KEY_MISSING};
     struct msg_kv_get m;
     char store[STORE_NAME_MAX];
@@ -344,9 +346,12 @@ static int kv_api_keys(struct api_request *req, struct err *err)
 static int kv_bulk(struct api_request *req, uint8_t kind, struct slice body, json_t **ret,
                    struct err *err)
 {
-    AUTO(store_call_done) struct store_call call = {
-        .op = OP_kv_bulk, .body = body, .has_body = true, .reply_max = KV_BULK_MAX,
-        .code = KV_ERR_INPUT};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_kv_bulk,
+                              .body = body,
+                              .has_body = true,
+                              .reply_max = KV_BULK_MAX,
+                              .code = KV_ERR_INPUT};
     AUTO(store_reply_done) struct store_reply reply = {0};
     char store[STORE_NAME_MAX];
     int r = kv_store_name(req, store, err);

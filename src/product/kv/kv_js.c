@@ -75,7 +75,8 @@ static struct kv_reader *kv_reader_of(js_context ctx, const js_value index, js_v
     if (UNLIKELY(b->state == NULL)) {
         int r = kv_reader_open(iso, b);
         if (r < 0) {
-            js_throw(ctx, exception, "Error", "KV GET failed: 500 the namespace cannot be read (%d)", r);
+            js_throw(ctx, exception, "Error",
+                     "KV GET failed: 500 the namespace cannot be read (%d)", r);
             return NULL;
         }
     }
@@ -86,19 +87,21 @@ static struct kv_reader *kv_reader_of(js_context ctx, const js_value index, js_v
 }
 
 /* A key that may be used, or NULL after throwing. verb: "GET" and so on, for the text. */
-static js_value kv_key_of(js_context ctx, js_value v, struct arena *arena, struct slice *ret, const char *verb,
-                          js_value *exception)
+static js_value kv_key_of(js_context ctx, js_value v, struct arena *arena, struct slice *ret,
+                          const char *verb, js_value *exception)
 {
     if (js_to_utf8(ctx, v, arena, ret) < 0)
         return js_throw(ctx, exception, "TypeError", "The key cannot be converted to a string.");
     if (ret->len == 0)
         return js_throw(ctx, exception, "TypeError", "Key name cannot be empty.");
     if (slice_eq(*ret, SLICE(".")) || slice_eq(*ret, SLICE("..")))
-        return js_throw(ctx, exception, "TypeError", "\"%.*s\" is not allowed as a key name.", SLICE_ARG(*ret));
+        return js_throw(ctx, exception, "TypeError", "\"%.*s\" is not allowed as a key name.",
+                        SLICE_ARG(*ret));
     if (ret->len > KV_KEY_MAX)
-        return js_throw(ctx, exception, "Error",
-                        "KV %s failed: 414 UTF-8 encoded length of %zu exceeds key length limit of %d.", verb,
-                        ret->len, KV_KEY_MAX);
+        return js_throw(
+            ctx, exception, "Error",
+            "KV %s failed: 414 UTF-8 encoded length of %zu exceeds key length limit of %d.", verb,
+            ret->len, KV_KEY_MAX);
     return v;
 }
 
@@ -128,7 +131,8 @@ static js_value kv_read(js_context ctx, const js_value args[], kv_shape shape, j
         return NULL;
     int r = kv_read_start(reader->kv);
     if (UNLIKELY(r < 0))
-        return js_throw(ctx, exception, "Error", "KV GET failed: 500 the namespace cannot be read (%d)", r);
+        return js_throw(ctx, exception, "Error",
+                        "KV GET failed: 500 the namespace cannot be read (%d)", r);
     struct kv_value value;
     js_value result = NULL;
     r = kv_get(reader->kv, key, clock_wall_ms() / 1000, &value);
@@ -137,7 +141,8 @@ static js_value kv_read(js_context ctx, const js_value args[], kv_shape shape, j
     kv_read_end(reader->kv);
     if (r == 0 || r == -ENOENT)
         return r == 0 ? result : js_null(ctx);
-    return js_throw(ctx, exception, "Error", "KV GET failed: 500 the namespace cannot be read (%d)", r);
+    return js_throw(ctx, exception, "Error", "KV GET failed: 500 the namespace cannot be read (%d)",
+                    r);
 }
 
 /* get(index, key, kind): string, ArrayBuffer or null. */
@@ -161,13 +166,16 @@ static JS_NATIVE(kv_native_list)
     struct kv_reader *reader = kv_reader_of(ctx, args[0], exception);
     if (reader == NULL)
         return NULL;
-    struct kv_listing l = {.limit = (size_t)js_to_number(ctx, args[3], KV_LIST_MAX), .now_s = clock_wall_ms() / 1000};
-    if (js_to_utf8(ctx, args[1], &reader->arena, &l.prefix) < 0 || js_to_utf8(ctx, args[2], &reader->arena, &l.cursor) < 0)
+    struct kv_listing l = {.limit = (size_t)js_to_number(ctx, args[3], KV_LIST_MAX),
+                           .now_s = clock_wall_ms() / 1000};
+    if (js_to_utf8(ctx, args[1], &reader->arena, &l.prefix) < 0 ||
+        js_to_utf8(ctx, args[2], &reader->arena, &l.cursor) < 0)
         return js_throw(ctx, exception, "TypeError", "prefix and cursor must be strings.");
     if (l.prefix.len > KV_KEY_MAX)
-        return js_throw(ctx, exception, "Error",
-                        "KV GET failed: 414 UTF-8 encoded length of %zu exceeds key length limit of %d.", l.prefix.len,
-                        KV_KEY_MAX);
+        return js_throw(
+            ctx, exception, "Error",
+            "KV GET failed: 414 UTF-8 encoded length of %zu exceeds key length limit of %d.",
+            l.prefix.len, KV_KEY_MAX);
     int r = kv_read_start(reader->kv);
     if (r == 0)
         r = kv_list_json(reader->kv, &l, &reader->out);
@@ -175,7 +183,8 @@ static JS_NATIVE(kv_native_list)
     if (r == -EINVAL)
         return js_throw(ctx, exception, "Error", "KV GET failed: 400 Invalid cursor.");
     if (r < 0)
-        return js_throw(ctx, exception, "Error", "KV GET failed: 500 the namespace cannot be read (%d)", r);
+        return js_throw(ctx, exception, "Error",
+                        "KV GET failed: 500 the namespace cannot be read (%d)", r);
     return js_json(ctx, buf_slice(&reader->out));
 }
 
@@ -190,9 +199,11 @@ static JS_NATIVE(kv_native_put)
     if (kv_key_of(ctx, args[1], &arena, &m.key, "PUT", exception) == NULL)
         return NULL;
     if (js_to_utf8(ctx, args[3], &arena, &m.metadata) < 0)
-        return js_throw(ctx, exception, "TypeError", "The metadata cannot be converted to a string.");
+        return js_throw(ctx, exception, "TypeError",
+                        "The metadata cannot be converted to a string.");
     if (m.metadata.len > KV_METADATA_MAX)
-        return js_throw(ctx, exception, "Error", "KV PUT failed: 413 Metadata length of %zu exceeds limit of %d.",
+        return js_throw(ctx, exception, "Error",
+                        "KV PUT failed: 413 Metadata length of %zu exceeds limit of %d.",
                         m.metadata.len, KV_METADATA_MAX);
     msg_kv_put_pack(&out, &m);
     return isolate_keeper_call(ctx, OP_kv_put, buf_slice(&out), args[2], args[5]);

@@ -16,7 +16,12 @@ extern const struct product product_kv;
 extern const struct keeper_op kv_ops[KV_N_OPS];
 extern const struct keeper_engine kv_engine;
 
-enum { KV_LIST_MAX = 1000, KV_BULK_MAX = 10000, KV_BULK_GET_MAX = 100, KV_BULK_BODY_MAX = 112 * 1024 * 1024 };
+enum {
+    KV_LIST_MAX = 1000,
+    KV_BULK_MAX = 10000,
+    KV_BULK_GET_MAX = 100,
+    KV_BULK_BODY_MAX = 112 * 1024 * 1024
+};
 
 /* kv_bulk.kind */
 enum { KV_BULK_PUT = 1, KV_BULK_DELETE = 2, KV_BULK_GET = 3 };

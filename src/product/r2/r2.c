@@ -43,8 +43,9 @@ struct r2_algorithm {
 };
 
 static const struct r2_algorithm r2_algorithms[] = {
-    {"md5", "MD5", DIGEST_MD5},          {"sha1", "SHA-1", DIGEST_SHA1},       {"sha256", "SHA-256", DIGEST_SHA256},
-    {"sha384", "SHA-384", DIGEST_SHA384}, {"sha512", "SHA-512", DIGEST_SHA512},
+    {"md5", "MD5", DIGEST_MD5},           {"sha1", "SHA-1", DIGEST_SHA1},
+    {"sha256", "SHA-256", DIGEST_SHA256}, {"sha384", "SHA-384", DIGEST_SHA384},
+    {"sha512", "SHA-512", DIGEST_SHA512},
 };
 
 static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8_t *ret)
@@ -67,7 +68,8 @@ static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8
 }
 
 /* What the put gave as checksum, verified; appends {"md5": hex, ...}, the etag is the MD5. */
-static int r2_checksums(struct keeper_call *call, const json_t *options, struct buf *out, char etag[ID_HEX_SIZE])
+static int r2_checksums(struct keeper_call *call, const json_t *options, struct buf *out,
+                        char etag[ID_HEX_SIZE])
 {
     uint8_t sum[DIGEST_MAX];
     char hex[2 * DIGEST_MAX + 1];
@@ -191,12 +193,15 @@ static int r2_put_replace(struct keeper_call *call, struct r2_put *p)
 
 static int r2_put_insert(struct keeper_call *call, struct r2_put *p)
 {
-    struct sql_stmt *s = sql_cached(
-        r2_of(call)->db,
-        "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, checksums, class, content) "
-        "VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET version=excluded.version, size=excluded.size, "
-        "etag=excluded.etag, uploaded=excluded.uploaded, http=excluded.http, custom=excluded.custom, "
-        "checksums=excluded.checksums, class=excluded.class, content=excluded.content");
+    struct sql_stmt *s =
+        sql_cached(r2_of(call)->db,
+                   "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, "
+                   "checksums, class, content) "
+                   "VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+                   "version=excluded.version, size=excluded.size, "
+                   "etag=excluded.etag, uploaded=excluded.uploaded, http=excluded.http, "
+                   "custom=excluded.custom, "
+                   "checksums=excluded.checksums, class=excluded.class, content=excluded.content");
     sql_bind_text(s, 1, p->m.key);
     sql_bind_text(s, 2, slice_of(p->version));
     sql_bind_int(s, 3, (int64_t)call->body_size);
@@ -271,22 +276,24 @@ static void r2_op_delete(struct keeper_call *call)
 {
     struct msg_r2_delete m;
     AUTO(json_release) json_t *keys = NULL;
-    if (msg_r2_delete_unpack(call->args, &m) < 0 || json_parse(m.keys, &keys, NULL) < 0 || !json_is_array(keys) ||
-        json_array_size(keys) > R2_KEYS_MAX) {
+    if (msg_r2_delete_unpack(call->args, &m) < 0 || json_parse(m.keys, &keys, NULL) < 0 ||
+        !json_is_array(keys) || json_array_size(keys) > R2_KEYS_MAX) {
         call->result = r2_fail(&call->err, -EINVAL, 10020);
         return;
     }
     for (size_t i = 0; i < json_array_size(keys) && call->result >= 0; i++) {
         const json_t *key = json_array_get(keys, i);
-        call->result = json_is_string(key)
-                           ? r2_delete_one(call, slice_from(json_string_value(key), json_string_length(key)))
-                           : r2_fail(&call->err, -EINVAL, 10020);
+        call->result =
+            json_is_string(key)
+                ? r2_delete_one(call, slice_from(json_string_value(key), json_string_length(key)))
+                : r2_fail(&call->err, -EINVAL, 10020);
     }
 }
 
 /* --- reads of control --- */
 
-static int r2_get_body(struct keeper_call *call, const struct r2_row *row, const struct r2_span *span)
+static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
+                       const struct r2_span *span)
 {
     if (row->is_inline) {
         buf_append(&call->reply_body, row->content.ptr + span->offset, span->length);
@@ -340,8 +347,13 @@ static void r2_op_list(struct keeper_call *call)
 }
 
 const struct keeper_op r2_ops[R2_N_OPS] = {
-    {.op = OP_r2_put, .writes = true, .isolates = true, .body = BODY_SPOOL, .body_max = R2_OBJECT_MAX,
-     .memory_max = R2_INLINE_MAX, .run = r2_op_put},
+    {.op = OP_r2_put,
+     .writes = true,
+     .isolates = true,
+     .body = BODY_SPOOL,
+     .body_max = R2_OBJECT_MAX,
+     .memory_max = R2_INLINE_MAX,
+     .run = r2_op_put},
     {.op = OP_r2_delete, .writes = true, .isolates = true, .run = r2_op_delete},
     {.op = OP_r2_get, .run = r2_op_get},
     {.op = OP_r2_list, .run = r2_op_list},
@@ -352,8 +364,9 @@ const struct keeper_op r2_ops[R2_N_OPS] = {
 static bool r2_knows(void *arg, const char *id)
 {
     struct r2_store *store = arg;
-    struct sql_stmt *s = sql_cached(store->db, "SELECT 1 FROM objects WHERE version = ?1 AND content IS NULL "
-                                               "UNION ALL SELECT 1 FROM garbage WHERE version = ?1");
+    struct sql_stmt *s =
+        sql_cached(store->db, "SELECT 1 FROM objects WHERE version = ?1 AND content IS NULL "
+                              "UNION ALL SELECT 1 FROM garbage WHERE version = ?1");
     sql_bind_text(s, 1, slice_of(id));
     bool known = sql_step(s, NULL) == 1;
     sql_reset(s);
@@ -463,14 +476,16 @@ static void r2_engine_sweep(void *open)
     sql_bind_int(s, 2, R2_GARBAGE_BATCH);
     while (sql_step(s, NULL) == 1) {
         char id[BLOB_ID_SIZE];
-        if (slice_to_cstr(sql_column_bytes(s, 0), id, sizeof(id)) == 0 && blob_remove(store->path, id) == 0)
+        if (slice_to_cstr(sql_column_bytes(s, 0), id, sizeof(id)) == 0 &&
+            blob_remove(store->path, id) == 0)
             buf_append(&ids, id, BLOB_ID_SIZE);
     }
     sql_reset(s);
     if (buf_len(&ids) > 0 && sql_begin(store->db, NULL) == 0) {
         struct sql_stmt *d = sql_cached(store->db, "DELETE FROM garbage WHERE version = ?");
         int r = 0;
-        for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0; at = slice_skip(at, BLOB_ID_SIZE)) {
+        for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0;
+             at = slice_skip(at, BLOB_ID_SIZE)) {
             sql_bind_text(d, 1, slice_from(at.ptr, BLOB_ID_SIZE - 1));
             r = sql_run(d, NULL);
         }
@@ -484,7 +499,8 @@ static void r2_engine_sweep(void *open)
 static void r2_engine_info(void *open, json_t *ret)
 {
     struct r2_store *store = open;
-    struct sql_stmt *s = sql_cached(store->db, "SELECT count(*), coalesce(sum(size), 0) FROM objects");
+    struct sql_stmt *s =
+        sql_cached(store->db, "SELECT count(*), coalesce(sum(size), 0) FROM objects");
     if (sql_step(s, NULL) == 1) {
         json_object_set_new(ret, "objects", json_integer(sql_column_int(s, 0)));
         json_object_set_new(ret, "bytes", json_integer(sql_column_int(s, 1)));

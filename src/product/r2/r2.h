@@ -48,7 +48,8 @@ struct r2_span {
 /* Opens the index in a bucket's directory; with `write` makes what is missing. */
 NODISCARD int r2_index_open(const char *dir, bool write, struct sql **ret, struct err *err);
 /* -ENOENT when absent. */
-NODISCARD int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *ret, struct err *err);
+NODISCARD int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *ret,
+                      struct err *err);
 void r2_row_done(struct r2_row *row);
 /* Appends the object as product/messages_data.h describes it. */
 void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_span *span);

@@ -28,7 +28,8 @@ enum {
 
 static const char *const r2_schema[] = {
     "CREATE TABLE IF NOT EXISTS r2_buckets (name TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, "
-    "location TEXT, storage_class TEXT NOT NULL, jurisdiction TEXT NOT NULL DEFAULT 'default') STRICT",
+    "location TEXT, storage_class TEXT NOT NULL, jurisdiction TEXT NOT NULL DEFAULT 'default') "
+    "STRICT",
     NULL,
 };
 
@@ -67,8 +68,10 @@ static int r2_api_list(struct api_request *req, struct err *err)
     if (limit < 1 || limit > R2_LIST_MAX)
         limit = R2_LIST_MAX;
     r = db_rows(req->api->db, &rows,
-                "SELECT " R2_COLUMNS " FROM r2_buckets WHERE instr(name, ?) > 0 AND name > ? ORDER BY "
-                "name LIMIT ?", "ssl", part, after, limit + 1);
+                "SELECT " R2_COLUMNS
+                " FROM r2_buckets WHERE instr(name, ?) > 0 AND name > ? ORDER BY "
+                "name LIMIT ?",
+                "ssl", part, after, limit + 1);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the buckets cannot be read");
     json_t *info = json_pack("{s:I}", "per_page", (json_int_t)limit);
@@ -83,7 +86,8 @@ static int r2_api_list(struct api_request *req, struct err *err)
 
 static int r2_find(struct api_request *req, const char *name, json_t **ret, struct err *err)
 {
-    int r = db_row(req->api->db, ret, "SELECT " R2_COLUMNS " FROM r2_buckets WHERE name = ?", "s", name);
+    int r = db_row(req->api->db, ret, "SELECT " R2_COLUMNS " FROM r2_buckets WHERE name = ?", "s",
+                   name);
     if (r == -ENOENT)
         return err_set(err, r, R2_ERR_MISSING, "The specified bucket does not exist.");
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the buckets cannot be read") : 0;
@@ -103,17 +107,20 @@ static int r2_insert(struct api_request *req, const json_t *body, const char **r
     if (name == NULL)
         return -EINVAL;
     if (!r2_name_ok(name))
-        return err_set(err, -EINVAL, R2_ERR_NAME,
-                       "The specified bucket name is not valid: %d to %d lower-case letters, digits and "
-                       "hyphens, none of these at the ends", R2_NAME_MIN, R2_NAME_MAX);
+        return err_set(
+            err, -EINVAL, R2_ERR_NAME,
+            "The specified bucket name is not valid: %d to %d lower-case letters, digits and "
+            "hyphens, none of these at the ends",
+            R2_NAME_MIN, R2_NAME_MAX);
     int r = r2_class_of(json_str(body, "storageClass", "Standard"), &class, err);
     if (r < 0)
         return r;
-    r = db_run(req->api->db,
-               "INSERT INTO r2_buckets (name, created_ms, location, storage_class, jurisdiction) VALUES "
-               "(?,?,?,?,?)",
-               "slsss", name, clock_wall_ms(), json_str(body, "locationHint", NULL), class,
-               r2_jurisdiction(req));
+    r = db_run(
+        req->api->db,
+        "INSERT INTO r2_buckets (name, created_ms, location, storage_class, jurisdiction) VALUES "
+        "(?,?,?,?,?)",
+        "slsss", name, clock_wall_ms(), json_str(body, "locationHint", NULL), class,
+        r2_jurisdiction(req));
     if (r == -EEXIST)
         return err_set(err, r, R2_ERR_EXISTS,
                        "The bucket you tried to create already exists, and you own it.");
@@ -205,7 +212,8 @@ static int r2_api_delete(struct api_request *req, struct err *err)
     r = store_simple(req, OP_store_drop, slice_of(store), &reply, err);
     if (r < 0 && r != -ENOENT)
         return r;
-    r = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", api_param(req, "bucket"));
+    r = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s",
+               api_param(req, "bucket"));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be removed")
                  : api_ok(req, json_object());
 }
@@ -254,8 +262,12 @@ static int r2_key_of(struct api_request *req, struct slice *ret, struct err *err
 static json_t *r2_object(const json_t *o)
 {
     static const struct r2_field members[] = {
-        {"key", "key"}, {"size", "size"}, {"etag", "etag"}, {"version", "version"},
-        {"http_metadata", "httpMetadata"}, {"custom_metadata", "customMetadata"},
+        {"key", "key"},
+        {"size", "size"},
+        {"etag", "etag"},
+        {"version", "version"},
+        {"http_metadata", "httpMetadata"},
+        {"custom_metadata", "customMetadata"},
         {"storage_class", "storageClass"},
     };
     char text[CLOCK_TEXT_SIZE];
@@ -275,8 +287,8 @@ static int r2_api_put(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *options = r2_put_options(req);
     AUTO(buf_done) struct buf text = {0};
-    AUTO(store_call_done) struct store_call call = {
-        .op = OP_r2_put, .has_body = true, .code = R2_ERR_INPUT};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_r2_put, .has_body = true, .code = R2_ERR_INPUT};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_r2_put m = {.binding = BINDING_NONE};
     char store[STORE_NAME_MAX];
@@ -318,8 +330,8 @@ static void r2_answer_headers(struct api_request *req, const json_t *o)
 
 static int r2_api_get(struct api_request *req, struct err *err)
 {
-    AUTO(store_call_done) struct store_call call = {
-        .op = OP_r2_get, .stream = true, .code = R2_ERR_KEY_MISSING};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_r2_get, .stream = true, .code = R2_ERR_KEY_MISSING};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_r2_get m = {.options = SLICE("{}")};
     char store[STORE_NAME_MAX];
@@ -363,7 +375,9 @@ static int r2_api_remove(struct api_request *req, struct err *err)
 static json_t *r2_list_options(struct api_request *req)
 {
     static const struct r2_field names[] = {
-        {"prefix", "prefix"}, {"delimiter", "delimiter"}, {"cursor", "cursor"},
+        {"prefix", "prefix"},
+        {"delimiter", "delimiter"},
+        {"cursor", "cursor"},
         {"start_after", "startAfter"},
     };
     json_t *options = json_object();

@@ -11,19 +11,24 @@
 
 enum { R2_READY_TRIES = 400, R2_READY_PAUSE_US = 5000 };
 
-#define R2_COLUMNS "key, version, size, etag, uploaded, http, custom, checksums, class, content IS NOT NULL"
+#define R2_COLUMNS                                                                                 \
+    "key, version, size, etag, uploaded, http, custom, checksums, class, content IS NOT NULL"
 
 static const char *const r2_schema[] = {
-    "CREATE TABLE IF NOT EXISTS objects(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version TEXT NOT NULL, "
-    "size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, http TEXT NOT NULL, custom TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS objects(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version "
+    "TEXT NOT NULL, "
+    "size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, http TEXT NOT NULL, "
+    "custom TEXT NOT NULL, "
     "checksums TEXT NOT NULL, class TEXT NOT NULL, content BLOB)",
-    "CREATE TABLE IF NOT EXISTS garbage(version TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS garbage(version TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT "
+    "ROWID",
 };
 
 /* A reader that comes before the keeper has made the tables waits a moment. */
 static int r2_index_ready(struct sql *db, struct err *err)
 {
-    struct sql_stmt *s = sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('objects', 'garbage')");
+    struct sql_stmt *s =
+        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('objects', 'garbage')");
     for (unsigned i = 0; i < R2_READY_TRIES; i++) {
         bool ready = sql_step(s, err) == 1 && sql_column_int(s, 0) == 2;
         sql_reset(s);
@@ -67,7 +72,8 @@ static void r2_row_read(struct sql_stmt *s, struct r2_row *ret)
     };
 }
 
-int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *ret, struct err *err)
+int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *ret,
+            struct err *err)
 {
     struct sql_stmt *s =
         sql_cached(db, with_content ? "SELECT " R2_COLUMNS ", content FROM objects WHERE key = ?"
@@ -93,8 +99,11 @@ void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_s
 {
     buf_append_slice(out, SLICE("{\"key\":"));
     json_quote(out, row->key);
-    buf_printf(out, ",\"version\":\"%.*s\",\"size\":%lld,\"etag\":\"%.*s\",\"uploaded\":%lld,\"httpMetadata\":",
-               SLICE_ARG(row->version), (long long)row->size, SLICE_ARG(row->etag), (long long)row->uploaded_ms);
+    buf_printf(
+        out,
+        ",\"version\":\"%.*s\",\"size\":%lld,\"etag\":\"%.*s\",\"uploaded\":%lld,\"httpMetadata\":",
+        SLICE_ARG(row->version), (long long)row->size, SLICE_ARG(row->etag),
+        (long long)row->uploaded_ms);
     buf_append_slice(out, row->http);
     buf_append_slice(out, SLICE(",\"customMetadata\":"));
     buf_append_slice(out, row->custom);
@@ -103,8 +112,8 @@ void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_s
     buf_append_slice(out, SLICE(",\"storageClass\":"));
     json_quote(out, row->storage_class);
     if (span != NULL && span->given)
-        buf_printf(out, ",\"range\":{\"offset\":%llu,\"length\":%llu}", (unsigned long long)span->offset,
-                   (unsigned long long)span->length);
+        buf_printf(out, ",\"range\":{\"offset\":%llu,\"length\":%llu}",
+                   (unsigned long long)span->offset, (unsigned long long)span->length);
     buf_append_char(out, '}');
 }
 
@@ -113,8 +122,8 @@ void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_s
 struct r2_listing {
     struct sql *db;
     struct slice prefix, delimiter;
-    struct buf after;  /* keys greater than this come next */
-    struct buf end;    /* and smaller than this */
+    struct buf after; /* keys greater than this come next */
+    struct buf end;   /* and smaller than this */
     struct buf objects, prefixes;
     size_t n, limit, n_objects, n_prefixes;
 };
@@ -163,7 +172,9 @@ static bool r2_list_take(struct r2_listing *l, const struct r2_row *row)
 /* 1 when there is more behind the limit. */
 static int r2_list_walk(struct r2_listing *l, struct err *err)
 {
-    struct sql_stmt *s = sql_cached(l->db, "SELECT " R2_COLUMNS " FROM objects WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key");
+    struct sql_stmt *s =
+        sql_cached(l->db, "SELECT " R2_COLUMNS
+                          " FROM objects WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key");
     bool again = true;
     int r = 1;
     while (again) {
@@ -221,7 +232,8 @@ int r2_list_json(struct sql *db, const json_t *options, struct buf *out, struct 
     buf_append_slice(out, buf_slice(&l.objects));
     buf_append_slice(out, SLICE("],\"delimitedPrefixes\":["));
     buf_append_slice(out, buf_slice(&l.prefixes));
-    buf_append_slice(out, r == 1 ? SLICE("],\"truncated\":true,\"cursor\":\"") : SLICE("],\"truncated\":false}"));
+    buf_append_slice(out, r == 1 ? SLICE("],\"truncated\":true,\"cursor\":\"")
+                                 : SLICE("],\"truncated\":false}"));
     if (r == 1) {
         base64_encode(out, buf_slice(&l.after), BASE64_STANDARD);
         buf_append_slice(out, SLICE("\"}"));

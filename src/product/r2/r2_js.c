@@ -24,8 +24,10 @@ struct r2_reader {
 static int r2_reader_open(js_context ctx, struct binding *b, struct err *err)
 {
     struct r2_reader *reader = mem_new(sizeof(*reader));
-    int r = isolate_mount_path(js_user(ctx), json_str(b->config, "mount", ""), reader->path, sizeof(reader->path));
-    r = r < 0 ? err_set(err, r, 0, "the bucket is not mounted") : r2_index_open(reader->path, false, &reader->db, err);
+    int r = isolate_mount_path(js_user(ctx), json_str(b->config, "mount", ""), reader->path,
+                               sizeof(reader->path));
+    r = r < 0 ? err_set(err, r, 0, "the bucket is not mounted")
+              : r2_index_open(reader->path, false, &reader->db, err);
     if (r < 0) {
         free(reader);
         return r;
@@ -60,7 +62,8 @@ static js_value r2_throw(js_context ctx, js_value *exception, const struct err *
 }
 
 /* The string argument as UTF-8; false after throwing. */
-static bool r2_text(js_context ctx, js_value v, struct arena *arena, struct slice *ret, js_value *exception)
+static bool r2_text(js_context ctx, js_value v, struct arena *arena, struct slice *ret,
+                    js_value *exception)
 {
     if (js_to_utf8(ctx, v, arena, ret) == 0)
         return true;
@@ -68,7 +71,8 @@ static bool r2_text(js_context ctx, js_value v, struct arena *arena, struct slic
     return false;
 }
 
-static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice *ret, js_value *exception)
+static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice *ret,
+                   js_value *exception)
 {
     struct err err = {0};
     if (!r2_text(ctx, v, arena, ret, exception))
@@ -80,8 +84,8 @@ static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice
     return false;
 }
 
-static int r2_get_row(struct r2_reader *reader, const struct r2_row *row, const json_t *options, bool *ret_passed,
-                      struct r2_span *ret_span, struct err *err)
+static int r2_get_row(struct r2_reader *reader, const struct r2_row *row, const json_t *options,
+                      bool *ret_passed, struct r2_span *ret_span, struct err *err)
 {
     *ret_passed = r2_condition_holds(json_object_get(options, "onlyIf"), row);
     int r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, ret_span, err);
@@ -92,13 +96,15 @@ static int r2_get_row(struct r2_reader *reader, const struct r2_row *row, const 
 }
 
 /* [object, condition holds, inline content in range or null, offset, length] */
-static js_value r2_get_result(js_context ctx, struct r2_reader *reader, const struct r2_row *row, bool passed,
-                              const struct r2_span *span)
+static js_value r2_get_result(js_context ctx, struct r2_reader *reader, const struct r2_row *row,
+                              bool passed, const struct r2_span *span)
 {
     js_value parts[5] = {
         js_json(ctx, buf_slice(&reader->out)),
         js_bool(ctx, passed),
-        passed && row->is_inline ? js_bytes(ctx, slice_from(row->content.ptr + span->offset, span->length)) : js_null(ctx),
+        passed && row->is_inline
+            ? js_bytes(ctx, slice_from(row->content.ptr + span->offset, span->length))
+            : js_null(ctx),
         js_number(ctx, (double)span->offset),
         js_number(ctx, (double)span->length),
     };
@@ -126,7 +132,8 @@ static JS_NATIVE(r2_native_get)
         return js_null(ctx);
     if (r == 0)
         r = r2_get_row(reader, &row, options, &passed, &span, &err);
-    js_value result = r < 0 ? r2_throw(ctx, exception, &err) : r2_get_result(ctx, reader, &row, passed, &span);
+    js_value result =
+        r < 0 ? r2_throw(ctx, exception, &err) : r2_get_result(ctx, reader, &row, passed, &span);
     r2_row_done(&row);
     return result;
 }
@@ -161,7 +168,8 @@ static JS_NATIVE(r2_native_list)
     struct r2_reader *reader = r2_reader_of(ctx, args[0], exception);
     if (reader == NULL || !r2_text(ctx, args[1], &reader->arena, &text, exception))
         return NULL;
-    if (json_parse(text, &options, &err) < 0 || r2_list_json(reader->db, options, &reader->out, &err) < 0)
+    if (json_parse(text, &options, &err) < 0 ||
+        r2_list_json(reader->db, options, &reader->out, &err) < 0)
         return r2_throw(ctx, exception, &err);
     return js_json(ctx, buf_slice(&reader->out));
 }
@@ -195,9 +203,12 @@ static JS_NATIVE(r2_native_read)
     if (reader == NULL || !r2_text(ctx, args[1], &reader->arena, &version, exception))
         return NULL;
     size_t n = (size_t)js_to_number(ctx, args[3], 0);
-    AUTO(fd_release) int fd = slice_to_cstr(version, id, sizeof(id)) < 0 ? -1 : blob_open(reader->path, id);
+    AUTO(fd_release)
+    int fd = slice_to_cstr(version, id, sizeof(id)) < 0 ? -1 : blob_open(reader->path, id);
     AUTO(mem_release) char *bytes = mem_try(n + 1);
-    int r = fd < 0 ? fd : bytes == NULL ? -ENOMEM : r2_read_all(fd, bytes, n, (off_t)js_to_number(ctx, args[2], 0));
+    int r = fd < 0          ? fd
+            : bytes == NULL ? -ENOMEM
+                            : r2_read_all(fd, bytes, n, (off_t)js_to_number(ctx, args[2], 0));
     if (r < 0) {
         (void)r2_fail(&err, r, 10001);
         return r2_throw(ctx, exception, &err);
@@ -213,7 +224,8 @@ static JS_NATIVE(r2_native_put)
     AUTO(buf_done) struct buf out = {0};
     struct msg_r2_put m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX),
                            .size = (int64_t)js_to_number(ctx, args[4], -1)};
-    if (!r2_key(ctx, args[1], &arena, &m.key, exception) || !r2_text(ctx, args[3], &arena, &m.options, exception))
+    if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
+        !r2_text(ctx, args[3], &arena, &m.options, exception))
         return NULL;
     msg_r2_put_pack(&out, &m);
     return isolate_keeper_call(ctx, OP_r2_put, buf_slice(&out), args[2], args[5]);

@@ -93,7 +93,8 @@ static json_t *session_buckets(struct api_request *req, const json_t *manifest)
 
 static const char *assets_token(struct api_request *req, const char *use, const char *session)
 {
-    AUTO(json_release) json_t *claims =
+    AUTO(json_release)
+    json_t *claims =
         json_pack("{s:s, s:b, s:i}", "session", session, "wrangler_single_asset_uploads", 1,
                   "edge_kv_upload_concurrency", 10);
     return jwt_make(req, use, ASSETS_TOKEN_S, claims);
@@ -112,8 +113,8 @@ int assets_api_session(struct api_request *req, struct err *err)
     if (r < 0)
         return r;
     r = db_run(req->api->db,
-               "INSERT INTO worker_asset_sessions (id, script, manifest, at_ms) VALUES (?,?,?,?)", "ssjl",
-               id_hex(id), api_param(req, "script"), manifest, workers_now());
+               "INSERT INTO worker_asset_sessions (id, script, manifest, at_ms) VALUES (?,?,?,?)",
+               "ssjl", id_hex(id), api_param(req, "script"), manifest, workers_now());
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the session cannot be stored");
     json_t *buckets = session_buckets(req, manifest);
@@ -132,11 +133,13 @@ static int session_of_request(struct api_request *req, json_t **ret, struct err 
     (void)slice_cut(&value, ' ');
     if (jwt_check(req, "assets-session", slice_trim(value), &claims) < 0) {
         req->answer.status = 401;
-        return err_set(err, -EACCES, ASSETS_ERR_TOKEN, "the upload session is not valid or has expired");
+        return err_set(err, -EACCES, ASSETS_ERR_TOKEN,
+                       "the upload session is not valid or has expired");
     }
-    int r = db_row(req->api->db, ret,
-                   "SELECT id, manifest AS \"manifest:json\" FROM worker_asset_sessions WHERE id = ?", "s",
-                   json_str(claims, "session", ""));
+    int r =
+        db_row(req->api->db, ret,
+               "SELECT id, manifest AS \"manifest:json\" FROM worker_asset_sessions WHERE id = ?",
+               "s", json_str(claims, "session", ""));
     return r < 0 ? err_set(err, -EINVAL, ASSETS_ERR, "the upload session is over") : 0;
 }
 
@@ -159,8 +162,9 @@ static int asset_store(struct api_request *req, const json_t *session, const cha
     if (entry == NULL)
         return err_set(err, -EINVAL, ASSETS_ERR, "\"%s\" is not a hash of this session", hash);
     if ((int64_t)content.len != json_int(entry, "size", -1))
-        return err_set(err, -EINVAL, ASSETS_ERR, "the file %s has %zu bytes, not the %lld announced", hash,
-                       content.len, (long long)json_int(entry, "size", -1));
+        return err_set(err, -EINVAL, ASSETS_ERR,
+                       "the file %s has %zu bytes, not the %lld announced", hash, content.len,
+                       (long long)json_int(entry, "size", -1));
     if (slice_eq(type, SLICE("application/null")))
         type = (struct slice){"", 0};
     char dir[16];
@@ -170,8 +174,10 @@ static int asset_store(struct api_request *req, const json_t *session, const cha
         r = file_replace(req->api->data_fd, asset_path(req, hash), content, 0644);
     if (r == 0)
         r = db_run(req->api->db,
-                   "INSERT INTO worker_assets (hash, size, type) VALUES (?,?,?) ON CONFLICT (hash) DO UPDATE "
-                   "SET type = excluded.type", "slS", hash, (int64_t)content.len, type);
+                   "INSERT INTO worker_assets (hash, size, type) VALUES (?,?,?) ON CONFLICT (hash) "
+                   "DO UPDATE "
+                   "SET type = excluded.type",
+                   "slS", hash, (int64_t)content.len, type);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the file %s cannot be stored", hash) : 0;
 }
 
@@ -193,7 +199,8 @@ int assets_api_single(struct api_request *req, struct err *err)
     if (r == 0)
         r = api_body(req, &body, err);
     if (r == 0)
-        r = asset_store(req, session, api_param(req, "hash"), api_header(req, "content-type"), body, err);
+        r = asset_store(req, session, api_param(req, "hash"), api_header(req, "content-type"), body,
+                        err);
     return r < 0 ? r : session_answer(req, session);
 }
 
@@ -250,10 +257,11 @@ int assets_manifest(struct api_request *req, const char *jwt, json_t **ret, stru
 {
     AUTO(json_release) json_t *claims = NULL, *session = NULL;
     if (jwt_check(req, "assets-complete", slice_of(jwt), &claims) < 0)
-        return err_set(err, -EINVAL, ASSETS_ERR_TOKEN, "assets.jwt is not a valid completion token");
+        return err_set(err, -EINVAL, ASSETS_ERR_TOKEN,
+                       "assets.jwt is not a valid completion token");
     int r = db_row(req->api->db, &session,
-                   "SELECT manifest AS \"manifest:json\" FROM worker_asset_sessions WHERE id = ?", "s",
-                   json_str(claims, "session", ""));
+                   "SELECT manifest AS \"manifest:json\" FROM worker_asset_sessions WHERE id = ?",
+                   "s", json_str(claims, "session", ""));
     if (r < 0)
         return err_set(err, -EINVAL, ASSETS_ERR_TOKEN, "the upload session is over");
     json_t *manifest = json_object_get(session, "manifest");

@@ -43,15 +43,15 @@ static json_t *beta_object(struct api_request *req, const json_t *script)
     char created[CLOCK_TEXT_SIZE], updated[CLOCK_TEXT_SIZE];
     const json_t *settings = json_object_get(script, "settings");
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:[], s:[], s:[], s:[], s:[]}}", "id",
-        json_str(script, "tag", ""), "name", json_str(script, "name", ""), "created_on",
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:{s:[], s:[], s:[], s:[], s:[]}}",
+        "id", json_str(script, "tag", ""), "name", json_str(script, "name", ""), "created_on",
         clock_rfc3339(json_int(script, "created_ms", 0), created), "updated_on",
-        clock_rfc3339(json_int(script, "modified_ms", 0), updated), "deployed_on", updated, "logpush",
-        or_default(settings, "logpush", json_false()), "tags", or_default(settings, "tags", json_array()),
-        "tail_consumers", beta_consumers(settings), "observability",
-        or_default(settings, "observability", json_pack("{s:b}", "enabled", 0)), "subdomain",
-        beta_subdomain(req, script), "references", "domains", "durable_objects", "queues", "workers",
-        "dispatch_namespace_outbounds");
+        clock_rfc3339(json_int(script, "modified_ms", 0), updated), "deployed_on", updated,
+        "logpush", or_default(settings, "logpush", json_false()), "tags",
+        or_default(settings, "tags", json_array()), "tail_consumers", beta_consumers(settings),
+        "observability", or_default(settings, "observability", json_pack("{s:b}", "enabled", 0)),
+        "subdomain", beta_subdomain(req, script), "references", "domains", "durable_objects",
+        "queues", "workers", "dispatch_namespace_outbounds");
 }
 
 int beta_api_list(struct api_request *req, struct err *err)
@@ -84,14 +84,16 @@ int beta_api_info(struct api_request *req, struct err *err)
     return beta_answer(req, api_param(req, "script"), err);
 }
 
-static int beta_store(struct api_request *req, const char *name, const json_t *body, struct err *err)
+static int beta_store(struct api_request *req, const char *name, const json_t *body,
+                      struct err *err)
 {
     const json_t *subdomain = json_object_get(body, "subdomain");
     int r = script_settings_merge(req, name, body, err);
     if (r == 0 && json_is_object(subdomain)) {
         bool enabled = json_bool(subdomain, "enabled", false);
-        r = db_run(req->api->db, "UPDATE scripts SET workers_dev = ?, previews = ? WHERE name = ?", "iis",
-                   (int)enabled, (int)json_bool(subdomain, "previews_enabled", enabled), name);
+        r = db_run(req->api->db, "UPDATE scripts SET workers_dev = ?, previews = ? WHERE name = ?",
+                   "iis", (int)enabled, (int)json_bool(subdomain, "previews_enabled", enabled),
+                   name);
         r = r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be stored")
                   : table_publish(req, err);
     }
@@ -159,12 +161,13 @@ static int beta_version(struct api_request *req, const json_t *script, const jso
     static const char *const copied[] = {"compatibility_date", "compatibility_flags", "limits",
                                          "placement", "main_module"};
     json_t *object = json_pack(
-        "{s:s, s:O, s:s, s:s, s:O, s:O, s:[], s:o, s:s}", "id", json_str(version, "id", ""), "number",
-        json_object_get(version, "number"), "created_on", json_str(version, "created_on", ""), "source",
-        json_str(version, "source", "api"), "startup_time_ms", json_object_get(version, "startup_ms"),
-        "annotations", json_object_get(version, "annotations"), "urls", "bindings",
-        bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")), "usage_model",
-        "standard");
+        "{s:s, s:O, s:s, s:s, s:O, s:O, s:[], s:o, s:s}", "id", json_str(version, "id", ""),
+        "number", json_object_get(version, "number"), "created_on",
+        json_str(version, "created_on", ""), "source", json_str(version, "source", "api"),
+        "startup_time_ms", json_object_get(version, "startup_ms"), "annotations",
+        json_object_get(version, "annotations"), "urls", "bindings",
+        bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")),
+        "usage_model", "standard");
     for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
         json_t *value = json_object_get(json_object_get(version, "metadata"), copied[i]);
         if (value != NULL)
@@ -203,7 +206,8 @@ int beta_api_version_create(struct api_request *req, struct err *err)
     if (r == 0)
         r = version_create(req, json_str(script, "name", ""), &upload, "upload", &version, err);
     if (r == 0 && api_query_bool(req, "deploy", false))
-        r = deployment_of(req, json_str(script, "name", ""), json_str(version, "id", ""), "upload", err);
+        r = deployment_of(req, json_str(script, "name", ""), json_str(version, "id", ""), "upload",
+                          err);
     return r < 0 ? r : beta_version_answer(req, script, version, err);
 }
 
@@ -214,8 +218,8 @@ int beta_api_version_list(struct api_request *req, struct err *err)
     int r = script_find(req, api_param(req, "script"), &script, err);
     const char *name = json_str(script, "name", "");
     if (r == 0)
-        r = db_rows(req->api->db, &ids, "SELECT id FROM versions WHERE script = ? ORDER BY number DESC", "s",
-                    name);
+        r = db_rows(req->api->db, &ids,
+                    "SELECT id FROM versions WHERE script = ? ORDER BY number DESC", "s", name);
     for (size_t i = 0; r == 0 && i < json_array_size(ids); i++) {
         AUTO(json_release) json_t *version = NULL;
         json_t *object = NULL;
@@ -227,7 +231,8 @@ int beta_api_version_list(struct api_request *req, struct err *err)
     }
     if (r < 0) {
         json_decref(list);
-        return err->code != 0 ? r : err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read");
+        return err->code != 0 ? r
+                              : err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read");
     }
     return api_ok_array_page(req, list);
 }

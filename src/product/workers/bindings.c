@@ -98,10 +98,11 @@ static int binding_check_shape(const json_t *binding, size_t i, struct err *err)
     const char *text = json_str(binding, "text", NULL);
     bool wants_text = strcmp(type, "plain_text") == 0 || strcmp(type, "secret_text") == 0;
     if (wants_text && text == NULL)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "binding %s of type %s has no text", name, type);
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "binding %s of type %s has no text", name,
+                       type);
     if (wants_text && strlen(text) > WORKER_TEXT_MAX)
-        return err_set(err, -EINVAL, 10054, "the text of binding %s has %zu bytes; the most are %d", name,
-                       strlen(text), WORKER_TEXT_MAX);
+        return err_set(err, -EINVAL, 10054, "the text of binding %s has %zu bytes; the most are %d",
+                       name, strlen(text), WORKER_TEXT_MAX);
     return 0;
 }
 
@@ -112,15 +113,16 @@ static int binding_inherit(struct api_request *req, const json_t *wanted, const 
                            json_t **ret, struct err *err)
 {
     const char *name = json_str(wanted, "name", "");
-    const json_t *old = binding_find(json_object_get(before, "bindings"),
-                                     json_str(wanted, "old_name", name));
+    const json_t *old =
+        binding_find(json_object_get(before, "bindings"), json_str(wanted, "old_name", name));
     *ret = NULL;
     if (old == NULL) {
         if (strcmp(api_query(req, "bindings_inherit", ""), "strict") != 0)
             return 0;
-        return err_set(err, -EINVAL, WORKER_ERR_INHERIT,
-                       "inherit binding '%s' is invalid: the latest version has no binding of this name",
-                       name);
+        return err_set(
+            err, -EINVAL, WORKER_ERR_INHERIT,
+            "inherit binding '%s' is invalid: the latest version has no binding of this name",
+            name);
     }
     *ret = json_deep_copy(old);
     json_object_set_new(*ret, "name", json_string(name));
@@ -154,7 +156,8 @@ static void bindings_keep(json_t *bindings, const json_t *keep, const json_t *be
 /* A secret without text means the one that is there. */
 static void binding_fill_secret(json_t *binding, const json_t *before)
 {
-    const json_t *old = binding_find(json_object_get(before, "bindings"), json_str(binding, "name", ""));
+    const json_t *old =
+        binding_find(json_object_get(before, "bindings"), json_str(binding, "name", ""));
     if (binding_is_secret(binding) && json_object_get(binding, "text") == NULL && old != NULL &&
         binding_is_secret(old))
         json_object_update_missing(binding, (json_t *)old);
@@ -249,7 +252,8 @@ static const struct binding_store {
     {"r2_bucket", "bucket_name", NULL, "r2", "read"},
 };
 
-static void binding_mount(json_t *mounts, const char *source, const char *target, const char *access)
+static void binding_mount(json_t *mounts, const char *source, const char *target,
+                          const char *access)
 {
     size_t i;
     json_t *mount;
@@ -258,8 +262,8 @@ static void binding_mount(json_t *mounts, const char *source, const char *target
         if (strcmp(json_str(mount, "target", ""), target) == 0)
             return; /* two bindings of one store share it */
     }
-    json_array_append_new(mounts, json_pack("{s:s, s:s, s:s}", "source", source, "target", target,
-                                            "access", access));
+    json_array_append_new(
+        mounts, json_pack("{s:s, s:s, s:s}", "source", source, "target", target, "access", access));
 }
 
 static void binding_add_store(json_t *binding, const char *account, json_t *mounts)

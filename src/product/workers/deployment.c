@@ -47,17 +47,19 @@ static int table_version(struct api *api, const json_t *script, const json_t *ch
 {
     AUTO(json_release) json_t *version = NULL;
     const char *id = json_str(chosen, "version_id", ""), *name = json_str(script, "name", "");
-    int r = db_row(api->db, &version,
-                   "SELECT main, json_extract(metadata, '$.bindings') AS \"bindings:json\" FROM versions "
-                   "WHERE id = ?", "s", id);
+    int r = db_row(
+        api->db, &version,
+        "SELECT main, json_extract(metadata, '$.bindings') AS \"bindings:json\" FROM versions "
+        "WHERE id = ?",
+        "s", id);
     if (r < 0)
         return r;
-    json_array_append_new(
-        into, json_pack("{s:s, s:O, s:b, s:o, s:o}", "id", id, "percentage",
-                        json_object_get(chosen, "percentage"), "has_code",
-                        json_object_get(version, "main") != NULL, "assets", table_assets(api, name, id),
-                        "bindings", table_bindings(api, json_str(script, "tag", ""),
-                                                   json_object_get(version, "bindings"))));
+    json_array_append_new(into, json_pack("{s:s, s:O, s:b, s:o, s:o}", "id", id, "percentage",
+                                          json_object_get(chosen, "percentage"), "has_code",
+                                          json_object_get(version, "main") != NULL, "assets",
+                                          table_assets(api, name, id), "bindings",
+                                          table_bindings(api, json_str(script, "tag", ""),
+                                                         json_object_get(version, "bindings"))));
     return 0;
 }
 
@@ -72,12 +74,11 @@ static int table_script(struct api *api, const json_t *script, json_t *into)
         if (r < 0)
             break;
     }
-    json_object_set_new(
-        into, json_str(script, "name", ""),
-        json_pack("{s:s, s:b, s:b, s:o, s:b}", "tag", json_str(script, "tag", ""), "workers_dev",
-                  json_bool(script, "workers_dev", false), "previews",
-                  json_bool(script, "previews", false), "versions", versions, "tail",
-                  json_int(script, "tails", 0) > 0));
+    json_object_set_new(into, json_str(script, "name", ""),
+                        json_pack("{s:s, s:b, s:b, s:o, s:b}", "tag", json_str(script, "tag", ""),
+                                  "workers_dev", json_bool(script, "workers_dev", false),
+                                  "previews", json_bool(script, "previews", false), "versions",
+                                  versions, "tail", json_int(script, "tails", 0) > 0));
     return r;
 }
 
@@ -90,14 +91,18 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     if (r >= 0)
         r = db_int(api->db, &revision, "SELECT revision FROM worker_revision", NULL);
     if (r >= 0)
-        r = db_rows(api->db, &scripts,
-                    "SELECT name, tag, workers_dev AS \"workers_dev:bool\", previews AS "
-                    "\"previews:bool\", (SELECT versions FROM deployments d WHERE d.script = s.name ORDER "
-                    "BY number DESC LIMIT 1) AS \"versions:json\" FROM scripts s", NULL);
+        r = db_rows(
+            api->db, &scripts,
+            "SELECT name, tag, workers_dev AS \"workers_dev:bool\", previews AS "
+            "\"previews:bool\", (SELECT versions FROM deployments d WHERE d.script = s.name ORDER "
+            "BY number DESC LIMIT 1) AS \"versions:json\" FROM scripts s",
+            NULL);
     if (r >= 0)
-        r = db_rows(api->db, &routes, "SELECT pattern, script FROM worker_routes WHERE script <> ''", NULL);
+        r = db_rows(api->db, &routes,
+                    "SELECT pattern, script FROM worker_routes WHERE script <> ''", NULL);
     if (r >= 0)
-        r = db_rows(api->db, &domains, "SELECT hostname, service AS script FROM worker_domains", NULL);
+        r = db_rows(api->db, &domains, "SELECT hostname, service AS script FROM worker_domains",
+                    NULL);
     size_t i;
     json_t *script;
     json_t *by_name = json_object();
@@ -199,7 +204,8 @@ static int deployment_check(struct api_request *req, const char *script, const j
         sum += json_number_value(share);
     }
     if (sum < 99.99 || sum > 100.01)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "the percentages add up to %g, not to 100", sum);
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "the percentages add up to %g, not to 100",
+                       sum);
     return 0;
 }
 
@@ -212,30 +218,33 @@ int deployment_create(struct api_request *req, const char *script, const json_t 
     int r = deployment_check(req, script, versions, err);
     if (r < 0)
         return r;
-    AUTO(json_release) json_t *notes = json_is_object(annotations) ? json_deep_copy(annotations)
-                                                                   : json_object();
+    AUTO(json_release)
+    json_t *notes = json_is_object(annotations) ? json_deep_copy(annotations) : json_object();
     if (json_object_get(notes, "workers/triggered_by") == NULL)
         json_object_set_new(notes, "workers/triggered_by", json_string("deployment"));
-    r = db_run(req->api->db,
-               "INSERT INTO deployments (id, script, number, created_ms, source, author, annotations, "
-               "versions) SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4, ?5, ?6, ?7 FROM deployments "
-               "WHERE script = ?2", "sslssjj", id, script, now, version_source(req), req->who.name, notes,
-               versions);
+    r = db_run(
+        req->api->db,
+        "INSERT INTO deployments (id, script, number, created_ms, source, author, annotations, "
+        "versions) SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4, ?5, ?6, ?7 FROM "
+        "deployments "
+        "WHERE script = ?2",
+        "sslssjj", id, script, now, version_source(req), req->who.name, notes, versions);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the deployment cannot be stored");
     r = table_publish(req, err);
     if (r == 0 && ret != NULL)
-        *ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "id", id, "source", version_source(req),
-                         "strategy", "percentage", "author_email", req->who.name, "created_on",
-                         clock_rfc3339(now, at), "annotations", notes, "versions", versions);
+        *ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "id", id, "source",
+                         version_source(req), "strategy", "percentage", "author_email",
+                         req->who.name, "created_on", clock_rfc3339(now, at), "annotations", notes,
+                         "versions", versions);
     return r;
 }
 
-int deployment_of(struct api_request *req, const char *script, const char *version, const char *trigger,
-                  struct err *err)
+int deployment_of(struct api_request *req, const char *script, const char *version,
+                  const char *trigger, struct err *err)
 {
-    AUTO(json_release) json_t *versions =
-        json_pack("[{s:s, s:i}]", "version_id", version, "percentage", 100);
+    AUTO(json_release)
+    json_t *versions = json_pack("[{s:s, s:i}]", "version_id", version, "percentage", 100);
     AUTO(json_release) json_t *annotations = json_pack("{s:s}", "workers/triggered_by", trigger);
     return deployment_create(req, script, versions, annotations, NULL, err);
 }

@@ -8,7 +8,7 @@
 enum { DOMAIN_ERR_MISSING = 10102, DOMAIN_ERR_NAME = 10103 };
 
 #define DOMAIN_COLUMNS                                                                             \
-    "d.id, hostname, service, 'production' AS environment, coalesce(z.id, '') AS zone_id, "       \
+    "d.id, hostname, service, 'production' AS environment, coalesce(z.id, '') AS zone_id, "        \
     "coalesce(z.name, zone_name) AS zone_name, d.id AS cert_id, 1 AS \"enabled:bool\""
 #define DOMAIN_FROM " FROM worker_domains d LEFT JOIN zones z ON z.name = d.zone_name"
 
@@ -35,11 +35,12 @@ static int domain_store(struct api_request *req, const json_t *wanted, const cha
     const char *host = json_str(wanted, "hostname", "");
     if (!domain_ok(host))
         return err_set(err, -EINVAL, DOMAIN_ERR_NAME, "\"%s\" is not a host name", host);
-    int r = db_run(req->api->db,
-                   "INSERT INTO worker_domains (id, hostname, service, zone_name, modified_ms) VALUES "
-                   "(?,?,?,?,?) ON CONFLICT (hostname) DO UPDATE SET service = excluded.service, "
-                   "zone_name = excluded.zone_name, modified_ms = excluded.modified_ms",
-                   "ssssl", id_hex(ret_id), host, service, domain_zone(req, wanted), workers_now());
+    int r =
+        db_run(req->api->db,
+               "INSERT INTO worker_domains (id, hostname, service, zone_name, modified_ms) VALUES "
+               "(?,?,?,?,?) ON CONFLICT (hostname) DO UPDATE SET service = excluded.service, "
+               "zone_name = excluded.zone_name, modified_ms = excluded.modified_ms",
+               "ssssl", id_hex(ret_id), host, service, domain_zone(req, wanted), workers_now());
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the domain cannot be stored") : 0;
 }
 
@@ -82,8 +83,8 @@ int domains_api_changeset(struct api_request *req, struct err *err)
         json_object_set_new(row, "modified", json_boolean(!mine));
         json_array_append(mine ? updated : conflicting, row);
     }
-    json_t *result = json_pack("{s:o, s:[], s:o, s:o}", "added", added, "removed", "updated", updated,
-                               "conflicting", conflicting);
+    json_t *result = json_pack("{s:o, s:[], s:o, s:o}", "added", added, "removed", "updated",
+                               updated, "conflicting", conflicting);
     if (r < 0) {
         json_decref(result);
         return r;
@@ -127,11 +128,14 @@ int domains_api_list(struct api_request *req, struct err *err)
     json_t *rows = NULL;
     const char *host = api_query(req, "hostname", ""), *service = api_query(req, "service", "");
     const char *zone = api_query(req, "zone_id", ""), *zone_name = api_query(req, "zone_name", "");
-    int r = db_rows(req->api->db, &rows,
-                    "SELECT " DOMAIN_COLUMNS DOMAIN_FROM " WHERE (?1 = '' OR hostname = ?1) AND (?2 = '' OR "
-                    "service = ?2) AND (?3 = '' OR z.id = ?3) AND (?4 = '' OR zone_name = ?4) ORDER BY "
-                    "hostname", "ssss", host, service, zone, zone_name);
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the domains cannot be read") : api_ok_all(req, rows);
+    int r = db_rows(
+        req->api->db, &rows,
+        "SELECT " DOMAIN_COLUMNS DOMAIN_FROM " WHERE (?1 = '' OR hostname = ?1) AND (?2 = '' OR "
+        "service = ?2) AND (?3 = '' OR z.id = ?3) AND (?4 = '' OR zone_name = ?4) ORDER BY "
+        "hostname",
+        "ssss", host, service, zone, zone_name);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the domains cannot be read")
+                 : api_ok_all(req, rows);
 }
 
 int domains_api_put(struct api_request *req, struct err *err)
@@ -149,14 +153,16 @@ int domains_api_put(struct api_request *req, struct err *err)
     if (r < 0)
         return r;
     r = domain_row(req, json_str(body, "hostname", ""), &row);
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the domain cannot be read") : api_ok(req, row);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the domain cannot be read")
+                 : api_ok(req, row);
 }
 
 int domains_api_info(struct api_request *req, struct err *err)
 {
     json_t *row = NULL;
     int r = domain_row(req, api_param(req, "domain"), &row);
-    return r < 0 ? err_set(err, r, DOMAIN_ERR_MISSING, "There is no such domain.") : api_ok(req, row);
+    return r < 0 ? err_set(err, r, DOMAIN_ERR_MISSING, "There is no such domain.")
+                 : api_ok(req, row);
 }
 
 int domains_api_delete(struct api_request *req, struct err *err)

@@ -24,7 +24,8 @@ static int job_take(struct api_request *req, uint8_t kind, struct slice spec, st
         .peer = req->api->peers[API_SUPERVISOR], .op = OP_job_want, .args = buf_slice(&args)};
     int r = api_call(req, &call, &reply);
     if (r < 0)
-        return err_set(err, r, API_ERR_INTERNAL, "no isolate for the upload: %s", strerrorname_np(-r));
+        return err_set(err, r, API_ERR_INTERNAL, "no isolate for the upload: %s",
+                       strerrorname_np(-r));
     fd = reply.fd;
     if (msg_job_given_unpack(reply.args, &given) < 0)
         return err_set(err, -EIO, API_ERR_INTERNAL, "the supervisor's answer cannot be read");
@@ -51,8 +52,9 @@ static json_t *job_link_options(const struct upload *upload, struct buf *body)
         if (strcmp(m->type, "map") == 0)
             continue;
         size_t size = job_sends(m) ? m->content.len : 0;
-        json_array_append_new(modules, json_pack("{s:s, s:s, s:I, s:s}", "name", m->name, "type",
-                                                 m->type, "size", (json_int_t)size, "file", m->file));
+        json_array_append_new(modules,
+                              json_pack("{s:s, s:s, s:I, s:s}", "name", m->name, "type", m->type,
+                                        "size", (json_int_t)size, "file", m->file));
         if (size > 0)
             buf_append_slice(body, m->content);
     }
@@ -132,10 +134,11 @@ int job_probe(struct api_request *req, const json_t *spec, json_t **ret, struct 
     if (r == 0) {
         r = api_peer_wait(peer, JOB_PROBE_TIMEOUT_MS, &op, &args);
         if (r < 0)
-            return err_set(err, -EINVAL, WORKER_ERR_INVALID,
-                           r == -ETIMEDOUT
-                               ? "Script startup exceeded time limit."
-                               : "The script's process ended during startup (CPU or memory limit).");
+            return err_set(
+                err, -EINVAL, WORKER_ERR_INVALID,
+                r == -ETIMEDOUT
+                    ? "Script startup exceeded time limit."
+                    : "The script's process ended during startup (CPU or memory limit).");
         r = job_probe_note(op, buf_slice(&args), ret, err);
     }
     return r;

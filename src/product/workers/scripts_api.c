@@ -26,12 +26,13 @@ static int script_migrate(struct api_request *req, const char *name, const json_
     if (strcmp(had, wanted) != 0)
         return err_set(err, -EINVAL, WORKER_ERR_INVALID,
                        "migration old_tag is \"%s\", but the Worker stands at \"%s\"", wanted, had);
-    r = db_run(req->api->db, "UPDATE scripts SET migration_tag = ? WHERE name = ?", "ss", tag, name);
+    r = db_run(req->api->db, "UPDATE scripts SET migration_tag = ? WHERE name = ?", "ss", tag,
+               name);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the migration cannot be stored") : 0;
 }
 
-static int scripts_store(struct api_request *req, const char *name, struct upload *upload, json_t **ret,
-                         struct err *err)
+static int scripts_store(struct api_request *req, const char *name, struct upload *upload,
+                         json_t **ret, struct err *err)
 {
     AUTO(json_release) json_t *settings = json_copy(upload->metadata);
     bool existed = false;
@@ -50,8 +51,10 @@ static int scripts_store(struct api_request *req, const char *name, struct uploa
         r = script_settings_merge(req, name, settings, err);
     /* A Worker whose first upload fails never was. */
     if (r < 0 && !existed) {
-        int removed = db_run(req->api->db, "DELETE FROM scripts WHERE name = ? AND NOT EXISTS (SELECT 1 "
-                             "FROM versions WHERE script = ?1)", "s", name);
+        int removed = db_run(req->api->db,
+                             "DELETE FROM scripts WHERE name = ? AND NOT EXISTS (SELECT 1 "
+                             "FROM versions WHERE script = ?1)",
+                             "s", name);
         return removed < 0 ? removed : r;
     }
     return r;
@@ -90,7 +93,8 @@ int scripts_api_content_put(struct api_request *req, struct err *err)
     const char *name = api_param(req, "script");
     int r = upload_read(req, &upload, err);
     if (r == 0 && version_latest(req, name, &before) < 0)
-        r = err_set(err, -ENOENT, WORKER_ERR_MISSING, "This Worker does not exist on your account.");
+        r = err_set(err, -ENOENT, WORKER_ERR_MISSING,
+                    "This Worker does not exist on your account.");
     if (r < 0)
         return r;
     json_t *metadata = json_deep_copy(json_object_get(before, "metadata"));
@@ -107,8 +111,10 @@ int scripts_api_content_put(struct api_request *req, struct err *err)
 
 static void content_part(struct buf *out, const char *boundary, const struct upload_module *m)
 {
-    buf_printf(out, "--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
-               "Content-Type: %s\r\n\r\n", boundary, m->name, m->name, module_content_type(m->type));
+    buf_printf(out,
+               "--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
+               "Content-Type: %s\r\n\r\n",
+               boundary, m->name, m->name, module_content_type(m->type));
     buf_append_slice(out, m->content);
     buf_append_slice(out, SLICE("\r\n"));
 }
@@ -181,11 +187,12 @@ int scripts_api_service(struct api_request *req, struct err *err)
         return r;
     json_t *created = json_object_get(object, "created_on");
     json_t *modified = json_object_get(object, "modified_on");
-    json_t *environment = json_pack("{s:s, s:o, s:O, s:O}", "environment", "production", "script", object,
-                                    "created_on", created, "modified_on", modified);
-    return api_ok(req, json_pack("{s:s, s:O, s:[o], s:O, s:O, s:s}", "id", name, "default_environment",
-                                 environment, "environments", environment, "created_on", created,
-                                 "modified_on", modified, "usage_model", "standard"));
+    json_t *environment = json_pack("{s:s, s:o, s:O, s:O}", "environment", "production", "script",
+                                    object, "created_on", created, "modified_on", modified);
+    return api_ok(req,
+                  json_pack("{s:s, s:O, s:[o], s:O, s:O, s:s}", "id", name, "default_environment",
+                            environment, "environments", environment, "created_on", created,
+                            "modified_on", modified, "usage_model", "standard"));
 }
 
 /* --- delete --- */
@@ -193,12 +200,14 @@ int scripts_api_service(struct api_request *req, struct err *err)
 static json_t *reference_rows(struct api_request *req, const char *name)
 {
     json_t *rows = NULL;
-    int r = db_rows(req->api->db, &rows,
-                    "SELECT v.script AS service, 'production' AS environment, json_extract(b.value, "
-                    "'$.name') AS name FROM versions v, json_each(v.metadata, '$.bindings') b WHERE "
-                    "v.number = (SELECT max(number) FROM versions w WHERE w.script = v.script) AND "
-                    "v.script <> ?1 AND json_extract(b.value, '$.type') = 'service' AND "
-                    "json_extract(b.value, '$.service') = ?1", "s", name);
+    int r =
+        db_rows(req->api->db, &rows,
+                "SELECT v.script AS service, 'production' AS environment, json_extract(b.value, "
+                "'$.name') AS name FROM versions v, json_each(v.metadata, '$.bindings') b WHERE "
+                "v.number = (SELECT max(number) FROM versions w WHERE w.script = v.script) AND "
+                "v.script <> ?1 AND json_extract(b.value, '$.type') = 'service' AND "
+                "json_extract(b.value, '$.service') = ?1",
+                "s", name);
     return r < 0 ? json_array() : rows;
 }
 
@@ -217,11 +226,14 @@ int scripts_api_references(struct api_request *req, struct err *err)
 int scripts_api_tails_by_consumer(struct api_request *req, struct err *err)
 {
     json_t *rows = NULL;
-    int r = db_rows(req->api->db, &rows,
-                    "SELECT json_object('service', s.name, 'environment', 'production') AS "
-                    "\"producer:json\" FROM scripts s, json_each(s.settings, '$.tail_consumers') t WHERE "
-                    "json_extract(t.value, '$.service') = ?", "s", api_param(req, "script"));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Workers cannot be read") : api_ok_all(req, rows);
+    int r = db_rows(
+        req->api->db, &rows,
+        "SELECT json_object('service', s.name, 'environment', 'production') AS "
+        "\"producer:json\" FROM scripts s, json_each(s.settings, '$.tail_consumers') t WHERE "
+        "json_extract(t.value, '$.service') = ?",
+        "s", api_param(req, "script"));
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Workers cannot be read")
+                 : api_ok_all(req, rows);
 }
 
 int scripts_api_durable_namespaces(struct api_request *req, struct err *err)
@@ -233,16 +245,19 @@ int scripts_api_durable_namespaces(struct api_request *req, struct err *err)
 int script_delete(struct api_request *req, const char *name, struct err *err)
 {
     static const char *const statements[] = {
-        "DELETE FROM deployments WHERE script = ?", "DELETE FROM versions WHERE script = ?",
-        "DELETE FROM worker_routes WHERE script = ?", "DELETE FROM worker_domains WHERE service = ?",
-        "DELETE FROM worker_schedules WHERE script = ?", "DELETE FROM worker_tails WHERE script = ?",
+        "DELETE FROM deployments WHERE script = ?",
+        "DELETE FROM versions WHERE script = ?",
+        "DELETE FROM worker_routes WHERE script = ?",
+        "DELETE FROM worker_domains WHERE service = ?",
+        "DELETE FROM worker_schedules WHERE script = ?",
+        "DELETE FROM worker_tails WHERE script = ?",
         "DELETE FROM scripts WHERE name = ?",
     };
     AUTO(db_end) struct db *tx = NULL;
     AUTO(json_release) json_t *referers = reference_rows(req, name);
     if (json_array_size(referers) > 0 && !api_query_bool(req, "force", false))
-        return err_set(err, -EINVAL, 10064, "Worker %s is bound by other Workers; delete with force=true",
-                       name);
+        return err_set(err, -EINVAL, 10064,
+                       "Worker %s is bound by other Workers; delete with force=true", name);
     int r = db_begin(req->api->db, &tx);
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(statements); i++)
         r = db_run(req->api->db, statements[i], "s", name);

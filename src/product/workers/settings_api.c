@@ -21,14 +21,15 @@ int script_settings_merge(struct api_request *req, const char *name, const json_
     if (r < 0)
         return r;
     json_t *settings = json_object_get(script, "settings");
-    AUTO(json_release) json_t *merged = json_is_object(settings) ? json_deep_copy(settings) : json_object();
+    AUTO(json_release)
+    json_t *merged = json_is_object(settings) ? json_deep_copy(settings) : json_object();
     for (size_t i = 0; i < ARRAY_LEN(script_members); i++) {
         json_t *value = json_object_get(given, script_members[i]);
         if (value != NULL)
             json_object_set(merged, script_members[i], value);
     }
-    r = db_run(req->api->db, "UPDATE scripts SET settings = ?, modified_ms = ? WHERE name = ?", "jls",
-               merged, workers_now(), json_str(script, "name", ""));
+    r = db_run(req->api->db, "UPDATE scripts SET settings = ?, modified_ms = ? WHERE name = ?",
+               "jls", merged, workers_now(), json_str(script, "name", ""));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the settings cannot be stored") : 0;
 }
 
@@ -65,7 +66,9 @@ static int settings_latest(struct api_request *req, json_t **ret_script, json_t 
     if (r < 0)
         return r;
     r = version_latest(req, json_str(*ret_script, "name", ""), ret_version);
-    return r < 0 ? err_set(err, r, WORKER_ERR_MISSING, "This Worker does not exist on your account.") : 0;
+    return r < 0
+               ? err_set(err, r, WORKER_ERR_MISSING, "This Worker does not exist on your account.")
+               : 0;
 }
 
 static json_t *settings_object(const json_t *script, const json_t *version)
@@ -86,8 +89,9 @@ static json_t *settings_object(const json_t *script, const json_t *version)
             json_object_set(result, script_members[i], value);
     }
     json_object_set_new(result, "usage_model", json_string("standard"));
-    json_object_set_new(result, "bindings", bindings_public(json_str(script, "tag", ""),
-                                                            json_object_get(version, "bindings")));
+    json_object_set_new(
+        result, "bindings",
+        bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
     if (json_object_get(script, "migration_tag") != NULL)
         json_object_set(result, "migration_tag", json_object_get(script, "migration_tag"));
     return result;
@@ -106,7 +110,8 @@ int settings_api_bindings(struct api_request *req, struct err *err)
     int r = settings_latest(req, &script, &version, err);
     if (r < 0)
         return r;
-    return api_ok(req, bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
+    return api_ok(
+        req, bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
 }
 
 /* A part "settings" (JSON), or its members flattened, or a JSON body. */
@@ -220,9 +225,10 @@ static int secrets_apply(json_t *bindings, const json_t *changes, struct err *er
         }
         bool found = at < json_array_size(bindings);
         if (found && !binding_is_secret(old))
-            return err_set(err, -EINVAL, 10053,
-                           "Binding name '%s' already in use. Please use a different name and try again.",
-                           name);
+            return err_set(
+                err, -EINVAL, 10053,
+                "Binding name '%s' already in use. Please use a different name and try again.",
+                name);
         if (found)
             json_array_remove(bindings, at);
         if (json_is_null(change))
@@ -267,9 +273,10 @@ static int secrets_change(struct api_request *req, const json_t *changes, struct
     const char *name = json_str(script, "name", "");
     r = version_deployed(req, name, &deployed);
     if (r == 0 && strcmp(json_str(version, "id", ""), json_str(deployed, "id", "")) != 0)
-        return err_set(err, -EINVAL, SECRET_ERR_NOT_DEPLOYED,
-                       "The latest version of your Worker is not the deployed one; change secrets with "
-                       "`wrangler versions secret`");
+        return err_set(
+            err, -EINVAL, SECRET_ERR_NOT_DEPLOYED,
+            "The latest version of your Worker is not the deployed one; change secrets with "
+            "`wrangler versions secret`");
     return secrets_version(req, name, version, changes, true, NULL, err);
 }
 

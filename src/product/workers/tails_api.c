@@ -9,16 +9,18 @@
 
 enum { TAIL_LIFE_MS = 6 * 3600 * 1000, TAIL_FILTERS_MAX = 32 };
 
-static int tail_insert(struct api_request *req, const char *script, const json_t *filters, struct err *err)
+static int tail_insert(struct api_request *req, const char *script, const json_t *filters,
+                       struct err *err)
 {
     char id[ID_HEX_SIZE], secret[ID_HEX_SIZE], expires[CLOCK_TEXT_SIZE];
     int64_t until = workers_now() + TAIL_LIFE_MS;
     if (json_array_size(filters) > TAIL_FILTERS_MAX)
         return err_set(err, -EINVAL, WORKER_ERR_INVALID, "more than %d filters", TAIL_FILTERS_MAX);
-    int r = db_run(req->api->db,
-                   "INSERT INTO worker_tails (id, script, secret, filters, client_ip, expires_ms) VALUES "
-                   "(?,?,?,?,?,?)", "sssjSl", id_hex(id), script, id_hex(secret), filters, req->remote_ip,
-                   until);
+    int r = db_run(
+        req->api->db,
+        "INSERT INTO worker_tails (id, script, secret, filters, client_ip, expires_ms) VALUES "
+        "(?,?,?,?,?,?)",
+        "sssjSl", id_hex(id), script, id_hex(secret), filters, req->remote_ip, until);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the tail cannot be stored");
     const char *origin = api_origin(req);
@@ -35,21 +37,27 @@ int tails_api_create(struct api_request *req, struct err *err)
     int r = script_find(req, api_param(req, "script"), &script, err);
     if (r == 0)
         r = api_json_object(req, true, &body, err);
-    return r < 0 ? r : tail_insert(req, json_str(script, "name", ""), json_object_get(body, "filters"), err);
+    return r < 0 ? r
+                 : tail_insert(req, json_str(script, "name", ""), json_object_get(body, "filters"),
+                               err);
 }
 
 int tails_api_list(struct api_request *req, struct err *err)
 {
     json_t *rows = NULL;
-    int r = db_rows(req->api->db, &rows,
-                    "SELECT id, expires_ms AS \"expires_at:time\" FROM worker_tails WHERE script = ? AND "
-                    "expires_ms > ?", "sl", api_param(req, "script"), workers_now());
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tails cannot be read") : api_ok_all(req, rows);
+    int r = db_rows(
+        req->api->db, &rows,
+        "SELECT id, expires_ms AS \"expires_at:time\" FROM worker_tails WHERE script = ? AND "
+        "expires_ms > ?",
+        "sl", api_param(req, "script"), workers_now());
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tails cannot be read")
+                 : api_ok_all(req, rows);
 }
 
 int tails_api_delete(struct api_request *req, struct err *err)
 {
     int r = db_run(req->api->db, "DELETE FROM worker_tails WHERE script = ? AND id = ?", "ss",
                    api_param(req, "script"), api_param(req, "tail"));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tail cannot be removed") : api_ok(req, NULL);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tail cannot be removed")
+                 : api_ok(req, NULL);
 }

@@ -66,11 +66,11 @@ int subdomain_api_get(struct api_request *req, struct err *err)
     return r < 0 ? r : api_ok(req, subdomain_object(script));
 }
 
-static int subdomain_store(struct api_request *req, const json_t *script, bool enabled, bool previews,
-                           struct err *err)
+static int subdomain_store(struct api_request *req, const json_t *script, bool enabled,
+                           bool previews, struct err *err)
 {
-    int r = db_run(req->api->db, "UPDATE scripts SET workers_dev = ?, previews = ? WHERE name = ?", "iis",
-                   (int)enabled, (int)previews, json_str(script, "name", ""));
+    int r = db_run(req->api->db, "UPDATE scripts SET workers_dev = ?, previews = ? WHERE name = ?",
+                   "iis", (int)enabled, (int)previews, json_str(script, "name", ""));
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be stored");
     r = table_publish(req, err);
@@ -103,8 +103,9 @@ static int route_pattern_check(const char *pattern, struct err *err)
 {
     size_t host = strcspn(pattern, "/");
     const char *star = memchr(pattern, '*', host);
-    bool bad = host == 0 || strlen(pattern) > WORKER_PATH_MAX || (star != NULL && star != pattern) ||
-               strstr(pattern, "://") != NULL || strpbrk(pattern, " ?#") != NULL;
+    bool bad = host == 0 || strlen(pattern) > WORKER_PATH_MAX ||
+               (star != NULL && star != pattern) || strstr(pattern, "://") != NULL ||
+               strpbrk(pattern, " ?#") != NULL;
     if (bad)
         return err_set(err, -EINVAL, ROUTE_ERR_PATTERN,
                        "\"%s\" is not a route: it must look like example.com/path*", pattern);
@@ -130,10 +131,12 @@ static int route_insert(struct api_request *req, const char *zone, const char *p
     int r = route_pattern_check(pattern, err);
     if (r < 0)
         return r;
-    r = db_run(req->api->db, "INSERT INTO worker_routes (id, zone, pattern, script) VALUES (?,?,?,?)",
-               "ssss", id_hex(ret_id), zone, pattern, script);
+    r = db_run(req->api->db,
+               "INSERT INTO worker_routes (id, zone, pattern, script) VALUES (?,?,?,?)", "ssss",
+               id_hex(ret_id), zone, pattern, script);
     if (r == -EEXIST)
-        return err_set(err, r, ROUTE_ERR_TAKEN, "A route with the pattern \"%s\" already exists.", pattern);
+        return err_set(err, r, ROUTE_ERR_TAKEN, "A route with the pattern \"%s\" already exists.",
+                       pattern);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the route cannot be stored") : 0;
 }
 
@@ -160,7 +163,8 @@ int routes_api_put(struct api_request *req, struct err *err)
         return err_set(err, r, API_ERR_INTERNAL, "the routes cannot be stored");
     json_array_foreach(body, i, route)
     {
-        const char *pattern = json_is_string(route) ? json_string_value(route) : json_str(route, "pattern", "");
+        const char *pattern =
+            json_is_string(route) ? json_string_value(route) : json_str(route, "pattern", "");
         r = route_insert(req, route_zone(req, route), pattern, name, id, err);
         if (r < 0)
             return r;
@@ -179,24 +183,26 @@ int routes_api_of_script(struct api_request *req, struct err *err)
 {
     return api_ok_page(req, err,
                        "SELECT r.id, pattern, script, zone AS zone_id, z.name AS zone_name FROM "
-                       "worker_routes r LEFT JOIN zones z ON z.id = r.zone WHERE script = ?", "s",
-                       api_param(req, "script"));
+                       "worker_routes r LEFT JOIN zones z ON z.id = r.zone WHERE script = ?",
+                       "s", api_param(req, "script"));
 }
 
 int routes_api_list(struct api_request *req, struct err *err)
 {
     json_t *rows = NULL;
     int r = db_rows(req->api->db, &rows,
-                    "SELECT " ROUTE_COLUMNS " FROM worker_routes WHERE zone = ? ORDER BY pattern", "s",
-                    api_param(req, "zone"));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the routes cannot be read") : api_ok_all(req, rows);
+                    "SELECT " ROUTE_COLUMNS " FROM worker_routes WHERE zone = ? ORDER BY pattern",
+                    "s", api_param(req, "zone"));
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the routes cannot be read")
+                 : api_ok_all(req, rows);
 }
 
 static int route_answer(struct api_request *req, const char *id, struct err *err)
 {
     json_t *row = NULL;
-    int r = db_row(req->api->db, &row, "SELECT " ROUTE_COLUMNS " FROM worker_routes WHERE id = ? AND zone = ?",
-                   "ss", id, api_param(req, "zone"));
+    int r = db_row(req->api->db, &row,
+                   "SELECT " ROUTE_COLUMNS " FROM worker_routes WHERE id = ? AND zone = ?", "ss",
+                   id, api_param(req, "zone"));
     return r < 0 ? err_set(err, r, 10009, "There is no such route.") : api_ok(req, row);
 }
 
@@ -208,7 +214,8 @@ static int route_wanted(struct api_request *req, json_t **ret, struct err *err)
         return r;
     if (api_need_str(*ret, "pattern", err) == NULL)
         return -EINVAL;
-    if (db_int(req->api->db, &n, "SELECT 1 FROM zones WHERE id = ?", "s", api_param(req, "zone")) < 0)
+    if (db_int(req->api->db, &n, "SELECT 1 FROM zones WHERE id = ?", "s", api_param(req, "zone")) <
+        0)
         return err_set(err, -ENOENT, 1001, "Invalid zone identifier");
     return 0;
 }
@@ -239,9 +246,10 @@ int routes_api_update(struct api_request *req, struct err *err)
         r = route_pattern_check(json_str(body, "pattern", ""), err);
     if (r < 0)
         return r;
-    r = db_run(req->api->db, "UPDATE worker_routes SET pattern = ?, script = ? WHERE id = ? AND zone = ?",
-               "ssss", json_str(body, "pattern", ""), json_str(body, "script", ""),
-               api_param(req, "route"), api_param(req, "zone"));
+    r = db_run(req->api->db,
+               "UPDATE worker_routes SET pattern = ?, script = ? WHERE id = ? AND zone = ?", "ssss",
+               json_str(body, "pattern", ""), json_str(body, "script", ""), api_param(req, "route"),
+               api_param(req, "zone"));
     if (r == -EEXIST)
         return err_set(err, r, ROUTE_ERR_TAKEN, "A route with this pattern already exists.");
     if (r < 0)
@@ -265,7 +273,8 @@ int routes_api_delete(struct api_request *req, struct err *err)
 /* Five fields of digits, names, '*', ',', '-', '/', and the letters L, W and '#'. */
 static bool cron_ok(const char *cron)
 {
-    static const char allowed[] = "0123456789*,-/#LWabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char allowed[] =
+        "0123456789*,-/#LWabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     unsigned fields = 0;
     struct slice rest = slice_trim(slice_of(cron));
     while (rest.len > 0) {
@@ -288,9 +297,11 @@ int schedules_api_get(struct api_request *req, struct err *err)
     int r = script_find(req, api_param(req, "script"), &script, err);
     if (r < 0)
         return r;
-    r = db_rows(req->api->db, &rows,
-                "SELECT cron, created_ms AS \"created_on:time\", modified_ms AS \"modified_on:time\" FROM "
-                "worker_schedules WHERE script = ? ORDER BY rowid", "s", json_str(script, "name", ""));
+    r = db_rows(
+        req->api->db, &rows,
+        "SELECT cron, created_ms AS \"created_on:time\", modified_ms AS \"modified_on:time\" FROM "
+        "worker_schedules WHERE script = ? ORDER BY rowid",
+        "s", json_str(script, "name", ""));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the schedules cannot be read")
                  : api_ok(req, json_pack("{s:o}", "schedules", rows));
 }
@@ -317,9 +328,11 @@ int schedules_api_put(struct api_request *req, struct err *err)
         if (!cron_ok(cron))
             return err_set(err, -EINVAL, 10100, "\"%s\" is not a cron expression", cron);
         if (r >= 0)
-            r = db_run(req->api->db,
-                       "INSERT OR IGNORE INTO worker_schedules (script, cron, created_ms, modified_ms) "
-                       "VALUES (?,?,?,?)", "ssll", name, cron, workers_now(), workers_now());
+            r = db_run(
+                req->api->db,
+                "INSERT OR IGNORE INTO worker_schedules (script, cron, created_ms, modified_ms) "
+                "VALUES (?,?,?,?)",
+                "ssll", name, cron, workers_now(), workers_now());
     }
     if (r >= 0)
         r = db_commit(&tx);

@@ -56,8 +56,8 @@ const char *module_content_type(const char *type)
 static int module_name_check(struct slice name, struct err *err)
 {
     if (name.len == 0 || name.len > WORKER_MODULE_NAME_MAX)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
-                       "a module name must have 1 to %d bytes", WORKER_MODULE_NAME_MAX);
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "a module name must have 1 to %d bytes",
+                       WORKER_MODULE_NAME_MAX);
     struct slice rest = name;
     bool bad = name.ptr[0] == '/' || memchr(name.ptr, '\0', name.len) != NULL ||
                slice_find(name, '\\') >= 0;
@@ -66,8 +66,10 @@ static int module_name_check(struct slice name, struct err *err)
     if (!bad)
         return 0;
     json_t *shown = api_text(name);
-    int r = err_set(err, -EINVAL, WORKER_ERR_INVALID, "the module name \"%s\" is not allowed: it must be "
-                    "relative, without \"..\"", json_string_value(shown));
+    int r = err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                    "the module name \"%s\" is not allowed: it must be "
+                    "relative, without \"..\"",
+                    json_string_value(shown));
     json_decref(shown);
     return r;
 }
@@ -144,8 +146,10 @@ static int upload_pick_main(struct upload *upload, struct err *err)
             upload->main = &upload->modules[i];
     }
     if (upload->main == NULL)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "No such module \"%s\": the main module was not "
-                       "uploaded", *main != '\0' ? main : body);
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                       "No such module \"%s\": the main module was not "
+                       "uploaded",
+                       *main != '\0' ? main : body);
     if (upload_is_wasi(upload->main))
         upload->format = "wasi";
     return 0;
@@ -182,7 +186,8 @@ static bool upload_part_is_field(struct slice name)
 /* files, files[], files[x]: the module is called like the file. */
 static struct slice upload_module_name(const struct multipart_part *part)
 {
-    bool generic = slice_eq(part->name, SLICE("files")) || slice_starts(part->name, SLICE("files["));
+    bool generic =
+        slice_eq(part->name, SLICE("files")) || slice_starts(part->name, SLICE("files["));
     return generic && part->filename.ptr != NULL ? part->filename : part->name;
 }
 
@@ -201,8 +206,8 @@ static int upload_metadata(struct api_request *req, const struct multipart *form
     return 0;
 }
 
-static int upload_modules(struct api_request *req, const struct multipart *form, struct upload *upload,
-                          struct err *err)
+static int upload_modules(struct api_request *req, const struct multipart *form,
+                          struct upload *upload, struct err *err)
 {
     upload->modules = arena_alloc(&req->arena, (form->n + 1) * sizeof(*upload->modules));
     if (upload->modules == NULL)
@@ -211,7 +216,8 @@ static int upload_modules(struct api_request *req, const struct multipart *form,
         const struct multipart_part *part = &form->parts[i];
         if (upload_part_is_field(part->name))
             continue;
-        int r = upload_add(upload, upload_module_name(part), part->name, part->type, part->content, err);
+        int r = upload_add(upload, upload_module_name(part), part->name, part->type, part->content,
+                           err);
         if (r < 0)
             return r;
     }
@@ -232,7 +238,8 @@ int upload_read(struct api_request *req, struct upload *ret, struct err *err)
         return err_set(err, -EINVAL, WORKER_ERR_BODY, "the body must be multipart/form-data");
     r = multipart_parse(&req->arena, type, body, &form, &why);
     if (r < 0)
-        return err_set(err, r == -E2BIG ? r : -EINVAL, WORKER_ERR_BODY, "the form is broken: %s", why.text);
+        return err_set(err, r == -E2BIG ? r : -EINVAL, WORKER_ERR_BODY, "the form is broken: %s",
+                       why.text);
     r = upload_metadata(req, &form, &ret->metadata, err);
     if (r == 0)
         r = upload_modules(req, &form, ret, err);
@@ -248,11 +255,13 @@ static int upload_json_module(struct api_request *req, struct upload *upload, co
     struct slice text = slice_of(json_str(module, "content_base64", ""));
     const char *given = json_str(module, "name", "");
     if (base64_decode(&req->arena, text, BASE64_STANDARD, &content) < 0)
-        return err_set(err, -EINVAL, WORKER_ERR_BODY, "content_base64 of module %s is not base64", given);
+        return err_set(err, -EINVAL, WORKER_ERR_BODY, "content_base64 of module %s is not base64",
+                       given);
     int r = arena_copy(&req->arena, given, strlen(given), &name);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "no memory for the modules");
-    return upload_add(upload, name, name, slice_of(json_str(module, "content_type", "")), content, err);
+    return upload_add(upload, name, name, slice_of(json_str(module, "content_type", "")), content,
+                      err);
 }
 
 int upload_from_json(struct api_request *req, json_t *body, struct upload *ret, struct err *err)

@@ -16,10 +16,13 @@ int script_name_check(const char *name, struct err *err)
 {
     size_t n = strlen(name);
     if (n == 0 || n > WORKER_NAME_MAX ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n || name[0] == '-' || name[n - 1] == '-')
-        return err_set(err, -EINVAL, WORKER_ERR_NAME,
-                       "Invalid Worker name: 1 to %d lower-case letters, digits, '-' and '_', no '-' at "
-                       "the ends", WORKER_NAME_MAX);
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n || name[0] == '-' ||
+        name[n - 1] == '-')
+        return err_set(
+            err, -EINVAL, WORKER_ERR_NAME,
+            "Invalid Worker name: 1 to %d lower-case letters, digits, '-' and '_', no '-' at "
+            "the ends",
+            WORKER_NAME_MAX);
     return 0;
 }
 
@@ -42,24 +45,29 @@ int script_ensure(struct api_request *req, const char *name, struct err *err)
     int r = script_name_check(name, err);
     if (r < 0)
         return r;
-    r = db_run(req->api->db,
-               "INSERT INTO scripts (name, tag, created_ms, modified_ms) VALUES (?,?,?,?) ON CONFLICT "
-               "(name) DO UPDATE SET modified_ms = excluded.modified_ms",
-               "ssll", name, id_hex(tag), workers_now(), workers_now());
+    r = db_run(
+        req->api->db,
+        "INSERT INTO scripts (name, tag, created_ms, modified_ms) VALUES (?,?,?,?) ON CONFLICT "
+        "(name) DO UPDATE SET modified_ms = excluded.modified_ms",
+        "ssll", name, id_hex(tag), workers_now(), workers_now());
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be stored") : 0;
 }
 
 #define VERSION_COLUMNS                                                                            \
-    "id, script, number, created_ms, created_ms AS \"created_on:time\", source, author, annotations " \
-    "AS \"annotations:json\", metadata AS \"metadata:json\", json_extract(metadata, '$.bindings') AS " \
-    "\"bindings:json\", modules AS \"modules:json\", format, main, handlers AS \"handlers:json\", "   \
+    "id, script, number, created_ms, created_ms AS \"created_on:time\", source, author, "          \
+    "annotations "                                                                                 \
+    "AS \"annotations:json\", metadata AS \"metadata:json\", json_extract(metadata, "              \
+    "'$.bindings') AS "                                                                            \
+    "\"bindings:json\", modules AS \"modules:json\", format, main, handlers AS "                   \
+    "\"handlers:json\", "                                                                          \
     "named_handlers AS \"named_handlers:json\", startup_ms, etag, manifest AS \"manifest:json\""
 
 int version_find(struct api_request *req, const char *script, const char *id, json_t **ret,
                  struct err *err)
 {
     int r = db_row(req->api->db, ret,
-                   "SELECT " VERSION_COLUMNS " FROM versions WHERE script = ? AND id = ?", "ss", script, id);
+                   "SELECT " VERSION_COLUMNS " FROM versions WHERE script = ? AND id = ?", "ss",
+                   script, id);
     if (r == -ENOENT)
         return err_set(err, r, 100146, "There is no version %s of this Worker.", id);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read") : 0;
@@ -68,16 +76,19 @@ int version_find(struct api_request *req, const char *script, const char *id, js
 int version_latest(struct api_request *req, const char *script, json_t **ret)
 {
     return db_row(req->api->db, ret,
-                  "SELECT " VERSION_COLUMNS " FROM versions WHERE script = ? ORDER BY number DESC LIMIT 1",
+                  "SELECT " VERSION_COLUMNS
+                  " FROM versions WHERE script = ? ORDER BY number DESC LIMIT 1",
                   "s", script);
 }
 
 int version_deployed(struct api_request *req, const char *script, json_t **ret)
 {
-    return db_row(req->api->db, ret,
-                  "SELECT " VERSION_COLUMNS " FROM versions WHERE script = ?1 AND id = (SELECT "
-                  "json_extract(versions, '$[0].version_id') FROM deployments WHERE script = ?1 ORDER BY "
-                  "number DESC LIMIT 1)", "s", script);
+    return db_row(
+        req->api->db, ret,
+        "SELECT " VERSION_COLUMNS " FROM versions WHERE script = ?1 AND id = (SELECT "
+        "json_extract(versions, '$[0].version_id') FROM deployments WHERE script = ?1 ORDER BY "
+        "number DESC LIMIT 1)",
+        "s", script);
 }
 
 const char *version_dir(struct api_request *req, const char *script, const char *id)
@@ -124,8 +135,8 @@ static void copy_member(json_t *into, const char *name, const json_t *from, cons
 static json_t *version_resources(const json_t *script, const json_t *version)
 {
     json_t *metadata = json_object_get(version, "metadata");
-    json_t *code = json_pack("{s:s, s:O, s:O, s:s}", "etag", json_str(version, "etag", ""), "handlers",
-                             json_object_get(version, "handlers"), "named_handlers",
+    json_t *code = json_pack("{s:s, s:O, s:O, s:s}", "etag", json_str(version, "etag", ""),
+                             "handlers", json_object_get(version, "handlers"), "named_handlers",
                              json_object_get(version, "named_handlers"), "last_deployed_from",
                              json_str(version, "source", "api"));
     json_t *runtime = json_pack("{s:s, s:o}", "usage_model", "standard", "compatibility_flags",
@@ -134,8 +145,9 @@ static json_t *version_resources(const json_t *script, const json_t *version)
     for (size_t i = 0; i < ARRAY_LEN(copied); i++)
         copy_member(runtime, copied[i], metadata, copied[i]);
     copy_member(runtime, "migration_tag", script, "migration_tag");
-    return json_pack("{s:o, s:o, s:o}", "script", code, "script_runtime", runtime, "bindings",
-                     bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
+    return json_pack(
+        "{s:o, s:o, s:o}", "script", code, "script_runtime", runtime, "bindings",
+        bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
 }
 
 json_t *version_object(struct api_request *req, const json_t *script, const json_t *version)
@@ -143,10 +155,11 @@ json_t *version_object(struct api_request *req, const json_t *script, const json
     (void)req;
     const char *at = json_str(version, "created_on", "");
     json_t *object = json_pack(
-        "{s:s, s:O, s:{s:s, s:s, s:s, s:s, s:s, s:b}, s:O, s:o, s:O}", "id", json_str(version, "id", ""),
-        "number", json_object_get(version, "number"), "metadata", "created_on", at, "modified_on", at,
-        "source", json_str(version, "source", "api"), "author_id", json_str(version, "author", ""),
-        "author_email", json_str(version, "author", ""), "has_preview", 0, "annotations",
+        "{s:s, s:O, s:{s:s, s:s, s:s, s:s, s:s, s:b}, s:O, s:o, s:O}", "id",
+        json_str(version, "id", ""), "number", json_object_get(version, "number"), "metadata",
+        "created_on", at, "modified_on", at, "source", json_str(version, "source", "api"),
+        "author_id", json_str(version, "author", ""), "author_email",
+        json_str(version, "author", ""), "has_preview", 0, "annotations",
         json_object_get(version, "annotations"), "resources", version_resources(script, version),
         "startup_time_ms", json_object_get(version, "startup_ms"));
     return object;
@@ -156,8 +169,8 @@ json_t *version_object(struct api_request *req, const json_t *script, const json
 static void script_add_settings(json_t *object, const json_t *script, const json_t *version)
 {
     static const char *const own[] = {"logpush", "tail_consumers", "observability", "tags"};
-    static const char *const versioned[] = {"compatibility_date", "compatibility_flags", "placement",
-                                            "limits"};
+    static const char *const versioned[] = {"compatibility_date", "compatibility_flags",
+                                            "placement", "limits"};
     const json_t *settings = json_object_get(script, "settings");
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         copy_member(object, own[i], settings, own[i]);

@@ -23,9 +23,9 @@ struct version_job {
     char id[ID_UUID_SIZE];
     char etag[2 * DIGEST_MAX + 1];
     int64_t number, now_ms;
-    json_t *before;   /* owned: the version that is latest so far; may be NULL */
-    json_t *tag;      /* owned */
-    json_t *manifest; /* owned; NULL without assets */
+    json_t *before;                    /* owned: the version that is latest so far; may be NULL */
+    json_t *tag;                       /* owned */
+    json_t *manifest;                  /* owned; NULL without assets */
     json_t *handlers, *named_handlers; /* owned */
     int64_t startup_ms;
 };
@@ -147,14 +147,16 @@ static json_t *version_spec_assets(const struct version_job *job)
                      json_str(config, "html_handling", "auto-trailing-slash"), "not_found_handling",
                      json_str(config, "not_found_handling", "none"), "run_worker_first",
                      first == NULL ? json_false() : json_incref(first), "redirects",
-                     json_str(config, "_redirects", ""), "headers", json_str(config, "_headers", ""));
+                     json_str(config, "_redirects", ""), "headers",
+                     json_str(config, "_headers", ""));
 }
 
 static json_t *version_spec_limits(const json_t *metadata)
 {
     const json_t *given = json_object_get(metadata, "limits");
     return json_pack("{s:I, s:I, s:i}", "cpu_ms", (json_int_t)json_int(given, "cpu_ms", 30000),
-                     "subrequests", (json_int_t)json_int(given, "subrequests", 1000), "memory_mb", 128);
+                     "subrequests", (json_int_t)json_int(given, "subrequests", 1000), "memory_mb",
+                     128);
 }
 
 static json_t *version_spec(struct version_job *job)
@@ -162,18 +164,20 @@ static json_t *version_spec(struct version_job *job)
     const json_t *metadata = job->upload->metadata;
     const json_t *annotations = json_object_get(metadata, "annotations");
     json_t *flags = json_object_get(metadata, "compatibility_flags");
-    json_t *mounts = json_pack("[{s:s, s:s, s:s}]", "source", job->dir, "target", "code", "access", "read");
+    json_t *mounts =
+        json_pack("[{s:s, s:s, s:s}]", "source", job->dir, "target", "code", "access", "read");
     json_t *bindings =
         bindings_spec(job->req->api->account, json_object_get(metadata, "bindings"), mounts);
     json_t *spec = json_pack(
-        "{s:s, s:s, s:O, s:s, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}", "account",
-        job->req->api->account, "script", job->script, "tag", job->tag, "version", job->id, "number",
-        (json_int_t)job->number, "created_ms", (json_int_t)job->now_ms, "version_tag",
-        json_str(annotations, "workers/tag", ""), "message", json_str(annotations, "workers/message", ""),
-        "format", job->upload->format, "compat", "date", json_str(metadata, "compatibility_date", ""),
-        "flags", json_is_array(flags) ? json_incref(flags) : json_array(), "modules",
-        version_spec_modules(job->upload), "limits", version_spec_limits(metadata), "bindings", bindings,
-        "mounts", mounts, "assets", version_spec_assets(job));
+        "{s:s, s:s, s:O, s:s, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
+        "account", job->req->api->account, "script", job->script, "tag", job->tag, "version",
+        job->id, "number", (json_int_t)job->number, "created_ms", (json_int_t)job->now_ms,
+        "version_tag", json_str(annotations, "workers/tag", ""), "message",
+        json_str(annotations, "workers/message", ""), "format", job->upload->format, "compat",
+        "date", json_str(metadata, "compatibility_date", ""), "flags",
+        json_is_array(flags) ? json_incref(flags) : json_array(), "modules",
+        version_spec_modules(job->upload), "limits", version_spec_limits(metadata), "bindings",
+        bindings, "mounts", mounts, "assets", version_spec_assets(job));
     if (job->upload->main != NULL)
         json_object_set_new(spec, "main", json_string(job->upload->main->name));
     if (version_links(job))
@@ -247,20 +251,23 @@ static int version_insert(struct version_job *job, const char *trigger, struct e
     struct upload *upload = job->upload;
     AUTO(json_release) json_t *modules = version_modules_row(upload);
     json_t *given = json_object_get(upload->metadata, "annotations");
-    AUTO(json_release) json_t *annotations = json_is_object(given) ? json_deep_copy(given) : json_object();
+    AUTO(json_release)
+    json_t *annotations = json_is_object(given) ? json_deep_copy(given) : json_object();
     json_object_set_new(annotations, "workers/triggered_by", json_string(trigger));
     json_object_del(upload->metadata, "annotations");
     json_object_del(upload->metadata, "keep_bindings");
-    int r = db_run(job->req->api->db,
-                   "INSERT INTO versions (id, script, number, created_ms, source, author, annotations, "
-                   "metadata, modules, format, main, handlers, named_handlers, startup_ms, etag, manifest) "
-                   "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                   "ssllssjjjssjjlsj", job->id, job->script, job->number, job->now_ms,
-                   version_source(job->req), job->req->who.name, annotations, upload->metadata, modules,
-                   upload->format, upload->main == NULL ? NULL : upload->main->name, job->handlers,
-                   job->named_handlers, job->startup_ms, job->etag, job->manifest);
+    int r = db_run(
+        job->req->api->db,
+        "INSERT INTO versions (id, script, number, created_ms, source, author, annotations, "
+        "metadata, modules, format, main, handlers, named_handlers, startup_ms, etag, manifest) "
+        "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "ssllssjjjssjjlsj", job->id, job->script, job->number, job->now_ms,
+        version_source(job->req), job->req->who.name, annotations, upload->metadata, modules,
+        upload->format, upload->main == NULL ? NULL : upload->main->name, job->handlers,
+        job->named_handlers, job->startup_ms, job->etag, job->manifest);
     return r < 0 ? err_set(err, r == -EEXIST ? -EAGAIN : r, 10035,
-                           "another change of this Worker was made at the same time") : 0;
+                           "another change of this Worker was made at the same time")
+                 : 0;
 }
 
 /* --- all of it --- */
@@ -298,7 +305,8 @@ static int version_code(struct version_job *job, struct err *err)
         return r;
     spec = version_spec(job);
     if (spec == NULL)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "the metadata holds text that is not UTF-8");
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                       "the metadata holds text that is not UTF-8");
     r = version_write_json(job, "spec.json", spec, err);
     if (r == 0 && job->upload->main != NULL && !reuse)
         r = version_probe(job, spec, err);
@@ -308,7 +316,8 @@ static int version_code(struct version_job *job, struct err *err)
 int version_create(struct api_request *req, const char *script, struct upload *upload,
                    const char *trigger, json_t **ret, struct err *err)
 {
-    AUTO(version_job_done) struct version_job job = {
+    AUTO(version_job_done)
+    struct version_job job = {
         .req = req, .script = script, .upload = upload, .now_ms = workers_now()};
     id_uuid(job.id);
     job.dir = version_dir(req, script, job.id);

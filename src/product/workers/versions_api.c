@@ -27,11 +27,13 @@ int versions_api_list(struct api_request *req, struct err *err)
     const char *name = json_str(script, "name", "");
     api_page_of(req, &page, &per_page);
     if (r == 0)
-        r = db_int(req->api->db, &total, "SELECT count(*) FROM versions WHERE script = ?", "s", name);
+        r = db_int(req->api->db, &total, "SELECT count(*) FROM versions WHERE script = ?", "s",
+                   name);
     if (r == 0)
-        r = db_rows(req->api->db, &ids,
-                    "SELECT id FROM versions WHERE script = ? ORDER BY number DESC LIMIT ? OFFSET ?", "sll",
-                    name, per_page, (page - 1) * per_page);
+        r = db_rows(
+            req->api->db, &ids,
+            "SELECT id FROM versions WHERE script = ? ORDER BY number DESC LIMIT ? OFFSET ?", "sll",
+            name, per_page, (page - 1) * per_page);
     for (size_t i = 0; r == 0 && i < json_array_size(ids); i++) {
         AUTO(json_release) json_t *version = NULL;
         r = version_find(req, name, json_str(json_array_get(ids, i), "id", ""), &version, err);
@@ -40,7 +42,8 @@ int versions_api_list(struct api_request *req, struct err *err)
     }
     if (r < 0) {
         json_decref(items);
-        return err->code != 0 ? r : err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read");
+        return err->code != 0 ? r
+                              : err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read");
     }
     api_set_info(req, api_page_info(page, per_page, (int64_t)json_array_size(items), total));
     return api_ok(req, json_pack("{s:o}", "items", items));
@@ -51,14 +54,16 @@ int versions_api_info(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *script = NULL, *version = NULL;
     int r = script_find(req, api_param(req, "script"), &script, err);
     if (r == 0)
-        r = version_find(req, json_str(script, "name", ""), api_param(req, "version"), &version, err);
+        r = version_find(req, json_str(script, "name", ""), api_param(req, "version"), &version,
+                         err);
     return r < 0 ? r : api_ok(req, version_object(req, script, version));
 }
 
 /* --- deployments --- */
 
 #define DEPLOYMENT_COLUMNS                                                                         \
-    "id, source, 'percentage' AS strategy, author AS author_email, created_ms AS \"created_on:time\", " \
+    "id, source, 'percentage' AS strategy, author AS author_email, created_ms AS "                 \
+    "\"created_on:time\", "                                                                        \
     "annotations AS \"annotations:json\", versions AS \"versions:json\""
 
 int deployments_api_create(struct api_request *req, struct err *err)
@@ -86,11 +91,14 @@ int deployments_api_list(struct api_request *req, struct err *err)
         return r;
     const char *name = json_str(script, "name", "");
     api_page_of(req, &page, &per_page);
-    r = db_int(req->api->db, &total, "SELECT count(*) FROM deployments WHERE script = ?", "s", name);
+    r = db_int(req->api->db, &total, "SELECT count(*) FROM deployments WHERE script = ?", "s",
+               name);
     if (r == 0)
         r = db_rows(req->api->db, &rows,
-                    "SELECT " DEPLOYMENT_COLUMNS " FROM deployments WHERE script = ? ORDER BY number DESC "
-                    "LIMIT ? OFFSET ?", "sll", name, per_page, (page - 1) * per_page);
+                    "SELECT " DEPLOYMENT_COLUMNS
+                    " FROM deployments WHERE script = ? ORDER BY number DESC "
+                    "LIMIT ? OFFSET ?",
+                    "sll", name, per_page, (page - 1) * per_page);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the deployments cannot be read");
     api_set_info(req, api_page_info(page, per_page, (int64_t)json_array_size(rows), total));
@@ -99,10 +107,12 @@ int deployments_api_list(struct api_request *req, struct err *err)
 
 static int deployment_find(struct api_request *req, json_t **ret, struct err *err)
 {
-    int r = db_row(req->api->db, ret,
-                   "SELECT " DEPLOYMENT_COLUMNS ", number = (SELECT max(number) FROM deployments d WHERE "
-                   "d.script = deployments.script) AS \"active:bool\" FROM deployments WHERE script = ? AND "
-                   "id = ?", "ss", api_param(req, "script"), api_param(req, "deployment"));
+    int r = db_row(
+        req->api->db, ret,
+        "SELECT " DEPLOYMENT_COLUMNS ", number = (SELECT max(number) FROM deployments d WHERE "
+        "d.script = deployments.script) AS \"active:bool\" FROM deployments WHERE script = ? AND "
+        "id = ?",
+        "ss", api_param(req, "script"), api_param(req, "deployment"));
     return r < 0 ? err_set(err, r, 10089, "There is no such deployment.") : 0;
 }
 
@@ -125,5 +135,6 @@ int deployments_api_delete(struct api_request *req, struct err *err)
     if (json_bool(row, "active", true))
         return err_set(err, -EINVAL, WORKER_ERR_INVALID, "the active deployment cannot be deleted");
     r = db_run(req->api->db, "DELETE FROM deployments WHERE id = ?", "s", json_str(row, "id", ""));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the deployment cannot be removed") : api_ok(req, NULL);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the deployment cannot be removed")
+                 : api_ok(req, NULL);
 }

@@ -6,30 +6,44 @@
 #include "product/workers/workers_api_impl.h"
 
 static const char *const workers_schema[] = {
-    "CREATE TABLE IF NOT EXISTS scripts (name TEXT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, created_ms "
-    "INTEGER NOT NULL, modified_ms INTEGER NOT NULL, workers_dev INTEGER NOT NULL DEFAULT 0, previews "
+    "CREATE TABLE IF NOT EXISTS scripts (name TEXT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, "
+    "created_ms "
+    "INTEGER NOT NULL, modified_ms INTEGER NOT NULL, workers_dev INTEGER NOT NULL DEFAULT 0, "
+    "previews "
     "INTEGER NOT NULL DEFAULT 0, migration_tag TEXT, settings TEXT NOT NULL DEFAULT '{}') STRICT",
-    "CREATE TABLE IF NOT EXISTS versions (id TEXT PRIMARY KEY, script TEXT NOT NULL, number INTEGER NOT "
-    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, metadata TEXT "
+    "CREATE TABLE IF NOT EXISTS versions (id TEXT PRIMARY KEY, script TEXT NOT NULL, number "
+    "INTEGER NOT "
+    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, "
+    "metadata TEXT "
     "NOT NULL, modules TEXT NOT NULL, format TEXT NOT NULL, main TEXT, handlers TEXT NOT NULL, "
-    "named_handlers TEXT NOT NULL, startup_ms INTEGER NOT NULL, etag TEXT NOT NULL, manifest TEXT, UNIQUE "
+    "named_handlers TEXT NOT NULL, startup_ms INTEGER NOT NULL, etag TEXT NOT NULL, manifest TEXT, "
+    "UNIQUE "
     "(script, number)) STRICT",
-    "CREATE TABLE IF NOT EXISTS deployments (id TEXT PRIMARY KEY, script TEXT NOT NULL, number INTEGER NOT "
-    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, versions TEXT "
+    "CREATE TABLE IF NOT EXISTS deployments (id TEXT PRIMARY KEY, script TEXT NOT NULL, number "
+    "INTEGER NOT "
+    "NULL, created_ms INTEGER NOT NULL, source TEXT, author TEXT, annotations TEXT NOT NULL, "
+    "versions TEXT "
     "NOT NULL, UNIQUE (script, number)) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_routes (id TEXT PRIMARY KEY, zone TEXT NOT NULL, pattern TEXT NOT "
+    "CREATE TABLE IF NOT EXISTS worker_routes (id TEXT PRIMARY KEY, zone TEXT NOT NULL, pattern "
+    "TEXT NOT "
     "NULL UNIQUE, script TEXT NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_domains (id TEXT PRIMARY KEY, hostname TEXT NOT NULL UNIQUE, service "
+    "CREATE TABLE IF NOT EXISTS worker_domains (id TEXT PRIMARY KEY, hostname TEXT NOT NULL "
+    "UNIQUE, service "
     "TEXT NOT NULL, zone_name TEXT NOT NULL, modified_ms INTEGER NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_schedules (script TEXT NOT NULL, cron TEXT NOT NULL, created_ms "
+    "CREATE TABLE IF NOT EXISTS worker_schedules (script TEXT NOT NULL, cron TEXT NOT NULL, "
+    "created_ms "
     "INTEGER NOT NULL, modified_ms INTEGER NOT NULL, UNIQUE (script, cron)) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_tails (id TEXT PRIMARY KEY, script TEXT NOT NULL, secret TEXT NOT "
+    "CREATE TABLE IF NOT EXISTS worker_tails (id TEXT PRIMARY KEY, script TEXT NOT NULL, secret "
+    "TEXT NOT "
     "NULL, filters TEXT, client_ip TEXT, expires_ms INTEGER NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_assets (hash TEXT PRIMARY KEY, size INTEGER NOT NULL, type TEXT NOT "
+    "CREATE TABLE IF NOT EXISTS worker_assets (hash TEXT PRIMARY KEY, size INTEGER NOT NULL, type "
+    "TEXT NOT "
     "NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_asset_sessions (id TEXT PRIMARY KEY, script TEXT NOT NULL, manifest "
+    "CREATE TABLE IF NOT EXISTS worker_asset_sessions (id TEXT PRIMARY KEY, script TEXT NOT NULL, "
+    "manifest "
     "TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
-    "CREATE TABLE IF NOT EXISTS worker_revision (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER "
+    "CREATE TABLE IF NOT EXISTS worker_revision (one INTEGER PRIMARY KEY CHECK (one = 1), revision "
+    "INTEGER "
     "NOT NULL) STRICT",
     "INSERT OR IGNORE INTO worker_revision (one, revision) VALUES (1, 0)",
     NULL,
@@ -109,8 +123,10 @@ static const struct api_route workers_routes[] = {
 
     {"POST", SCRIPT "/assets-upload-session", assets_api_session, SCRIPTS, API_NO_AUDIT,
      (uint64_t)16 * 1024 * 1024},
-    {"POST", ACCOUNT "/assets/upload", assets_api_bulk, NULL, API_PUBLIC | API_NO_AUDIT, ASSETS_BODY},
-    {"POST", ACCOUNT "/assets/upload/:hash", assets_api_single, NULL, API_PUBLIC | API_NO_AUDIT, ASSETS_BODY},
+    {"POST", ACCOUNT "/assets/upload", assets_api_bulk, NULL, API_PUBLIC | API_NO_AUDIT,
+     ASSETS_BODY},
+    {"POST", ACCOUNT "/assets/upload/:hash", assets_api_single, NULL, API_PUBLIC | API_NO_AUDIT,
+     ASSETS_BODY},
 
     {"POST", SCRIPT "/tails", tails_api_create, TAIL, API_READS, 0},
     {"GET", SCRIPT "/tails", tails_api_list, TAIL, 0, 0},

@@ -19,11 +19,11 @@ enum {
     WORKER_ERR_SERVICE_MISSING = 10090,
     WORKER_ERR_NO_VERSION = 10222,
     WORKER_NAME_MAX = 63,
-    WORKER_SIZE_MAX = 64 * 1024 * 1024, /* all modules of a version, bytes */
+    WORKER_SIZE_MAX = 64 * 1024 * 1024,  /* all modules of a version, bytes */
     WORKER_BODY_MAX = 100 * 1024 * 1024, /* base64 and source maps included */
     WORKER_MODULE_NAME_MAX = 1024,
     WORKER_BINDINGS_MAX = 1024,
-    WORKER_TEXT_MAX = 32 * 1024,         /* of a plain text or secret binding */
+    WORKER_TEXT_MAX = 32 * 1024, /* of a plain text or secret binding */
     WORKER_PATH_MAX = 512
 };
 
@@ -33,15 +33,15 @@ enum {
 /* --- uploads --- */
 
 struct upload_module {
-    const char *name;    /* as the code imports it */
-    const char *part;    /* as bindings of a service-worker script refer to it */
-    const char *type;    /* esm script cjs wasm text data json map python */
-    char file[16];       /* "m<N>" in the version's directory */
+    const char *name;     /* as the code imports it */
+    const char *part;     /* as bindings of a service-worker script refer to it */
+    const char *type;     /* esm script cjs wasm text data json map python */
+    char file[16];        /* "m<N>" in the version's directory */
     struct slice content; /* in the request's body or arena */
 };
 
 struct upload {
-    json_t *metadata; /* owned */
+    json_t *metadata;              /* owned */
     struct upload_module *modules; /* in the arena */
     size_t n_modules;
     const struct upload_module *main; /* NULL: assets only */
@@ -87,8 +87,8 @@ NODISCARD int script_ensure(struct api_request *req, const char *name, struct er
 /* The script's object of 4.4 for a version (its newest when NULL). A new reference. */
 NODISCARD int script_object(struct api_request *req, const char *name, const json_t *version,
                             json_t **ret, struct err *err);
-NODISCARD int version_find(struct api_request *req, const char *script, const char *id, json_t **ret,
-                           struct err *err);
+NODISCARD int version_find(struct api_request *req, const char *script, const char *id,
+                           json_t **ret, struct err *err);
 /* -ENOENT without err when there is none. */
 NODISCARD int version_latest(struct api_request *req, const char *script, json_t **ret);
 /* The first version of the newest deployment. -ENOENT without err when there is none. */
@@ -129,7 +129,8 @@ void table_applied(uint64_t revision);
 /* --- assets --- */
 
 /* The manifest that a completion token names: {"/path": {hash, size, type}}. A new reference. */
-NODISCARD int assets_manifest(struct api_request *req, const char *jwt, json_t **ret, struct err *err);
+NODISCARD int assets_manifest(struct api_request *req, const char *jwt, json_t **ret,
+                              struct err *err);
 
 /* http://<name>.<domain>:<port> */
 const char *worker_url(struct api_request *req, const char *script);

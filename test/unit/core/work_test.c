@@ -128,9 +128,7 @@ static void restart_done(struct work *work)
         loop_stop(f.loop);
 }
 
-static void nothing_run(UNUSED struct work *work)
-{
-}
+static void nothing_run(UNUSED struct work *work) {}
 
 static void a_job_may_be_started_again_when_done(UNUSED void **state)
 {

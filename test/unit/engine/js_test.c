@@ -41,9 +41,11 @@ static void strings_out(void **state UNUSED)
     assert_string_equal(run_text("'h\\u00e9'"), "h\xC3\xA9");
     assert_string_equal(run_text("'\\u20ac\\u{1f600}'"), "\xE2\x82\xAC\xF0\x9F\x98\x80");
     assert_string_equal(run_text("'a\\ud800'"), "a\xEF\xBF\xBD");
-    assert_string_equal(run_text("'\\udc00\\ud800b'"), "\xEF\xBF\xBD\xEF\xBF\xBD" "b");
+    assert_string_equal(run_text("'\\udc00\\ud800b'"), "\xEF\xBF\xBD\xEF\xBF\xBD"
+                                                       "b");
     assert_string_equal(run_text("12.5"), "12.5");
-    assert_string_equal(run_text("'x'.repeat(5) + '\\u00e9'.repeat(3)"), "xxxxx\xC3\xA9\xC3\xA9\xC3\xA9");
+    assert_string_equal(run_text("'x'.repeat(5) + '\\u00e9'.repeat(3)"),
+                        "xxxxx\xC3\xA9\xC3\xA9\xC3\xA9");
 
     AUTO(buf_done) struct buf out = {0};
     EXPECT_EQ(js_append_utf8(cx, run("'a\\0b'"), &out), 0);
@@ -80,7 +82,8 @@ static void views(void **state UNUSED)
     EXPECT_EQ(s.len, 0);
 
     /* Memory of WebAssembly has no pointer in the C API, except through a typed array. */
-    run("globalThis.m = new WebAssembly.Memory({initial: 1}); new Uint8Array(m.buffer).set([9, 8], 3); 0");
+    run("globalThis.m = new WebAssembly.Memory({initial: 1}); new Uint8Array(m.buffer).set([9, 8], "
+        "3); 0");
     EXPECT_EQ(js_view(cx, run("m.buffer"), &s), 0);
     EXPECT_EQ(s.len, 65536);
     EXPECT_EQ(s.ptr[3], 9);
@@ -171,11 +174,13 @@ static void natives(void **state UNUSED)
     set("add", js_function(cx, "add", adder));
     assert_string_equal(run_text("add(2, 3) + add.name"), "5add");
     set("thrower", js_function(cx, "thrower", thrower));
-    assert_string_equal(run_text("try { thrower() } catch (e) { `${e instanceof RangeError} ${e}` }"),
-                        "true RangeError: 7 is too much");
+    assert_string_equal(
+        run_text("try { thrower() } catch (e) { `${e instanceof RangeError} ${e}` }"),
+        "true RangeError: 7 is too much");
     /* The classes are those from before a script replaced them. */
     run("globalThis.RangeError = class {}; 0");
-    assert_string_equal(run_text("try { thrower() } catch (e) { String(e) }"), "RangeError: 7 is too much");
+    assert_string_equal(run_text("try { thrower() } catch (e) { String(e) }"),
+                        "RangeError: 7 is too much");
 
     js_value exception = NULL;
     EXPECT(js_call(cx, run("(function () { throw 5 })"), NULL, 0, &exception) == NULL);
@@ -187,8 +192,10 @@ static void natives(void **state UNUSED)
 static void describing(void **state UNUSED)
 {
     AUTO(buf_done) struct buf out = {0};
-    js_describe(cx, run("(function () { function inner() { return new TypeError('bad') } return inner() })()"),
-                &out);
+    js_describe(
+        cx,
+        run("(function () { function inner() { return new TypeError('bad') } return inner() })()"),
+        &out);
     EXPECT(slice_starts(buf_slice(&out), SLICE("TypeError: bad\n    at inner (test.js:1")));
     buf_clear(&out);
     js_describe(cx, run("'just text'"), &out);
@@ -213,7 +220,8 @@ static void promises(void **state UNUSED)
     js_promise_reject(&p, js_number(cx, 6));
     assert_string_equal(run_text("got"), "error 6");
 
-    EXPECT(js_when_settled(cx, run("Promise.resolve(3)"), run("(v => got = 'settled ' + v)"), run("(e => 0)")));
+    EXPECT(js_when_settled(cx, run("Promise.resolve(3)"), run("(v => got = 'settled ' + v)"),
+                           run("(e => 0)")));
     assert_string_equal(run_text("got"), "settled 3");
     EXPECT(!js_when_settled(cx, run("({})"), run("(v => 0)"), run("(e => 0)")));
 }

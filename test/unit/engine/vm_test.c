@@ -18,9 +18,10 @@ static void bootstrap(void **state UNUSED)
     static const struct js_native_row rows[] = {{"seven", seven}};
     vm_natives(vm, "some", rows, ARRAY_LEN(rows));
     vm_native_value(vm, "some", "name", js_string(cx, SLICE("x")));
-    js_value hooks = vm_bootstrap(vm, "builtin",
-                                  SLICE("(function (native, global) { global.found = native.some.seven() + "
-                                        "native.some.name; return { hook() { return 1 } }; })"));
+    js_value hooks =
+        vm_bootstrap(vm, "builtin",
+                     SLICE("(function (native, global) { global.found = native.some.seven() + "
+                           "native.some.name; return { hook() { return 1 } }; })"));
     EXPECT(js_is_object(cx, js_get(cx, hooks, "hook")));
     assert_string_equal(run_text("found + typeof native"), "7xundefined");
 }
@@ -32,7 +33,8 @@ static void eval_off(void **state UNUSED)
     assert_string_equal(run_text("try { eval('1') } catch (e) { String(e) }"),
                         "EvalError: Code generation from strings disallowed for this context");
     assert_string_equal(run_text("try { new Function('1') } catch (e) { e.name }"), "EvalError");
-    assert_string_equal(run_text("try { (async () => {}).constructor('1') } catch (e) { e.name }"), "EvalError");
+    assert_string_equal(run_text("try { (async () => {}).constructor('1') } catch (e) { e.name }"),
+                        "EvalError");
     vm_eval_allow(vm, true);
     assert_string_equal(run_text("eval('3')"), "3");
 }
@@ -75,7 +77,8 @@ static void rejections(void **state UNUSED)
     EXPECT_EQ(n_unhandled, 1);
     assert_string_equal(reason_text, "first");
     /* A handler that comes within the same drain is in time. */
-    run("{ const p = Promise.reject('second'); Promise.resolve().then(() => p.catch(() => 0)); } 0");
+    run("{ const p = Promise.reject('second'); Promise.resolve().then(() => p.catch(() => 0)); } "
+        "0");
     vm_turn(vm);
     EXPECT_EQ(n_unhandled, 1);
     run("(async () => { await 0; throw 'third' })(); 0");
@@ -91,8 +94,9 @@ static void cpu_limit(void **state UNUSED)
     js_value exception = NULL;
     vm_cpu_limit(vm, 50 * 1000);
     int64_t begin_us = clock_thread_cpu_us();
-    EXPECT(vm_eval(vm, "loop", SLICE("try { for (;;); } catch { caught = 1 } finally { ended = 1 }"), &exception) ==
-           NULL);
+    EXPECT(vm_eval(vm, "loop",
+                   SLICE("try { for (;;); } catch { caught = 1 } finally { ended = 1 }"),
+                   &exception) == NULL);
     int64_t used_us = clock_thread_cpu_us() - begin_us;
     EXPECT(used_us >= 50 * 1000 && used_us < 500 * 1000);
     EXPECT(vm_terminated(vm));
@@ -120,7 +124,8 @@ static void on_over(void *user UNUSED)
 static void busy(int ms)
 {
     char source[128];
-    snprintf(source, sizeof source, "{ const end = Date.now() + %d; while (Date.now() < end); } 0", ms);
+    snprintf(source, sizeof source, "{ const end = Date.now() + %d; while (Date.now() < end); } 0",
+             ms);
     run(source);
 }
 
@@ -134,7 +139,8 @@ static void watcher(void **state UNUSED)
     EXPECT_EQ(atomic_load(&n_over), 0);
     /* Even what consists of microtasks only. */
     vm_watch_enter(vm, 30 * 1000);
-    run("{ const end = Date.now() + 200; (async () => { while (Date.now() < end) await 0; })(); } 0");
+    run("{ const end = Date.now() + 200; (async () => { while (Date.now() < end) await 0; })(); } "
+        "0");
     vm_watch_leave(vm);
     EXPECT(atomic_load(&n_over) > 0);
 }
@@ -167,7 +173,8 @@ static void memory(void **state UNUSED)
 
 /* (module (func (export "f") (result i32) i32.const 42)) */
 static const char wasm_source[] =
-    "globalThis.wasm = new Uint8Array([0,97,115,109,1,0,0,0,1,5,1,96,0,1,127,3,2,1,0,7,5,1,1,102,0,0,10,6,1,4,0,65,"
+    "globalThis.wasm = new "
+    "Uint8Array([0,97,115,109,1,0,0,0,1,5,1,96,0,1,127,3,2,1,0,7,5,1,1,102,0,0,10,6,1,4,0,65,"
     "42,11]); 0";
 
 static void loop_serves_glib(void **state UNUSED)
@@ -175,9 +182,11 @@ static void loop_serves_glib(void **state UNUSED)
     struct loop *loop = loop_create();
     vm_attach_loop(vm, loop);
     run(wasm_source);
-    assert_string_equal(run_text("new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports.f()"), "42");
+    assert_string_equal(
+        run_text("new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports.f()"), "42");
     /* Settled by a thread of the engine, through the GLib context. */
-    run("globalThis.got = 0; WebAssembly.instantiate(wasm).then(r => got = r.instance.exports.f()); 0");
+    run("globalThis.got = 0; WebAssembly.instantiate(wasm).then(r => got = "
+        "r.instance.exports.f()); 0");
     for (int i = 0; i < 200 && strcmp(run_text("got"), "42") != 0; i++)
         loop_turn(loop, 10);
     assert_string_equal(run_text("got"), "42");
@@ -191,20 +200,22 @@ static void wasm_bounds(void **state UNUSED)
 {
     engine_signals();
     /* An access past the end is a signal inside and an exception outside. */
-    run("globalThis.wasm = new Uint8Array([0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,127,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,"
+    run("globalThis.wasm = new "
+        "Uint8Array([0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,127,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,"
         "10,9,1,7,0,32,0,40,2,0,11]); 0");
     run("globalThis.f = new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports.f; 0");
     assert_string_equal(run_text("f(0)"), "0");
     assert_string_equal(run_text("for (let i = 0; i < 20000; i++) f(i); f(4)"), "0");
-    assert_string_equal(run_text("try { f(70000) } catch (e) { e.constructor.name }"), "RuntimeError");
+    assert_string_equal(run_text("try { f(70000) } catch (e) { e.constructor.name }"),
+                        "RuntimeError");
 }
 
 int vm_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bootstrap),  TEST(eval_off), TEST(syntax_error), TEST(entries),
-        TEST(rejections), TEST(cpu_limit),        TEST(cpu_limit_waits), TEST(watcher), TEST(accounting),
-        TEST(memory),     TEST(loop_serves_glib), TEST(wasm_bounds),
+        TEST(bootstrap),  TEST(eval_off),  TEST(syntax_error),     TEST(entries),
+        TEST(rejections), TEST(cpu_limit), TEST(cpu_limit_waits),  TEST(watcher),
+        TEST(accounting), TEST(memory),    TEST(loop_serves_glib), TEST(wasm_bounds),
     };
     return RUN("vm", tests);
 }

@@ -82,8 +82,10 @@ static void send_next(unsigned slot)
         break;
     case 2:
     case 3:
-        PACK(&args, r2_put, .binding = UINT32_MAX, .store = SLICE("r2/one"), .key = slice_of(key), .options = SLICE("{}"), .size = -1);
-        call_start(&c.peer, OP_r2_put, &args, n % 4 == 2 ? SLICE("small") : slice_from(c.large, LARGE), &c.answers[slot]);
+        PACK(&args, r2_put, .binding = UINT32_MAX, .store = SLICE("r2/one"), .key = slice_of(key),
+             .options = SLICE("{}"), .size = -1);
+        call_start(&c.peer, OP_r2_put, &args,
+                   n % 4 == 2 ? SLICE("small") : slice_from(c.large, LARGE), &c.answers[slot]);
         break;
     }
 }
@@ -150,7 +152,10 @@ static void verify_rows(void)
 {
     AUTO(json_release) json_t *parsed = NULL;
     PACK(&args, d1_run, .binding = UINT32_MAX, .store = SLICE("d1/one"));
-    struct answer *a = call(&c.peer, OP_d1_run, &args, SLICE("[{\"sql\":\"SELECT group_concat(a) AS l FROM t\"},{\"sql\":\"PRAGMA quick_check\"}]"));
+    struct answer *a = call(
+        &c.peer, OP_d1_run, &args,
+        SLICE(
+            "[{\"sql\":\"SELECT group_concat(a) AS l FROM t\"},{\"sql\":\"PRAGMA quick_check\"}]"));
     assert_int_equal(a->result, 0);
     assert_int_equal(json_parse(json_of(a), &parsed, NULL), 0);
     const json_t *row = json_array_get(json_object_get(json_array_get(parsed, 0), "results"), 0);
@@ -198,7 +203,10 @@ static void test_crash(void **state)
         assert_int_equal(call(&c.peer, OP_store_make, &args, SLICE_NONE)->result, 0);
     }
     PACK(&args, d1_run, .binding = UINT32_MAX, .store = SLICE("d1/one"));
-    assert_int_equal(call(&c.peer, OP_d1_run, &args, SLICE("[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b)\"}]"))->result, 0);
+    assert_int_equal(call(&c.peer, OP_d1_run, &args,
+                          SLICE("[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b)\"}]"))
+                         ->result,
+                     0);
     for (unsigned round = 0; round < ROUNDS; round++) {
         load_until_crash(ACKS_MIN + 37 * round);
         start();

@@ -7,7 +7,8 @@
 
 #define STORE SLICE("kv/one")
 
-static struct answer *put(struct keeper_fixture *f, const char *key, struct slice value, int64_t expiration_s)
+static struct answer *put(struct keeper_fixture *f, const char *key, struct slice value,
+                          int64_t expiration_s)
 {
     PACK(&args, kv_put, .binding = 1, .key = slice_of(key), .expiration_s = expiration_s);
     return call(&f->isolate, OP_kv_put, &args, value);
@@ -51,7 +52,8 @@ static void test_limits(void **state)
     memset(key, 'k', 513);
     struct answer *a = put(f, key, SLICE("v"), 0);
     assert_int_equal(a->result, -EINVAL);
-    assert_string_equal(buf_cstr(&a->text), "414 UTF-8 encoded length of 513 exceeds key length limit of 512.");
+    assert_string_equal(buf_cstr(&a->text),
+                        "414 UTF-8 encoded length of 513 exceeds key length limit of 512.");
     key[512] = 0;
     assert_int_equal(put(f, key, SLICE("v"), 0)->result, 0);
     assert_int_equal(get(f, key)->result, 0);
@@ -61,17 +63,25 @@ static void test_list_and_bulk(void **state)
 {
     struct keeper_fixture *f = *state;
     PACK(&args, kv_bulk, .store = STORE, .kind = 1);
-    struct answer *a = call(&f->control, OP_kv_bulk, &args,
-                            SLICE("[{\"key\":\"p/1\",\"value\":\"a\",\"metadata\":{\"m\":1}},{\"key\":\"p/2\",\"value\":\"Yg==\",\"base64\":true},"
-                                  "{\"key\":\"q\",\"value\":\"c\"},{\"key\":\"\",\"value\":\"d\"}]"));
+    struct answer *a =
+        call(&f->control, OP_kv_bulk, &args,
+             SLICE("[{\"key\":\"p/1\",\"value\":\"a\",\"metadata\":{\"m\":1}},{\"key\":\"p/"
+                   "2\",\"value\":\"Yg==\",\"base64\":true},"
+                   "{\"key\":\"q\",\"value\":\"c\"},{\"key\":\"\",\"value\":\"d\"}]"));
     assert_int_equal(a->result, 0);
-    assert_string_equal(buf_cstr(&a->json), "{\"successful_key_count\":3,\"unsuccessful_keys\":[\"\"]}");
+    assert_string_equal(buf_cstr(&a->json),
+                        "{\"successful_key_count\":3,\"unsuccessful_keys\":[\"\"]}");
     PACK(&args, kv_list, .store = STORE, .prefix = SLICE("p/"), .limit = 1);
     a = call(&f->control, OP_kv_list, &args, SLICE_NONE);
-    assert_string_equal(buf_cstr(&a->json), "{\"keys\":[{\"name\":\"p/1\",\"metadata\":{\"m\":1}}],\"list_complete\":false,\"cursor\":\"cC8x\"}");
-    PACK(&args, kv_list, .store = STORE, .prefix = SLICE("p/"), .cursor = SLICE("cC8x"), .limit = 10);
+    assert_string_equal(
+        buf_cstr(&a->json),
+        "{\"keys\":[{\"name\":\"p/"
+        "1\",\"metadata\":{\"m\":1}}],\"list_complete\":false,\"cursor\":\"cC8x\"}");
+    PACK(&args, kv_list, .store = STORE, .prefix = SLICE("p/"), .cursor = SLICE("cC8x"),
+         .limit = 10);
     a = call(&f->control, OP_kv_list, &args, SLICE_NONE);
-    assert_string_equal(buf_cstr(&a->json), "{\"keys\":[{\"name\":\"p/2\"}],\"list_complete\":true}");
+    assert_string_equal(buf_cstr(&a->json),
+                        "{\"keys\":[{\"name\":\"p/2\"}],\"list_complete\":true}");
     PACK(&args, kv_bulk, .store = STORE, .kind = 3);
     a = call(&f->control, OP_kv_bulk, &args, SLICE("{\"keys\":[\"p/2\",\"none\"]}"));
     assert_string_equal(buf_cstr(&a->json), "{\"values\":{\"p/2\":\"b\",\"none\":null}}");

@@ -8,9 +8,11 @@
 
 #define STORE SLICE("r2/one")
 
-static struct answer *put(struct keeper_fixture *f, const char *key, struct slice body, const char *options)
+static struct answer *put(struct keeper_fixture *f, const char *key, struct slice body,
+                          const char *options)
 {
-    PACK(&args, r2_put, .binding = 3, .key = slice_of(key), .options = slice_of(options), .size = (int64_t)body.len);
+    PACK(&args, r2_put, .binding = 3, .key = slice_of(key), .options = slice_of(options),
+         .size = (int64_t)body.len);
     return call(&f->isolate, OP_r2_put, &args, body);
 }
 
@@ -68,7 +70,8 @@ static void test_sizes(void **state)
         struct answer *a = get(f, "key", "{}");
         assert_int_equal(a->result, 0);
         assert_int_equal(buf_len(&a->body), sizes[i]);
-        assert_memory_equal(buf_slice(&a->body).ptr != NULL ? buf_slice(&a->body).ptr : "", bytes, sizes[i]);
+        assert_memory_equal(buf_slice(&a->body).ptr != NULL ? buf_slice(&a->body).ptr : "", bytes,
+                            sizes[i]);
         if (sizes[i] > 10) {
             a = get(f, "key", "{\"range\":{\"offset\":3,\"length\":5}}");
             assert_int_equal(buf_len(&a->body), 5);
@@ -85,21 +88,25 @@ static void test_sizes(void **state)
 static void test_object(void **state)
 {
     struct keeper_fixture *f = *state;
-    struct answer *a = put(f, "a\"b", SLICE("hello"),
-                           "{\"httpMetadata\":{\"contentType\":\"text/plain\"},\"customMetadata\":{\"k\":\"v\"},"
-                           "\"sha1\":\"AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D\"}");
+    struct answer *a =
+        put(f, "a\"b", SLICE("hello"),
+            "{\"httpMetadata\":{\"contentType\":\"text/plain\"},\"customMetadata\":{\"k\":\"v\"},"
+            "\"sha1\":\"AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D\"}");
     assert_int_equal(a->result, 0);
     AUTO(json_release) json_t *o = NULL;
     assert_int_equal(json_parse(buf_slice(&a->json), &o, NULL), 0);
     assert_string_equal(json_str(o, "key", ""), "a\"b");
     assert_string_equal(json_str(o, "etag", ""), "5d41402abc4b2a76b9719d911017c592");
-    assert_string_equal(json_str(json_object_get(o, "httpMetadata"), "contentType", ""), "text/plain");
-    assert_string_equal(json_str(json_object_get(o, "checksums"), "sha1", ""), "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d");
+    assert_string_equal(json_str(json_object_get(o, "httpMetadata"), "contentType", ""),
+                        "text/plain");
+    assert_string_equal(json_str(json_object_get(o, "checksums"), "sha1", ""),
+                        "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d");
     assert_int_equal(get(f, "none", "{}")->result, -ENOENT);
     char *large = calloc(1, 100000);
     a = put(f, "bad", slice_from(large, 100000), "{\"sha256\":\"00\"}");
     assert_int_equal(a->result, -EINVAL);
-    assert_true(slice_starts(buf_slice(&a->text), SLICE("The SHA-256 checksum you specified did not match")));
+    assert_true(slice_starts(buf_slice(&a->text),
+                             SLICE("The SHA-256 checksum you specified did not match")));
     assert_int_equal(get(f, "bad", "{}")->result, -ENOENT);
     assert_int_equal(files(f, "spool"), 0);
     free(large);
@@ -110,13 +117,25 @@ static void test_object(void **state)
 static void test_conditions(void **state)
 {
     struct keeper_fixture *f = *state;
-    assert_int_equal(put(f, "k", SLICE("x"), "{\"onlyIf\":{\"etagMatches\":[{\"v\":\"*\"}]}}")->result, 1);
-    assert_int_equal(put(f, "k", SLICE("hello"), "{\"onlyIf\":{\"etagDoesNotMatch\":[{\"v\":\"*\"}]}}")->result, 0);
-    assert_int_equal(put(f, "k", SLICE("x"), "{\"onlyIf\":{\"etagDoesNotMatch\":[{\"v\":\"*\"}]}}")->result, 1);
+    assert_int_equal(
+        put(f, "k", SLICE("x"), "{\"onlyIf\":{\"etagMatches\":[{\"v\":\"*\"}]}}")->result, 1);
+    assert_int_equal(
+        put(f, "k", SLICE("hello"), "{\"onlyIf\":{\"etagDoesNotMatch\":[{\"v\":\"*\"}]}}")->result,
+        0);
+    assert_int_equal(
+        put(f, "k", SLICE("x"), "{\"onlyIf\":{\"etagDoesNotMatch\":[{\"v\":\"*\"}]}}")->result, 1);
     assert_int_equal(put(f, "k", SLICE("x"), "{\"onlyIf\":{\"uploadedBefore\":1}}")->result, 1);
     assert_int_equal(put(f, "k", SLICE("x"), "{\"onlyIf\":{\"uploadedAfter\":1}}")->result, 0);
-    assert_int_equal(put(f, "k", SLICE("y"), "{\"onlyIf\":{\"etagMatches\":[{\"v\":\"9dd4e461268c8034f5c8564e155c67a6\",\"w\":true}]}}")->result, 1);
-    assert_int_equal(put(f, "k", SLICE("y"), "{\"onlyIf\":{\"etagMatches\":[{\"v\":\"9dd4e461268c8034f5c8564e155c67a6\"}]}}")->result, 0);
+    assert_int_equal(put(f, "k", SLICE("y"),
+                         "{\"onlyIf\":{\"etagMatches\":[{\"v\":"
+                         "\"9dd4e461268c8034f5c8564e155c67a6\",\"w\":true}]}}")
+                         ->result,
+                     1);
+    assert_int_equal(
+        put(f, "k", SLICE("y"),
+            "{\"onlyIf\":{\"etagMatches\":[{\"v\":\"9dd4e461268c8034f5c8564e155c67a6\"}]}}")
+            ->result,
+        0);
 }
 
 static void test_list_delete(void **state)
@@ -129,10 +148,12 @@ static void test_list_delete(void **state)
     AUTO(json_release) json_t *l = NULL;
     assert_int_equal(json_parse(buf_slice(&a->json), &l, NULL), 0);
     assert_int_equal(json_array_size(json_object_get(l, "objects")), 1);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(l, "delimitedPrefixes"), 0)), "a/");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(l, "delimitedPrefixes"), 0)), "a/");
     assert_true(json_bool(l, "truncated", false));
     char options[200];
-    snprintf(options, sizeof(options), "{\"delimiter\":\"/\",\"cursor\":\"%s\"}", json_str(l, "cursor", ""));
+    snprintf(options, sizeof(options), "{\"delimiter\":\"/\",\"cursor\":\"%s\"}",
+             json_str(l, "cursor", ""));
     a = list(f, options);
     AUTO(json_release) json_t *rest = NULL;
     assert_int_equal(json_parse(buf_slice(&a->json), &rest, NULL), 0);

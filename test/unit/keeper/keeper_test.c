@@ -28,7 +28,8 @@ int isolate_mount_path(struct isolate *iso, const char *target, char *buf, size_
     return -ENOENT;
 }
 
-js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice a, js_value body, js_value callback)
+js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice a, js_value body,
+                             js_value callback)
 {
     (void)op;
     (void)a;
@@ -46,7 +47,8 @@ static void peer_closed(struct wire *w, int reason)
     p->closed = true;
 }
 
-static void peer_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice a, int fd, bool end)
+static void peer_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice a, int fd,
+                      bool end)
 {
     (void)w;
     (void)op;
@@ -123,7 +125,8 @@ void call_start(struct peer *p, uint16_t op, struct buf *a, struct slice body, s
     *ret = (struct answer){0};
     c->answer = ret;
     c->body = body;
-    struct wire_stream *s = wire_open(p->wire, op, buf_slice(a), -1, body.ptr == NULL, &call_events, c);
+    struct wire_stream *s =
+        wire_open(p->wire, op, buf_slice(a), -1, body.ptr == NULL, &call_events, c);
     if (s == NULL) {
         ret->over = true;
         ret->reset = -EPIPE;

@@ -46,7 +46,8 @@ void keeper_restart(struct keeper_fixture *f);
 void peer_connect(struct peer *p, struct loop *loop, int fd);
 
 /* args is a packed message. Many may be under way at once: see answer_wait(). */
-void call_start(struct peer *p, uint16_t op, struct buf *args, struct slice body, struct answer *ret);
+void call_start(struct peer *p, uint16_t op, struct buf *args, struct slice body,
+                struct answer *ret);
 void answer_wait(struct peer *p, struct answer *a);
 void answer_done(struct answer *a);
 /* All at once; the answer is the fixture's until the next call. */

@@ -13,7 +13,8 @@ static void test_key_order(void **state)
     srand(7);
     for (int round = 0; round < 3000; round++) {
         char a[KV_KEY_MAX], b[KV_KEY_MAX];
-        size_t n = 380 + (size_t)rand() % 133, m = 380 + (size_t)rand() % 133, same = (size_t)rand() % 512;
+        size_t n = 380 + (size_t)rand() % 133, m = 380 + (size_t)rand() % 133,
+               same = (size_t)rand() % 512;
         for (size_t i = 0; i < KV_KEY_MAX; i++) {
             a[i] = (char)alphabet[(size_t)rand() % sizeof(alphabet)];
             b[i] = i < same ? a[i] : (char)alphabet[(size_t)rand() % sizeof(alphabet)];
@@ -36,7 +37,8 @@ static void test_key_order(void **state)
 
 static void put(struct kv *kv, const char *key, const char *value, int64_t expiration_s)
 {
-    struct kv_value v = {.expiration_s = expiration_s, .metadata = SLICE("{}"), .value = slice_of(value)};
+    struct kv_value v = {
+        .expiration_s = expiration_s, .metadata = SLICE("{}"), .value = slice_of(value)};
     assert_int_equal(kv_put(kv, slice_of(key), &v), 0);
 }
 
