@@ -8,6 +8,7 @@ import vm from "node:vm";
 import zlib from "node:zlib";
 import { bundle } from "../../src/web/bundle.mjs";
 import { link } from "../../src/engine/js/linker.js";
+import { nodeScripts } from "../../src/node/bundle.mjs";
 
 const DIGESTS = ["md5", "sha1", "sha256", "sha384", "sha512"];
 const MODES = ["cbc", "ctr", "gcm", "wrap"];
@@ -16,6 +17,13 @@ let source = null;
 async function bundleText() {
     source ??= (await bundle(fileURLToPath(new URL("../../src/web/js/main.js", import.meta.url)), { minify: false })).text;
     return source;
+}
+
+/* Name → text of the scripts behind node: modules. */
+let nodeTexts = null;
+async function nodeSources() {
+    nodeTexts ??= nodeScripts(fileURLToPath(new URL("../../src/node/js", import.meta.url))).then(({ scripts }) => new Map(scripts.map((x) => [x.name, x.text])));
+    return nodeTexts;
 }
 
 /* --- pure natives --- */
@@ -294,6 +302,10 @@ export async function startWorker(script, options = {}) {
         io: io.natives(), url: urlNatives(), text: textNatives(toBuffer), crypto: cryptoNatives(toBuffer), zlib: zlibNatives(toBuffer),
         kv: {}, d1: {}, r2: {},
     };
+    if (options.compat?.flags?.some((flag) => flag.startsWith("nodejs_"))) {
+        const texts = await nodeSources();
+        native.node = { script: (name) => inside(texts.get(name))(native, inside("globalThis")) };
+    }
     const hooks = inside(await bundleText())(native, inside("globalThis"));
     io.hooks = hooks;
     const worker = new FakeWorker(io, hooks, inside);

@@ -49,6 +49,11 @@ test("a promise that cannot settle is called hung", async () => {
     assert.match(r.end.trace.exceptions[0].message, /had hung and would never generate a response/);
 });
 
+test("a stream of a response that nothing feeds is broken off", async () => {
+    const worker = await startWorker(`export default { fetch() { return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array([65])); } })); } };`);
+    await assert.rejects(worker.fetch("http://a/"), /failed/);
+});
+
 test("a wait for another event's promise is not", async () => {
     const worker = await startWorker(`let shared; export default { async fetch() { shared ??= scheduler.wait(150); await shared; return new Response("ok"); } };`);
     const answers = await Promise.all([worker.fetch("http://a/"), worker.fetch("http://a/")]);

@@ -168,7 +168,7 @@ export function setWatcher(fn) {
 
 /* After an entry: an event that waits for nothing we know of may have hung. */
 export function watch(invocation) {
-    if (invocation.pending === 0 && !invocation.answered && watcher !== null) watcher();
+    if (invocation.pending === 0 && !invocation.sent && watcher !== null) watcher();
 }
 
 /* A promise of what C answers through one callback; start(callback) makes the call. The callback gets

@@ -22,6 +22,7 @@ import { startTimer, stopTimer } from "./timers.js";
 
 const io = native.io;
 const zlib = native.zlib;
+const EIO = -5;
 const HUNG_CHECK_MS = 100;
 const TRACE = 16; // MSG_TRACE of product/messages.h
 
@@ -328,15 +329,25 @@ function checkHung() {
     // What one event waits for may be done by another: a promise kept in a global variable.
     for (const invocation of context.open) if (invocation.pending > 0) return rearm();
     for (const invocation of [...context.open]) {
-        if (invocation.answered || invocation.pending > 0) continue;
+        if (invocation.sent || invocation.pending > 0) continue;
         context.enter(invocation);
-        fail(invocation, new Error(HUNG), "exception");
+        if (invocation.answered) stuck(invocation);
+        else fail(invocation, new Error(HUNG));
     }
+}
+
+/* The stream of a response that nothing can feed any more. */
+function stuck(invocation) {
+    invocation.exception(new Error(HUNG));
+    invocation.gone = true;
+    if (invocation.reader?.stream) streamCancel(invocation.reader.stream, new Error(HUNG)).catch(() => {});
+    io.fail(invocation.channel, EIO);
+    sent(invocation);
 }
 
 function rearm() {
     for (const invocation of context.open) {
-        if (!invocation.answered && invocation.pending === 0) {
+        if (!invocation.sent && invocation.pending === 0) {
             hungTimer = startTimer(checkHung, HUNG_CHECK_MS);
             return;
         }
