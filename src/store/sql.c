@@ -63,18 +63,45 @@ static const struct sql_code *sql_code_of(int rc)
     return &sql_codes[0];
 }
 
+/* Constraints say which kind they are, as D1 does; ORMs look for it. */
+static const char *sql_extended(struct sql *db)
+{
+    static const struct {
+        int code;
+        const char *name;
+    } rows[] = {
+        {SQLITE_CONSTRAINT_CHECK, " (extended: SQLITE_CONSTRAINT_CHECK)"},
+        {SQLITE_CONSTRAINT_FOREIGNKEY, " (extended: SQLITE_CONSTRAINT_FOREIGNKEY)"},
+        {SQLITE_CONSTRAINT_NOTNULL, " (extended: SQLITE_CONSTRAINT_NOTNULL)"},
+        {SQLITE_CONSTRAINT_PRIMARYKEY, " (extended: SQLITE_CONSTRAINT_PRIMARYKEY)"},
+        {SQLITE_CONSTRAINT_ROWID, " (extended: SQLITE_CONSTRAINT_ROWID)"},
+        {SQLITE_CONSTRAINT_TRIGGER, " (extended: SQLITE_CONSTRAINT_TRIGGER)"},
+        {SQLITE_CONSTRAINT_UNIQUE, " (extended: SQLITE_CONSTRAINT_UNIQUE)"},
+        {SQLITE_CONSTRAINT_DATATYPE, " (extended: SQLITE_CONSTRAINT_DATATYPE)"},
+    };
+    int extended = sqlite3_extended_errcode(db->db);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].code == extended)
+            return rows[i].name;
+    }
+    return "";
+}
+
 int sql_failed(struct sql *db, int rc, struct err *err)
 {
     const struct sql_code *code = sql_code_of(rc);
-    const char *text = db->refusal != NULL ? db->refusal : sqlite3_errmsg(db->db);
+    const char *text = sqlite3_errmsg(db->db), *refusal = db->refusal;
     db->refusal = NULL;
+    if (refusal != NULL)
+        return err_set(err, code->r, rc, "%s", refusal);
     int offset = code->code == SQLITE_ERROR ? sqlite3_error_offset(db->db) : -1;
     if (code->code == SQLITE_INTERRUPT)
         return err_set(err, code->r, rc,
                        "D1 DB storage operation exceeded timeout which caused object to be reset.");
     if (offset >= 0)
         return err_set(err, code->r, rc, "%s at offset %d: %s", text, offset, code->name);
-    return err_set(err, code->r, rc, "%s: %s", text, code->name);
+    const char *extended = code->code == SQLITE_CONSTRAINT ? sql_extended(db) : "";
+    return err_set(err, code->r, rc, "%s: %s%s", text, code->name, extended);
 }
 
 static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)

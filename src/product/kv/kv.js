@@ -57,6 +57,7 @@ function bulkType(options) {
 /* [key, [value, metadata] or null] for each key, in order. */
 function* bulk(index, keys, options) {
     const type = bulkType(options);
+    if (keys.length === 0) throw new Error("KV GET_BULK failed: 400 You must request a minimum of 1 key");
     if (keys.length > BULK_MAX) throw new Error(`KV GET_BULK failed: 400 You can request a maximum of ${BULK_MAX} keys`);
     let size = 0;
     for (const name of keys) {
@@ -79,21 +80,27 @@ function bulkJson(text) {
     }
 }
 
+/* As an integer of WebIDL: what is no number is 0, fractions are cut. */
+function seconds(value) {
+    const n = Math.trunc(Number(value));
+    return Number.isFinite(n) ? n : 0;
+}
+
 /* Seconds since 1970, 0 for never. */
 function expirationOf({ expiration, expirationTtl }) {
     const now = Math.floor(native.io.now() / 1000);
     if (expirationTtl !== undefined && expirationTtl !== null) {
-        const ttl = Number(expirationTtl);
-        if (!Number.isInteger(ttl) || ttl <= 0)
-            throw new Error(`KV PUT failed: 400 Invalid expiration_ttl of ${expirationTtl}. Please specify integer greater than 0.`);
+        const ttl = seconds(expirationTtl);
+        if (ttl <= 0)
+            throw new Error(`KV PUT failed: 400 Invalid expiration_ttl of ${ttl}. Please specify integer greater than 0.`);
         if (ttl < TTL_MIN_S)
             throw new Error(`KV PUT failed: 400 Invalid expiration_ttl of ${ttl}. Expiration TTL must be at least ${TTL_MIN_S}.`);
         return now + ttl;
     }
     if (expiration === undefined || expiration === null) return 0;
-    const at = Number(expiration);
-    if (!Number.isInteger(at) || at <= now)
-        throw new Error(`KV PUT failed: 400 Invalid expiration of ${expiration}. Please specify integer greater than the current number of seconds since the UNIX epoch.`);
+    const at = seconds(expiration);
+    if (at <= now)
+        throw new Error(`KV PUT failed: 400 Invalid expiration of ${at}. Please specify integer greater than the current number of seconds since the UNIX epoch.`);
     if (at < now + TTL_MIN_S)
         throw new Error(`KV PUT failed: 400 Invalid expiration of ${at}. Expiration times must be at least ${TTL_MIN_S} seconds in the future.`);
     return at;
@@ -174,7 +181,7 @@ export class KVNamespace {
         if (Array.isArray(key)) {
             const found = new Map();
             for (const [name, entry] of bulk(this.#index, key, options))
-                found.set(name, { value: entry === null ? null : entry[0], metadata: entry === null ? null : entry[1] });
+                found.set(name, entry === null ? null : { value: entry[0], metadata: entry[1] });
             return found;
         }
         const type = typeOf(options);
@@ -214,6 +221,8 @@ export class KVNamespace {
         await Promise.all(Array.from(keys, (key) => this.delete(key)));
     }
 }
+
+Object.defineProperty(KVNamespace.prototype, Symbol.toStringTag, { value: "KvNamespace", configurable: true });
 
 export function make() {
     return (index) => new KVNamespace(MAKE, index);

@@ -167,7 +167,7 @@ export class R2ObjectBody extends R2Object {
 
 /* What put() was given: a string, bytes, or the state of a stream of known length. */
 function putBody(value) {
-    if (value === null || value === undefined) return { body: "", size: 0, state: null };
+    if (value === null) return { body: "", size: 0, state: null };
     if (typeof value === "string") {
         const body = utf8(value);
         return { body, size: body.byteLength, state: null };
@@ -221,6 +221,7 @@ export class R2Bucket {
 
     async put(key, value, options = undefined) {
         context.need();
+        if (value === undefined) throw new TypeError("Failed to execute 'put' on 'R2Bucket': parameter 2 is missing.");
         const { body, size, state } = putBody(value);
         const text = JSON.stringify(putOptions(options ?? {}));
         if (size > OBJECT_MAX) throw r2Error("put", "Your proposed upload exceeds the maximum allowed object size. (100100)");
@@ -250,13 +251,16 @@ export class R2Bucket {
         });
         const found = native_("list", () => r2.list(this.#index, query));
         for (const raw of found.objects) {
-            if (!wanted.has("httpMetadata")) raw.httpMetadata = undefined;
-            if (!wanted.has("customMetadata")) raw.customMetadata = undefined;
+            if (!wanted.has("httpMetadata")) raw.httpMetadata = {};
+            if (!wanted.has("customMetadata")) raw.customMetadata = {};
         }
         found.objects = found.objects.map((raw) => new R2Object(MAKE, raw));
         return found;
     }
 }
+
+const tags = [[R2Bucket, "R2Bucket"], [R2Object, "HeadResult"], [R2ObjectBody, "GetResult"]];
+for (const [cls, value] of tags) Object.defineProperty(cls.prototype, Symbol.toStringTag, { value, configurable: true });
 
 export function make() {
     return (index) => new R2Bucket(MAKE, index);

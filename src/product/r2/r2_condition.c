@@ -89,7 +89,8 @@ int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct 
     }
     double from = offset == NULL ? 0 : json_number_value(offset);
     double n = length == NULL ? (double)size : json_number_value(length);
-    if (from < 0 || from > (double)size || n <= 0)
+    bool beyond = size == 0 ? from > 0 : from >= (double)size;
+    if (from < 0 || beyond || n <= 0)
         return r2_fail(err, -EINVAL, 10039);
     ret->offset = (uint64_t)from;
     ret->length = n >= (double)(size - ret->offset) ? size - ret->offset : (uint64_t)n;

@@ -90,7 +90,7 @@ static void test_units(void **state)
     for (int i = 0; i < 3; i++)
         answer_wait(&f->isolate, &answers[i]);
     assert_int_equal(answers[0].result, 0);
-    expect_error(&answers[1], "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT");
+    expect_error(&answers[1], "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
     assert_int_equal(answers[2].result, 0);
     for (int i = 0; i < 3; i++) {
         answer_done(&answers[i]);

@@ -50,7 +50,7 @@ static void test_errors(void **state)
     assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE)", &err), 0);
     assert_int_equal(run("INSERT INTO t VALUES(1,'x')", &err), 0);
     assert_int_equal(run("INSERT INTO t VALUES(2,'x')", &err), -EEXIST);
-    assert_string_equal(err.text, "UNIQUE constraint failed: t.b: SQLITE_CONSTRAINT");
+    assert_string_equal(err.text, "UNIQUE constraint failed: t.b: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
 }
 
 static void test_guard(void **state)
