@@ -86,10 +86,23 @@ static int cgroup_make_parent(struct cgroup *cg, unsigned i, const char *mount, 
     return cg->dirs[i] < 0 ? -errno : 0;
 }
 
-/* Processes may not stand beside children with controllers: ours moves into a leaf first. */
+/* Processes may not stand beside children with controllers: ours moves into a leaf where they do. */
+static int cgroup_enable_v2(int dir)
+{
+    char pid[32];
+    int r = cgroup_write(dir, "", "cgroup.subtree_control", "+memory +pids");
+    if (r != -EBUSY)
+        return r;
+    if (mkdirat(dir, "selvedge-main", 0755) < 0 && errno != EEXIST)
+        return -errno;
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    r = cgroup_write(dir, "selvedge-main", "cgroup.procs", pid);
+    return r < 0 ? r : cgroup_write(dir, "", "cgroup.subtree_control", "+memory +pids");
+}
+
 static int cgroup_open_v2(struct cgroup *cg)
 {
-    char own[CGROUP_PATH_MAX], base[2 * CGROUP_PATH_MAX], pid[32];
+    char own[CGROUP_PATH_MAX], base[2 * CGROUP_PATH_MAX];
     static const char mount[] = "/sys/fs/cgroup";
     if (access("/sys/fs/cgroup/cgroup.controllers", R_OK) < 0)
         return -ENOENT;
@@ -101,15 +114,7 @@ static int cgroup_open_v2(struct cgroup *cg)
     AUTO(fd_release) int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return -errno;
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    if (strcmp(own, "/") != 0) {
-        if (mkdirat(dir, "selvedge-main", 0755) < 0 && errno != EEXIST)
-            return -errno;
-        r = cgroup_write(dir, "selvedge-main", "cgroup.procs", pid);
-        if (r < 0)
-            return r;
-    }
-    r = cgroup_write(dir, "", "cgroup.subtree_control", "+memory +pids");
+    r = cgroup_enable_v2(dir);
     if (r == 0)
         r = cgroup_make_parent(cg, 0, mount, own);
     return r < 0 ? r : cgroup_write(cg->dirs[0], "", "cgroup.subtree_control", "+memory +pids");
