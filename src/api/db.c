@@ -90,7 +90,7 @@ static void db_bind_one(struct sql_stmt *stmt, int at, char type, struct arena *
         db_bind_json(stmt, at, arena, va_arg(*args, const json_t *));
         return;
     default:
-        CHECK(!"a parameter type of db.h");
+        panic(__FILE__, __LINE__, "a parameter type of db.h");
     }
 }
 

@@ -39,8 +39,7 @@ struct slice api_param_slice(const struct api_request *req, const char *name)
             return req->params[index];
         index++;
     }
-    CHECK(!"the route has a parameter of this name");
-    return SLICE_NONE;
+    panic(__FILE__, __LINE__, "the route has no parameter of this name");
 }
 
 const char *api_param(const struct api_request *req, const char *name)

@@ -1,5 +1,5 @@
 /*
- * Live tails: trace events of one script, one text frame each, over a WebSocket (RFC 6455).
+ * Live tails: trace events of one script, one text frame each, over a WebSocket.
  *
  * The address /tail/<id>/<secret> is the right to read. wrangler's first frame comes unmasked and must be
  * taken all the same. A client that does not read loses events, never holds anybody up: what does
@@ -7,23 +7,14 @@
  */
 #include "role/control_impl.h"
 
-#include "core/base64.h"
-#include "core/digest.h"
+#include "net/websocket_frame.h"
 #include "product/messages.h"
 #include "role/control_filter.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-    TAIL_FRAME_MAX = 64 * 1024,
-    WS_TEXT = 1,
-    WS_CLOSE = 8,
-    WS_PING = 9,
-    WS_PONG = 10,
-    WS_NORMAL = 1000,
-    WS_GOING_AWAY = 1001
-};
+enum { TAIL_CLIENT_MESSAGE_MAX = 64 * 1024, TAIL_NORMAL = 1000, TAIL_GOING_AWAY = 1001 };
 
 struct tail {
     struct api_taker taker;
@@ -31,18 +22,20 @@ struct tail {
     struct control *control;
     struct http_exchange *x; /* NULL after it was closed */
     struct work work;
-    char id[ID_HEX_SIZE], secret[ID_HEX_SIZE], key[64];
+    char id[ID_HEX_SIZE], secret[ID_HEX_SIZE];
+    struct buf accept; /* fields of the 101 answer */
     bool working;
-    int result;        /* of the look-up */
-    json_t *row;       /* owned: script, filters, client_ip */
-    struct buf in;
+    int result;  /* of the look-up */
+    json_t *row; /* owned: script, filters, client_ip */
+    struct websocket_reader reader;
 };
 
 static void tail_free(struct tail *t)
 {
     list_remove(&t->link);
     json_release(&t->row);
-    buf_done(&t->in);
+    buf_done(&t->accept);
+    websocket_reader_done(&t->reader);
     free(t);
 }
 
@@ -84,98 +77,41 @@ void tail_watch_again(struct control *c)
 
 /* --- frames --- */
 
-static void tail_send(struct tail *t, unsigned opcode, struct slice payload, bool end)
+static void tail_send(struct tail *t, enum websocket_type type, struct slice payload)
 {
     AUTO(buf_done) struct buf frame = {0};
-    if (t->x == NULL)
-        return;
-    buf_append_char(&frame, (char)(0x80 | opcode));
-    if (payload.len < 126) {
-        buf_append_char(&frame, (char)payload.len);
-    } else if (payload.len <= UINT16_MAX) {
-        buf_append_char(&frame, 126);
-        for (int shift = 8; shift >= 0; shift -= 8)
-            buf_append_char(&frame, (char)(payload.len >> shift & 0xff));
-    } else {
-        buf_append_char(&frame, 127);
-        for (int shift = 56; shift >= 0; shift -= 8)
-            buf_append_char(&frame, (char)((uint64_t)payload.len >> shift & 0xff));
-    }
-    buf_append_slice(&frame, payload);
-    http_send(t->x, buf_slice(&frame), end);
+    websocket_write(&frame, type, payload, NULL);
+    http_send(t->x, buf_slice(&frame), false);
 }
 
-static void tail_send_close(struct tail *t, unsigned code)
+static void tail_send_close(struct tail *t, int code)
 {
-    char payload[2] = {(char)(code >> 8), (char)(code & 0xff)};
-    tail_send(t, WS_CLOSE, slice_from(payload, sizeof(payload)), true);
+    AUTO(buf_done) struct buf frame = {0};
+    websocket_write_close(&frame, code, SLICE_NONE, NULL);
+    http_send(t->x, buf_slice(&frame), true);
 }
 
-/* A frame at the front of `in`: its size with the header, 0 = not whole yet, -EBADMSG. */
-static ssize_t tail_frame(struct slice in, unsigned *ret_opcode, struct slice *ret_payload,
-                          const uint8_t **ret_mask)
+/* Texts are the client's settings ({"debug":false}); they change nothing here. */
+static void tail_on_message(struct tail *t, const struct websocket_message *message)
 {
-    const uint8_t *p = (const uint8_t *)in.ptr;
-    if (in.len < 2)
-        return 0;
-    bool masked = (p[1] & 0x80) != 0;
-    size_t len = p[1] & 0x7f, head = 2;
-    if (len == 127)
-        return -EBADMSG; /* nothing a client says here is that long */
-    if (len == 126) {
-        if (in.len < 4)
-            return 0;
-        len = (size_t)p[2] << 8 | p[3];
-        head = 4;
-    }
-    if (len > TAIL_FRAME_MAX)
-        return -EBADMSG;
-    if (masked) {
-        *ret_mask = p + head;
-        head += 4;
-    }
-    if (in.len < head + len)
-        return 0;
-    *ret_opcode = p[0] & 0x0f;
-    *ret_payload = slice_from(in.ptr + head, len);
-    return (ssize_t)(head + len);
-}
-
-static void tail_unmask(struct buf *out, struct slice payload, const uint8_t *mask)
-{
-    for (size_t i = 0; i < payload.len; i++)
-        buf_append_char(out, (char)((uint8_t)payload.ptr[i] ^ (mask == NULL ? 0 : mask[i % 4])));
-}
-
-static void tail_on_frame(struct tail *t, unsigned opcode, struct slice payload, const uint8_t *mask)
-{
-    AUTO(buf_done) struct buf plain = {0};
-    tail_unmask(&plain, payload, mask);
-    if (opcode == WS_PING)
-        tail_send(t, WS_PONG, buf_slice(&plain), false);
-    else if (opcode == WS_CLOSE)
-        tail_send_close(t, WS_NORMAL);
-    /* Texts are the client's settings ({"debug":false}); they change nothing here. */
+    if (message->type == WEBSOCKET_PING)
+        tail_send(t, WEBSOCKET_PONG, message->payload);
+    else if (message->type == WEBSOCKET_CLOSE)
+        tail_send_close(t, TAIL_NORMAL);
 }
 
 static void tail_on_body(struct api_taker *taker, struct slice bytes, bool end)
 {
     struct tail *t = CONTAINER_OF(taker, struct tail, taker);
-    buf_append_slice(&t->in, bytes);
-    http_consumed(t->x, bytes.len);
-    for (;;) {
-        unsigned opcode = 0;
-        struct slice payload;
-        const uint8_t *mask = NULL;
-        ssize_t n = tail_frame(buf_slice(&t->in), &opcode, &payload, &mask);
-        if (n < 0)
-            http_abort(t->x);
-        if (n <= 0)
-            break;
-        tail_on_frame(t, opcode, payload, mask);
-        buf_consume(&t->in, (size_t)n);
-    }
-    if (end)
+    struct websocket_message message;
+    size_t n = bytes.len;
+    int r;
+    while ((r = websocket_read(&t->reader, &bytes, &message)) == 1)
+        tail_on_message(t, &message);
+    http_consumed(t->x, n);
+    if (r < 0)
+        tail_send_close(t, t->reader.error_code);
+    else if (end)
         http_send(t->x, SLICE_NONE, true);
 }
 
@@ -210,15 +146,8 @@ static void tail_work_run(struct work *work)
 
 static void tail_accept(struct tail *t)
 {
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    AUTO(buf_done) struct buf text = {0}, accept = {0}, headers = {0};
-    uint8_t sum[DIGEST_MAX];
-    buf_printf(&text, "%s%s", t->key, guid);
-    digest_of(DIGEST_SHA1, buf_slice(&text), sum);
-    base64_encode(&accept, slice_from(sum, digest_size(DIGEST_SHA1)), BASE64_STANDARD);
-    http_header_add(&headers, SLICE("sec-websocket-accept"), buf_slice(&accept));
-    http_header_add(&headers, SLICE("sec-websocket-protocol"), SLICE("trace-v1"));
-    http_switch(t->x, SLICE("websocket"), buf_slice(&headers));
+    http_header_add(&t->accept, SLICE("sec-websocket-protocol"), SLICE("trace-v1"));
+    http_switch(t->x, SLICE("websocket"), buf_slice(&t->accept));
     list_push_back(&t->control->tails, &t->link);
     tail_watch(t->control, tail_script(t), true);
 }
@@ -238,15 +167,14 @@ static void tail_work_done(struct work *work)
 /* /tail/<id>/<secret> */
 static int tail_parse(struct tail *t, const struct http_request *h)
 {
-    struct slice key, rest = slice_skip(h->target, strlen("/tail/"));
+    struct slice rest = slice_skip(h->target, strlen("/tail/"));
     struct slice id = slice_cut(&rest, '/');
-    if (!id_is_hex(id, 32) || !id_is_hex(rest, 32) || !slice_eq(h->upgrade, SLICE("websocket")) ||
-        !http_header_get(h->headers, SLICE("sec-websocket-key"), &key))
+    if (!id_is_hex(id, 32) || !id_is_hex(rest, 32))
         return -EINVAL;
     int r = slice_to_cstr(id, t->id, sizeof(t->id));
     if (r == 0)
         r = slice_to_cstr(rest, t->secret, sizeof(t->secret));
-    return r < 0 ? r : slice_to_cstr(key, t->key, sizeof(t->key));
+    return r < 0 ? r : websocket_accept(h, &t->accept);
 }
 
 struct api_taker *tail_take(struct control *c, struct http_exchange *x)
@@ -255,6 +183,9 @@ struct api_taker *tail_take(struct control *c, struct http_exchange *x)
     t->taker = (struct api_taker){tail_on_body, tail_on_writable, tail_on_closed};
     t->control = c;
     t->x = x;
+    /* wrangler's library sends its first frame unmasked. */
+    t->reader = (struct websocket_reader){.accepts_unmasked = true,
+                                          .message_max = TAIL_CLIENT_MESSAGE_MAX};
     if (tail_parse(t, http_request_of(x)) < 0) {
         tail_free(t);
         http_answer(x, 400, SLICE("content-type: text/plain\r\n"), SLICE("A WebSocket is served here.\n"));
@@ -270,7 +201,7 @@ void tail_close_all(struct control *c)
 {
     LIST_FOR_SAFE(l, &c->tails)
     {
-        tail_send_close(LIST_ENTRY(l, struct tail, link), WS_GOING_AWAY);
+        tail_send_close(LIST_ENTRY(l, struct tail, link), TAIL_GOING_AWAY);
     }
 }
 
@@ -292,6 +223,6 @@ void tail_on_event(struct control *c, struct slice args)
         if (!slice_eq(m.script, slice_of(tail_script(t))) || http_send_room(t->x) == 0 ||
             !filter_passes(json_object_get(t->row, "filters"), event, json_str(t->row, "client_ip", "")))
             continue;
-        tail_send(t, WS_TEXT, buf_slice(&text), false);
+        tail_send(t, WEBSOCKET_TEXT, buf_slice(&text));
     }
 }

@@ -305,7 +305,7 @@ int secrets_api_delete(struct api_request *req, struct err *err)
 
 int secrets_api_bulk(struct api_request *req, struct err *err)
 {
-    AUTO(json_release) json_t *body = NULL, *script = NULL, *version = NULL;
+    AUTO(json_release) json_t *body = NULL;
     int r = api_json_object(req, false, &body, err);
     if (r < 0)
         return r;
