@@ -1,6 +1,7 @@
 /* The isolate as it is in the program: with the embedded scripts and everything they may call. */
 #include "role/isolate_main.h"
 
+#include "node/node.h"
 #include "role/isolate_bundle.h"
 #include "role/isolate_hook.h"
 #include "web/web.h"
@@ -9,12 +10,14 @@
 static void isolate_install_all(struct vm *vm)
 {
     web_install(vm);
+    node_install(vm);
     isolate_hook_install(vm);
 }
 #else
 static void isolate_install_all(struct vm *vm)
 {
     web_install(vm);
+    node_install(vm);
 }
 #endif
 

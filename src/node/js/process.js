@@ -1,0 +1,198 @@
+/* node:process and the global `process`. What it says of the machine is fixed; what it does ends with the request. */
+const EventEmitter = require("./events.js");
+const { codes: { ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateObject, validateString } = require("./errors.js");
+
+const clock = native.io.clock;
+let directory = "/bundle";
+let mask = 0o022;
+let exitCode;
+
+/* Strings only, as the environment of a process. */
+function makeEnv() {
+    const values = Object.create(null);
+    if (web.populateEnv) {
+        const bindings = web.env();
+        for (const { name, type } of web.spec.bindings ?? []) {
+            const value = bindings[name];
+            if (type === "plain_text" || type === "secret_text") values[name] = `${value}`;
+            else if (type === "json") values[name] = typeof value === "string" ? value : JSON.stringify(value);
+        }
+    }
+    return new Proxy(Object.assign({}, values), {
+        set(target, key, value) {
+            if (typeof key === "symbol" || typeof value === "symbol") throw new TypeError("Cannot convert a Symbol value to a string");
+            target[key] = `${value}`;
+            return true;
+        },
+        defineProperty(target, key, descriptor) {
+            return Reflect.defineProperty(target, key, "value" in descriptor ? { ...descriptor, value: `${descriptor.value}` } : descriptor);
+        },
+    });
+}
+
+function hrtime(previous = undefined) {
+    const now = clock[0];
+    const seconds = Math.floor(now / 1000), nanoseconds = Math.round((now % 1000) * 1e6);
+    if (previous === undefined) return [seconds, nanoseconds];
+    if (!Array.isArray(previous)) throw new ERR_INVALID_ARG_TYPE("time", "Array", previous);
+    if (previous.length !== 2) throw new ERR_OUT_OF_RANGE("time", 2, previous.length);
+    let s = seconds - previous[0], ns = nanoseconds - previous[1];
+    if (ns < 0) {
+        s--;
+        ns += 1e9;
+    }
+    return [s, ns];
+}
+hrtime.bigint = () => BigInt(Math.round(clock[0] * 1000)) * 1000n;
+
+function memoryUsage() {
+    const [heapUsed, heapTotal, external] = native.node.memory();
+    return { rss: heapTotal + external, heapTotal, heapUsed, external, arrayBuffers: external };
+}
+memoryUsage.rss = () => memoryUsage().rss;
+
+function nextTick(callback, ...args) {
+    validateFunction(callback, "callback");
+    queueMicrotask(args.length === 0 ? callback : () => callback(...args));
+}
+
+function emitWarning(warning, type, code) {
+    let error = warning, name = type, id = code, detail;
+    if (name !== null && typeof name === "object" && !Array.isArray(name)) {
+        detail = name.detail;
+        id = name.code;
+        name = name.type;
+    }
+    if (typeof error === "string") {
+        error = new Error(error);
+        error.name = String(name || "Warning");
+        if (id !== undefined) error.code = id;
+        if (detail !== undefined) error.detail = detail;
+    } else if (!(error instanceof Error)) throw new ERR_INVALID_ARG_TYPE("warning", ["Error", "string"], error);
+    queueMicrotask(() => {
+        process.emit("warning", error);
+        console.warn(`(node:1) ${error.code ? `[${error.code}] ` : ""}${error.name}: ${error.message}`);
+    });
+}
+
+/* Lines written to a standard stream go to the log. */
+function makeOutput(fd, log) {
+    const { Writable } = require("./stream.js");
+    let rest = "";
+    const stream = new Writable({
+        decodeStrings: false,
+        write(chunk, encoding, callback) {
+            const text = rest + (typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk));
+            const lines = text.split("\n");
+            rest = lines.pop();
+            for (const line of lines) log(line);
+            if (rest !== "") queueMicrotask(() => {
+                if (rest !== "") log(rest);
+                rest = "";
+            });
+            callback();
+        },
+    });
+    return Object.assign(stream, { fd, isTTY: false, columns: 80, rows: 24, _type: "fs", _isStdio: true });
+}
+
+class Process extends EventEmitter {}
+const process = module.exports = Object.create(Process.prototype);
+EventEmitter.init.call(process);
+Object.defineProperty(Process, "name", { value: "process" });
+Object.defineProperty(process, Symbol.toStringTag, { value: "process", configurable: true });
+
+function exit(code = undefined) {
+    if (code !== undefined) exitCode = Number(code) || 0;
+    process.emit("exit", exitCode ?? 0);
+    throw new Error(`process.exit(${code ?? ""}) was called; the request ends here.`);
+}
+
+const nothing = () => {};
+Object.assign(process, {
+    version: "v22.19.0",
+    versions: { node: "22.19.0", v8: "12.4.254.21-node.33", uv: "1.51.0", zlib: "1.3.1", modules: "127", openssl: "3.0.17" },
+    arch: "x64", platform: "linux",
+    release: { name: "node", lts: "Jod", sourceUrl: "https://nodejs.org/download/release/v22.19.0/node-v22.19.0.tar.gz", headersUrl: "https://nodejs.org/download/release/v22.19.0/node-v22.19.0-headers.tar.gz" },
+    config: { target_defaults: {}, variables: {} }, title: "workerd", argv: ["workerd"], argv0: "workerd", execArgv: [], execPath: "", pid: 1, ppid: 0, debugPort: 9229,
+    moduleLoadList: [], noDeprecation: false, throwDeprecation: false, traceDeprecation: false, sourceMapsEnabled: false,
+    features: {
+        inspector: false, debug: false, uv: false, ipv6: true, tls_alpn: true, tls_sni: true, tls_ocsp: true, tls: true, cached_builtins: true,
+        require_module: true, openssl_is_boringssl: false, typescript: false,
+    },
+    permission: { has: () => true }, report: undefined, allowedNodeEnvironmentFlags: new Set(),
+    nextTick, emitWarning, hrtime, memoryUsage, exit, reallyExit: exit, abort: exit,
+    cwd: () => directory,
+    chdir(path) {
+        validateString(path, "directory");
+        const target = require("./path.js").resolve(path);
+        require("./fs.js").readdirSync(target);
+        directory = target;
+    },
+    uptime: () => 0, cpuUsage: () => ({ user: 0, system: 0 }), threadCpuUsage: () => ({ user: 0, system: 0 }),
+    resourceUsage: () => ({ userCPUTime: 0, systemCPUTime: 0, maxRSS: 0, sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
+    constrainedMemory: () => 0, availableMemory: () => 0, umask(value = undefined) {
+        const old = mask;
+        if (value !== undefined) {
+            const next = typeof value === "string" ? parseInt(value, 8) : value;
+            validateInteger(next, "mask", 0, 0xffffffff);
+            mask = next & 0o777;
+        }
+        return old;
+    },
+    getuid: () => 0, geteuid: () => 0, getgid: () => 0, getegid: () => 0, getgroups: () => [],
+    setuid: nothing, seteuid: nothing, setgid: nothing, setegid: nothing, setgroups: nothing, initgroups: nothing,
+    setUncaughtExceptionCaptureCallback: nothing, hasUncaughtExceptionCaptureCallback: () => false, setSourceMapsEnabled: nothing,
+    getActiveResourcesInfo: () => [], ref: nothing, unref: nothing, kill: () => notImplemented("process.kill"),
+    dlopen: () => notImplemented("process.dlopen"), binding: (name) => {
+        throw Object.assign(new Error(`No such module: ${name}`), { code: "ERR_INVALID_MODULE" });
+    },
+    loadEnvFile: () => notImplemented("process.loadEnvFile"), openStdin: () => process.stdin, assert: (v, m) => require("./assert.js")(v, m),
+    getBuiltinModule(id) {
+        validateString(id, "id");
+        const name = id.startsWith("node:") ? id.slice(5) : id;
+        return Object.hasOwn(web.MODULES, name) && (id !== name || !web.PREFIX_ONLY.includes(name)) ? require(web.MODULES[name] || name) : undefined;
+    },
+    finalization: { register: nothing, unregister: nothing, registerBeforeExit: nothing },
+});
+
+function lazy(name, get, enumerable = true) {
+    Object.defineProperty(process, name, {
+        get() {
+            const value = get();
+            Object.defineProperty(process, name, { value, writable: true, configurable: true, enumerable });
+            return value;
+        },
+        set(value) { Object.defineProperty(process, name, { value, writable: true, configurable: true, enumerable }); },
+        configurable: true, enumerable,
+    });
+}
+lazy("env", makeEnv);
+lazy("stdout", () => makeOutput(1, (line) => console.log(line)));
+lazy("stderr", () => makeOutput(2, (line) => console.error(line)));
+lazy("stdin", () => {
+    const { Readable } = require("./stream.js");
+    return Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false });
+});
+Object.defineProperty(process, "exitCode", {
+    get: () => exitCode,
+    set(value) {
+        if (value !== undefined && value !== null) validateInteger(typeof value === "string" && value !== "" ? Number(value) : value, "code");
+        exitCode = value;
+    }, configurable: true, enumerable: true,
+});
+
+/* Events of the runtime that programs look for here. */
+const on = process.on;
+let forwarding = false;
+process.on = process.addListener = function (name, listener) {
+    if (!forwarding && (name === "unhandledRejection" || name === "rejectionHandled")) {
+        forwarding = true;
+        addEventListener("unhandledrejection", (event) => {
+            if (process.emit("unhandledRejection", event.reason, event.promise)) event.preventDefault();
+        });
+        addEventListener("rejectionhandled", (event) => process.emit("rejectionHandled", event.promise));
+    }
+    return on.call(this, name, listener);
+};
+void validateObject;

@@ -1,0 +1,96 @@
+/* The group `node`: its natives, and the native that evaluates an embedded script. */
+#include "node/node.h"
+
+#include <stdlib.h>
+
+#include "node/node_impl.h"
+#include "node/node_scripts.h"
+
+enum { NODE_NAME_MAX = 64 };
+
+/* A process has one VM, and natives are told only its context. */
+static _Thread_local struct vm *node_vm;
+
+static int script_compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const struct node_script *)row)->name);
+}
+
+/* script(name): the function (require, module, exports, web), or undefined when there is no such script. */
+static JS_NATIVE(node_script)
+{
+    char name[NODE_NAME_MAX], place[NODE_NAME_MAX + 16] = "selvedge:node/";
+    node_name(ctx, node_arg(ctx, n_args, args, 0), name, sizeof name);
+    const struct node_script *row =
+        bsearch(name, node_scripts, node_scripts_count, sizeof *row, script_compare);
+    if (row == NULL)
+        return js_undefined(ctx);
+    strcat(place, name); /* both are shorter than their arrays by construction */
+    return vm_bootstrap(node_vm, place, slice_from(node_scripts_text + row->offset, row->len));
+}
+
+/* memory(): [heapSize, heapCapacity, extra] */
+static JS_NATIVE(node_memory)
+{
+    struct vm_memory m = vm_memory(node_vm);
+    js_value values[] = {js_number(ctx, (double)m.heap_size), js_number(ctx, (double)m.heap_capacity),
+                         js_number(ctx, (double)m.extra)};
+    return js_array(ctx, values, ARRAY_LEN(values));
+}
+
+static const struct js_native_row node_rows[] = {{"script", node_script}, {"memory", node_memory}};
+
+/* --- native objects --- */
+
+static void object_free(void *ptr, void *arg UNUSED)
+{
+    struct node_object *object = ptr;
+    object->finish(object);
+    object->magic = 0;
+    free(object);
+}
+
+js_value node_object_value(js_context ctx, struct node_object *object, size_t size)
+{
+    return js_bytes_take(ctx, object, size, object_free, NULL);
+}
+
+struct node_object *node_object_of(js_context ctx, js_value v, uint32_t magic)
+{
+    struct slice bytes;
+    if (js_view(ctx, v, &bytes) < 0 || bytes.len < sizeof(struct node_object))
+        return NULL;
+    struct node_object *object = (struct node_object *)(uintptr_t)bytes.ptr;
+    return object->magic == magic ? object : NULL;
+}
+
+/* --- arguments --- */
+
+struct slice node_view(js_context ctx, size_t n_args, const js_value args[], size_t i)
+{
+    struct slice bytes;
+    if (i >= n_args || js_view(ctx, args[i], &bytes) < 0)
+        return SLICE("");
+    return bytes;
+}
+
+double node_number(js_context ctx, size_t n_args, const js_value args[], size_t i, double fallback)
+{
+    return i < n_args ? js_to_number(ctx, args[i], fallback) : fallback;
+}
+
+void node_name(js_context ctx, js_value v, char *buf, size_t size)
+{
+    AUTO(buf_done) struct buf text = {0};
+    buf[0] = 0;
+    if (js_is_string(ctx, v) && js_append_utf8(ctx, v, &text) == 0 &&
+        slice_to_cstr(buf_slice(&text), buf, size) < 0)
+        buf[0] = 0;
+}
+
+void node_install(struct vm *vm)
+{
+    node_vm = vm;
+    vm_natives(vm, "node", node_rows, ARRAY_LEN(node_rows));
+    vm_natives(vm, "node", node_text_rows, node_text_n_rows);
+}
