@@ -1,7 +1,7 @@
 /*
  * Inside the HTTP server: connections and exchanges as its three sources see them.
  *
- * http_server.c owns listeners, the life of connections, time limits and the public calls;
+ * http_server.c owns listeners and the public calls, http_conn.c the life of connections;
  * http1_conn.c with http1_write.c, and http2_conn.c, speak one version each behind
  * `struct http_conn_ops`. A connection is only ever freed by http_conn_settle(), which runs at the
  * end of its readiness callback or from the server's hook; so code below may call the owner and go on.
@@ -24,7 +24,7 @@ enum {
     HTTP_WINDOW = 256 * 1024,     /* request body bytes that the owner may hold */
     HTTP_SEND_HIGH = 256 * 1024,  /* response bytes queued before the owner should wait */
     HTTP_READ_SIZE = 64 * 1024,   /* one read(2) */
-    HTTP_BUF_KEEP_MAX = 64 * 1024 /* a buffer that grew larger is given back when empty */
+    HTTP_BUF_KEEP_MAX = 16 * 1024 /* a buffer that grew larger is given back when empty */
 };
 
 /* A piece of a file among response bytes. */
@@ -189,6 +189,19 @@ struct http_server {
 
 /* --- http_server.c --- */
 
+struct slice http_server_date(struct http_server *server);
+void http_server_resume_accept(struct http_server *server);
+
+/* --- http_conn.c --- */
+
+/* Takes the descriptor. */
+void http_conn_create(struct http_server *server, int fd, struct tls_context *tls,
+                      const struct sockaddr_storage *address);
+/* May free the connection. */
+void http_conn_settle(struct http_conn *c);
+void http_conn_close(struct http_conn *c);
+void http_exchange_free(struct http_exchange *x);
+void http_server_again(struct timer *t);
 struct http_exchange *http_exchange_new(struct http_conn *c);
 /* Tells the owner (unless internal) and takes the exchange out of its connection. */
 void http_exchange_end(struct http_exchange *x, int reason);
@@ -202,7 +215,6 @@ void http_conn_break(struct http_conn *c, int reason);
 NODISCARD int http_conn_write(struct http_conn *c, size_t limit, bool more);
 /* Lets the owner go on when an exchange's queue has drained. */
 void http_exchange_wake(struct http_exchange *x, size_t queued);
-struct slice http_server_date(struct http_server *server);
 void http1_start(struct http_conn *c);
 NODISCARD int http2_start(struct http_conn *c);
 
