@@ -93,7 +93,8 @@ enum {
     MSG_ENCODE_MANUAL = 2, /* content-encoding is already applied: pass through */
     MSG_PASS_THROUGH = 4,  /* response: passOnException said so */
     MSG_REDIRECT_MANUAL = 8,
-    MSG_TRACE = 16 /* request: somebody tails this Worker, report the event in any case */
+    MSG_TRACE = 16, /* request: somebody tails this Worker, report the event in any case */
+    MSG_THREW = 32  /* response to a Worker: the handler threw; status_text is "Name: message" */
 };
 
 MESSAGES_DECLARE(MESSAGES_ALL)

@@ -278,6 +278,8 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
                              .content_length = m.content_length,
                              .flags = m.flags,
                              .end = end};
+    if ((m.flags & MSG_THREW) != 0 && c->front->is_client)
+        head.status_text = SLICE_NONE; /* for Workers only: it is no reason phrase */
     head.headers = response_headers(m.headers, &head.content_length);
     if (end) {
         back_detach(c, 0);

@@ -9,6 +9,7 @@
 #include "product/messages.h"
 #include "role/gateway_isolate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,14 @@ static void wire_front_head(struct call *c, const struct call_head *head)
     static struct buf out;
 
     buf_clear(&out);
+    if ((head->flags & MSG_THREW) != 0 && head->end) {
+        msg_fetched_pack(&out, &(struct msg_fetched){.result = -EREMOTEIO,
+                                                     .error = head->status_text,
+                                                     .content_length = -1});
+        wire_reply(stream_of(c), buf_slice(&out), -1, true);
+        wire_front_over(c);
+        return;
+    }
     msg_fetched_pack(&out, &(struct msg_fetched){
                                .status = (uint16_t)head->status,
                                .flags = head->flags | (head->end ? 0 : MSG_HAS_BODY),

@@ -48,7 +48,8 @@ static void call_fetched(struct channel *ch, struct slice payload)
     if (m.result < 0) {
         ch->in_end = true;
         channel_close(ch, -ECANCELED);
-        js_value args[] = {js_string(ctx, m.error.len > 0 ? m.error : SLICE("internal error"))};
+        js_value args[] = {js_string(ctx, m.error.len > 0 ? m.error : SLICE("internal error")),
+                           js_number(ctx, (double)m.result)};
         return call_answered(ch, args, ARRAY_LEN(args));
     }
     js_value args[] = {

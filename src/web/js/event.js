@@ -15,8 +15,9 @@ import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { streamCancel, ReaderState } from "./streams/readable.js";
-import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH } from "./fetch.js";
+import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW } from "./fetch.js";
 import { utf8 } from "./encoding.js";
+import { toWire } from "./headers.js";
 import { wrapReadable, readableOf } from "./streams/classes.js";
 import { startTimer, stopTimer } from "./timers.js";
 
@@ -24,6 +25,7 @@ const io = native.io;
 const zlib = native.zlib;
 const EIO = -5;
 const HUNG_CHECK_MS = 100;
+const THROWN_MAX = 4096; // characters of a thrown error's text that another Worker sees
 const TRACE = 16; // MSG_TRACE of product/messages.h
 
 const byChannel = new Map(); // events with something left to do, for hooks.abort
@@ -76,6 +78,21 @@ function failText(passThrough) {
     return passThrough ? null : "error code: 1101";
 }
 
+/* Called by another Worker: what is thrown here is thrown there. */
+function isNested(invocation) {
+    return invocation.requestId.includes(".");
+}
+
+function thrownText(error) {
+    let text = "Error: internal error";
+    try {
+        text = error instanceof Error ? `${error.name}: ${error.message}` : `Error: ${error}`;
+    } catch {
+        // A getter or toString() of the Worker's own threw.
+    }
+    return toWire(text.slice(0, THROWN_MAX).toWellFormed());
+}
+
 /* The handler threw, rejected, or gave something that is no response. */
 function fail(invocation, error) {
     if (invocation.answered) return;
@@ -83,7 +100,9 @@ function fail(invocation, error) {
     invocation.outcome = "exception";
     invocation.exception(error);
     invocation.status = 500;
-    if (invocation.kind === "fetch")
+    if (invocation.kind === "fetch" && isNested(invocation) && !invocation.passThrough)
+        io.respond(invocation.channel, 500, THREW, 0, thrownText(error), "", null);
+    else if (invocation.kind === "fetch")
         io.respond(invocation.channel, 500, invocation.passThrough ? PASS_THROUGH : 0, -1, "",
             "content-type: text/plain; charset=UTF-8\r\n", failText(invocation.passThrough));
     sent(invocation);

@@ -18,7 +18,7 @@ const io = native.io;
 const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
-export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8;
+export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
 
@@ -39,6 +39,19 @@ function isRedirect(status) {
     return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
+const EREMOTEIO = -121;
+const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+
+/* Why there is no response: a sentence of the platform, or what the Worker at the other end threw. */
+function failure(text, errno) {
+    if (errno !== EREMOTEIO) return new Error(text);
+    const colon = text.indexOf(": "), name = text.slice(0, colon);
+    const error = new (ERRORS[name] ?? Error)(text.slice(colon + 2));
+    if (error.name !== name) error.name = name;
+    error.remote = true;
+    return error;
+}
+
 /* One exchange; resolves with {channel, status, statusText, headers, flags, length, hasBody}. */
 function exchange(binding, call) {
     const invocation = context.need();
@@ -50,7 +63,7 @@ function exchange(binding, call) {
                 off?.();
                 if (error !== null && error !== undefined) {
                     invocation.disown(channel);
-                    reject(error instanceof Error ? error : new Error(`${error}`));
+                    reject(error instanceof Error ? error : failure(`${error}`, status));
                     return;
                 }
                 if (!hasBody) invocation.disown(channel);

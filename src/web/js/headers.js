@@ -36,7 +36,7 @@ function fromWire(value) {
     return native.text.decode(bytes, 0, 1) ?? value;
 }
 
-function toWire(value) {
+export function toWire(value) {
     if (!NON_ASCII.test(value)) return value;
     let out = "";
     for (const b of utf8(value)) out += String.fromCharCode(b);

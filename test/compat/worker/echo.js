@@ -46,7 +46,14 @@ const paths = {
         return new Response("cookies", { headers });
     },
     "/stream": () => new Response(streamed()),
-    "/broken": () => { throw new Error("broken on purpose"); },
+    "/broken": (_, url) => {
+        const what = url.searchParams.get("what");
+        if (what === "range") throw new RangeError("out of range \u00e9");
+        if (what === "text") throw "only text";
+        if (what === "null") throw null;
+        if (what === "named") throw Object.assign(new Error("named"), { name: "Mine" });
+        throw new Error("broken on purpose");
+    },
     "/pass": (request) => new Response(request.body, {
         headers: { "content-type": request.headers.get("content-type") ?? "none" },
     }),

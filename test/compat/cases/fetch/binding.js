@@ -70,6 +70,7 @@ export default {
     "redirect of stream": async ({ env }) => caught(async () => show(await env.ECHO.fetch(`${B}/redirect?code=307&to=/x`, { method: "POST", body: new ReadableStream({ start(c) { c.enqueue(bytes("a")); c.close(); } }) }))),
     "redirect to other host": async ({ env }) => { const r = await env.ECHO.fetch(`${B}/redirect?to=https://elsewhere.example/y`); return [r.url, await r.json()]; },
     "the other throws": async ({ env }) => caught(async () => (await env.ECHO.fetch(B + "/broken")).status),
+    "what the other throws": async ({ env }) => Promise.all(["range", "text", "null", "named"].map(async (what) => { try { return (await env.ECHO.fetch(`${B}/broken?what=${what}`)).status; } catch (e) { return [e instanceof Error, e instanceof RangeError, e.name, e.message, e.remote]; } })),
     "body breaks half way": async ({ env }) => { const r = await env.ECHO.fetch(B + "/half"); return typeof await caught(() => r.text()); },
     "aborted before": ({ env }) => caught(() => env.ECHO.fetch(B + "/slow?ms=50", { signal: AbortSignal.abort() })),
     "aborted with reason": ({ env }) => caught(() => env.ECHO.fetch(B + "/slow?ms=50", { signal: AbortSignal.abort(new RangeError("why")) })),
