@@ -5,15 +5,23 @@
 
 #include "core/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CGROUP_PATH_MAX = 512, CGROUP_FILE_MAX = 4096, CGROUP_HIERARCHIES = 2 };
+enum {
+    CGROUP_PATH_MAX = 512,
+    CGROUP_FILE_MAX = 4096,
+    CGROUP_HIERARCHIES = 2,
+    CGROUP_REMOVE_TRIES = 50,
+    CGROUP_REMOVE_WAIT_US = 2000
+};
 
 struct cgroup {
     bool v2;
@@ -74,8 +82,44 @@ static int cgroup_own_path(struct slice controller, char *ret, size_t size)
     return -ENOENT;
 }
 
+/* Removes a group and those in it. The processes in them are dead or dying: the kernel needs a moment. */
+static void cgroup_remove_all(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (list == NULL)
+        return fd_release(&fd);
+    for (struct dirent *e; (e = readdir(list)) != NULL;) {
+        if (e->d_type != DT_DIR || e->d_name[0] == '.')
+            continue;
+        for (int i = 0;
+             i < CGROUP_REMOVE_TRIES && unlinkat(fd, e->d_name, AT_REMOVEDIR) < 0 && errno == EBUSY;
+             i++)
+            usleep(CGROUP_REMOVE_WAIT_US);
+    }
+    closedir(list);
+    unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+/* What servers left that were killed themselves. */
+static void cgroup_sweep(const char *path)
+{
+    int pid;
+    DIR *list = opendir(path);
+    if (list == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(list)) != NULL;) {
+        if (sscanf(e->d_name, "selvedge-%d", &pid) == 1 && kill(pid, 0) < 0 && errno == ESRCH)
+            cgroup_remove_all(dirfd(list), e->d_name);
+    }
+    closedir(list);
+}
+
 static int cgroup_make_parent(struct cgroup *cg, unsigned i, const char *mount, const char *own)
 {
+    char above[CGROUP_PATH_MAX];
+    snprintf(above, sizeof(above), "%s%s", mount, strcmp(own, "/") == 0 ? "" : own);
+    cgroup_sweep(above);
     int n = snprintf(cg->paths[i], CGROUP_PATH_MAX, "%s%s/selvedge-%d", mount,
                      strcmp(own, "/") == 0 ? "" : own, (int)getpid());
     if (n < 0 || n >= CGROUP_PATH_MAX)
@@ -167,7 +211,7 @@ void cgroup_close(struct cgroup *cg)
         return;
     for (unsigned i = 0; i < CGROUP_HIERARCHIES; i++) {
         if (cg->dirs[i] >= 0)
-            rmdir(cg->paths[i]);
+            cgroup_remove_all(AT_FDCWD, cg->paths[i]);
         fd_release(&cg->dirs[i]);
     }
     free(cg);

@@ -14,7 +14,8 @@ struct cgroup; /* the parent of all isolates' groups of one server */
 
 /* -EROFS, -EACCES ... when there is none to be had; text says what was tried. */
 NODISCARD int cgroup_open(struct cgroup **ret, struct err *text);
-void cgroup_close(struct cgroup *cg); /* removes the parent; groups must be gone */
+/* Removes the parent and what is left in it; waits a moment for processes that are dying. */
+void cgroup_close(struct cgroup *cg);
 const char *cgroup_describe(const struct cgroup *cg);
 
 /* A group of this name with the process in it. */

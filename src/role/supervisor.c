@@ -160,9 +160,9 @@ static void supervisor_announce(struct supervisor *sup)
     printf("  Token    %s/token\n", sup->data_path);
     if (sup->quiet)
         printf("  Log      %s/logs/selvedge.log\n", sup->data_path);
-    printf("\nNext, in another terminal:\n\n  eval \"$(selvedge env --data %s)\"\n  npx wrangler "
+    printf("\nNext, in another terminal:\n\n  eval \"$(%s env --data %s)\"\n  npx wrangler "
            "deploy\n\n",
-           sup->data_path);
+           program_invocation_name, sup->data_path);
     fflush(stdout);
 }
 
@@ -182,8 +182,6 @@ void supervisor_child_ready(struct child *c)
     struct supervisor *sup = c->sup;
     if (c->kind == CHILD_TEMPLATE)
         isolates_refill(sup);
-    if (c->kind == CHILD_KEEPER)
-        isolates_attach_all(sup);
     if (c->kind == CHILD_GATEWAY)
         supervisor_send_table(sup);
     if (!sup->announced && supervisor_all_ready(sup))

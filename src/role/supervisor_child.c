@@ -256,6 +256,9 @@ void child_start(struct child *c)
     c->started_us = clock_boot_us();
     c->wire = wire_create(c->sup->loop, ends[0], 0, &child_events, c);
     child_give(c);
+    /* Isolates that live on get their new wire before any that is assigned from now on. */
+    if (c->kind == CHILD_KEEPER)
+        isolates_attach_all(c->sup);
 }
 
 static void child_record(struct child *c, int status)
