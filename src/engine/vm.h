@@ -69,8 +69,9 @@ void vm_on_unhandled(struct vm *vm, void (*fn)(void *user, js_value promise, js_
 
 /* --- memory --- */
 
-/* Walks the heap: milliseconds. heap_size is what the last collection found alive, heap_capacity the pages
- * that the heap has, extra what array buffers and reports add. */
+/* Walks the heap: milliseconds. heap_size is what the last collection found alive and what was added since,
+ * heap_capacity the same with pages half empty; both include `extra`, the bytes of array buffers, long strings
+ * and WebAssembly memories. */
 struct vm_memory vm_memory(struct vm *vm);
 void vm_collect(struct vm *vm);
 void vm_report_extra(struct vm *vm, size_t bytes);

@@ -17,7 +17,8 @@
 
 enum {
     ISOLATE_MEMORY_PERIOD_US = 100 * 1000,
-    ISOLATE_MEMORY_COST_FACTOR = 50, /* at most 2 % of the time goes into walking the heap */
+    ISOLATE_MEMORY_COST_FACTOR = 50, /* at most 2 % of the time goes into walking the heap, */
+    ISOLATE_MEMORY_COST_CONDEMNED = 4, /* more once it is over the soft limit */
     ISOLATE_CONDEMN_CPU_US = 200 * 1000,
     ISOLATE_READY_MAX = 10000 /* deliveries after one entry before the loop is looked at again */
 };
@@ -436,16 +437,18 @@ static void isolate_check_memory(struct isolate *iso)
 
     struct vm_memory memory = vm_memory(iso->vm);
     size_t used = 0;
-    if (memory.heap_capacity + memory.extra > iso->memory_max) {
+    if (memory.heap_capacity > iso->memory_max) {
         vm_collect(iso->vm);
         memory = vm_memory(iso->vm);
-        used = memory.heap_size + memory.extra;
+        used = memory.heap_size;
     }
     int64_t cost_us = clock_boot_us() - now_us;
-    iso->memory_next_us = now_us + MAX(cost_us * ISOLATE_MEMORY_COST_FACTOR, ISOLATE_MEMORY_PERIOD_US);
+    bool over = used > iso->memory_max;
+    int64_t pause_us = cost_us * (over ? ISOLATE_MEMORY_COST_CONDEMNED : ISOLATE_MEMORY_COST_FACTOR);
+    iso->memory_next_us = now_us + MAX(pause_us, ISOLATE_MEMORY_PERIOD_US);
     if (used > iso->memory_max + iso->memory_max / 2)
         isolate_condemn(iso, "exceededMemory", ISOLATE_EXIT_MEMORY);
-    else if (used > iso->memory_max && !iso->condemned)
+    else if (over && !iso->condemned)
         isolate_retire(iso, "exceededMemory");
 }
 
