@@ -57,7 +57,7 @@ test("the start message names addresses, token and next step", () => {
   assert.match(out, /Workers {2}http:\/\/127\.0\.0\.1:\d+/);
   assert.match(out, /API {6}http:\/\/127\.0\.0\.1:\d+\/client\/v4/);
   assert.ok(out.includes(`${data}/token`));
-  assert.match(out, /selvedge env/);
+  assert.match(out, / env --data \S+\)"/);
 });
 
 test("the data directory is private and has an account", () => {
