@@ -45,12 +45,13 @@ struct keeper_call {
     bool control;      /* asked by control, not by an isolate */
     struct slice body;
     uint64_t body_size;
-    /* BODY_SPOOL beyond memory_max: content is synced, the name in the spool is not yet. Who keeps the blob
-     * sets spool_kept; the keeper removes it otherwise. */
+    /* BODY_SPOOL beyond memory_max: content is synced, the name in the spool only if spool_named. Who keeps the
+     * blob sets spool_kept; the keeper removes it otherwise. */
     int spool_fd; /* -1 = none */
     char spool_id[KEEPER_SPOOL_ID_SIZE];
     uint8_t md5[KEEPER_MD5_SIZE]; /* of a spooled body */
     bool spool_kept;
+    bool spool_named; /* the name is durable already: it is one of the keeper's spares */
     struct arena *arena; /* goes after the answer */
     /* The answer: filled by run(). */
     int64_t result;

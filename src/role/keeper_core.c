@@ -210,6 +210,7 @@ void keeper_destroy(struct keeper *k)
         struct keeper_stored *s = value;
         while (s->busy)
             loop_turn(k->loop, 100);
+        keeper_spares_drop(s);
         keeper_store_close(s);
         free(s);
     }

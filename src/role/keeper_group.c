@@ -163,8 +163,11 @@ static void keeper_group_run(struct work *work)
 static void keeper_settle_run(struct work *work)
 {
     struct keeper_stored *s = CONTAINER_OF(work, struct keeper_stored, work);
-    if (s->store.open != NULL)
-        s->store.product->engine->settle(s->store.open);
+    if (s->store.open == NULL)
+        return;
+    s->store.product->engine->settle(s->store.open);
+    if (s->spools)
+        keeper_spares_make(s);
 }
 
 static void keeper_group_next(struct keeper_stored *s)
@@ -176,7 +179,9 @@ static void keeper_group_next(struct keeper_stored *s)
 
 static void keeper_settle_done(struct work *work)
 {
-    keeper_group_next(CONTAINER_OF(work, struct keeper_stored, work));
+    struct keeper_stored *s = CONTAINER_OF(work, struct keeper_stored, work);
+    keeper_spares_take(s);
+    keeper_group_next(s);
 }
 
 static void keeper_group_done(struct work *work)
@@ -186,6 +191,8 @@ static void keeper_group_done(struct work *work)
     if (s->sweep_due)
         s->swept_us = s->used_us;
     s->sweep_due = s->close_due = s->create = false;
+    if (s->store.open == NULL)
+        keeper_spares_drop(s);
     bool wrote = false;
     LIST_FOR_SAFE (l, &s->running) {
         struct keeper_unit *u = LIST_ENTRY(l, struct keeper_unit, link);

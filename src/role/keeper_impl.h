@@ -28,7 +28,14 @@ enum {
     KEEPER_BODIES_MAX = 512 * 1024 * 1024, /* bytes of bodies in memory, all operations together */
     KEEPER_ARENA_MAX = 128 * 1024 * 1024,
     KEEPER_IDLE_S = 300, /* an unused store is closed after this */
-    KEEPER_GRANTS_MAX = 128
+    KEEPER_GRANTS_MAX = 128,
+    KEEPER_SPARES_MAX = 16, /* empty spool files made ahead, so that no put waits for their names */
+    KEEPER_SPARES_MIN = 6
+};
+
+struct keeper_spare {
+    int fd; /* owned */
+    char id[KEEPER_SPOOL_ID_SIZE];
 };
 
 /* A store and its queue. */
@@ -41,6 +48,10 @@ struct keeper_stored {
     bool busy;   /* the group's job is under way */
     bool create; /* the group may make the directory */
     bool sweep_due, close_due;
+    struct keeper_spare spares[KEEPER_SPARES_MAX]; /* the loop's */
+    struct keeper_spare fresh[KEEPER_SPARES_MAX];  /* made by the settling job, then moved to spares */
+    unsigned n_spares, n_fresh;
+    bool spools;         /* bodies of this store have been spooled */
     unsigned n_attached; /* isolates that hold a grant */
     int64_t used_us, swept_us;
 };
@@ -115,6 +126,9 @@ void keeper_refuse(struct wire_stream *s, int64_t result, const char *text); /* 
 /* keeper_spool.c */
 void keeper_spool_more(struct keeper_unit *u);
 void keeper_send_more(struct keeper_unit *u);
+void keeper_spares_make(struct keeper_stored *s);  /* in the store's lane; fills `fresh` */
+void keeper_spares_take(struct keeper_stored *s);  /* `fresh` becomes available */
+void keeper_spares_drop(struct keeper_stored *s);
 
 /* keeper_group.c */
 void keeper_group_add(struct keeper_unit *u);

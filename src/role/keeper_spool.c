@@ -19,8 +19,9 @@ static void keeper_spool_run(struct work *work)
 {
     struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, spool_work);
     struct keeper_call *c = &u->call;
-    if (c->spool_fd < 0) {
+    if (u->spool_md5 == NULL)
         u->spool_md5 = digest_create(DIGEST_MD5);
+    if (c->spool_fd < 0) {
         c->spool_fd = blob_spool(u->stored->store.path, c->spool_id);
         if (c->spool_fd < 0) {
             u->spool_result = c->spool_fd;
@@ -57,6 +58,19 @@ static void keeper_spool_done(struct work *work)
         keeper_spool_more(u);
 }
 
+/* A file whose name is on the disk already, if there is one. */
+static void keeper_spool_spare(struct keeper_unit *u)
+{
+    struct keeper_stored *s = u->stored;
+    s->spools = true;
+    if (s->n_spares == 0)
+        return;
+    const struct keeper_spare *spare = &s->spares[--s->n_spares];
+    u->call.spool_fd = spare->fd;
+    u->call.spool_named = true;
+    memcpy(u->call.spool_id, spare->id, sizeof(spare->id));
+}
+
 void keeper_spool_more(struct keeper_unit *u)
 {
     if (u->spool_busy || (buf_len(&u->body) == 0 && !u->body_end))
@@ -66,8 +80,44 @@ void keeper_spool_more(struct keeper_unit *u)
     u->body = empty;
     u->spool_last = u->body_end;
     u->spool_busy = true;
+    if (u->call.spool_fd < 0)
+        keeper_spool_spare(u);
     u->spool_work = (struct work){.run = keeper_spool_run, .done = keeper_spool_done};
     work_start(u->keeper->pool, &u->spool_work);
+}
+
+/* --- spares --- */
+
+void keeper_spares_make(struct keeper_stored *s)
+{
+    unsigned missing = s->n_spares < KEEPER_SPARES_MIN ? KEEPER_SPARES_MAX - s->n_spares : 0;
+    while (s->n_fresh < missing) {
+        struct keeper_spare *spare = &s->fresh[s->n_fresh];
+        spare->fd = blob_spool(s->store.path, spare->id);
+        if (spare->fd < 0)
+            break;
+        s->n_fresh++;
+    }
+    if (s->n_fresh == 0 || blob_sync_names(s->store.path) == 0)
+        return;
+    for (; s->n_fresh > 0; s->n_fresh--) {
+        close(s->fresh[s->n_fresh - 1].fd);
+        blob_remove(s->store.path, s->fresh[s->n_fresh - 1].id); /* else at the next start */
+    }
+}
+
+void keeper_spares_take(struct keeper_stored *s)
+{
+    for (; s->n_fresh > 0 && s->n_spares < KEEPER_SPARES_MAX; s->n_fresh--)
+        s->spares[s->n_spares++] = s->fresh[s->n_fresh - 1];
+}
+
+void keeper_spares_drop(struct keeper_stored *s)
+{
+    for (; s->n_spares > 0; s->n_spares--) {
+        close(s->spares[s->n_spares - 1].fd);
+        blob_remove(s->store.path, s->spares[s->n_spares - 1].id); /* gone already with a dropped store */
+    }
 }
 
 /* --- the other way --- */

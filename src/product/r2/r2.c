@@ -28,6 +28,7 @@ struct r2_store {
     char path[R2_PATH_MAX];
     struct buf settle; /* ids of BLOB_ID_SIZE bytes that the transaction under way has named */
     size_t marked;     /* length of `settle` at the mark */
+    bool unnamed;      /* one of them has a name that is not durable yet */
 };
 
 static struct r2_store *r2_of(struct keeper_call *call)
@@ -238,6 +239,7 @@ static void r2_op_put(struct keeper_call *call)
         return;
     if (call->spool_fd >= 0) {
         buf_append(&r2_of(call)->settle, p.version, BLOB_ID_SIZE);
+        r2_of(call)->unnamed |= !call->spool_named;
         call->spool_kept = true;
     }
     struct r2_row row = {
@@ -413,6 +415,7 @@ static int r2_engine_begin(void *open)
 {
     struct r2_store *store = open;
     buf_clear(&store->settle);
+    store->unnamed = false;
     return sql_begin(store->db, NULL);
 }
 
@@ -420,7 +423,7 @@ static int r2_engine_begin(void *open)
 static int r2_engine_commit(void *open, struct err *err)
 {
     struct r2_store *store = open;
-    if (buf_len(&store->settle) > 0) {
+    if (store->unnamed) {
         int r = blob_sync_names(store->path);
         if (r < 0)
             return r;

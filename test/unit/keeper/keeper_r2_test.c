@@ -108,7 +108,9 @@ static void test_object(void **state)
     assert_true(slice_starts(buf_slice(&a->text),
                              SLICE("The SHA-256 checksum you specified did not match")));
     assert_int_equal(get(f, "bad", "{}")->result, -ENOENT);
+    keeper_restart(f);
     assert_int_equal(files(f, "spool"), 0);
+    assert_int_equal(files(f, "blobs"), 0);
     free(large);
     PACK(&args, r2_put, .binding = 3, .key = SLICE("short"), .options = SLICE("{}"), .size = 9);
     assert_int_equal(call(&f->isolate, OP_r2_put, &args, SLICE("hello"))->result, -EINVAL);
