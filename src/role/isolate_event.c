@@ -17,7 +17,7 @@
 
 enum {
     ISOLATE_MEMORY_PERIOD_US = 100 * 1000,
-    ISOLATE_MEMORY_COST_FACTOR = 50, /* at most 2 % of the time goes into walking the heap, */
+    ISOLATE_MEMORY_COST_FACTOR = 50,   /* at most 2 % of the time goes into walking the heap, */
     ISOLATE_MEMORY_COST_CONDEMNED = 4, /* more once it is over the soft limit */
     ISOLATE_CONDEMN_CPU_US = 200 * 1000,
     ISOLATE_READY_MAX = 10000 /* deliveries after one entry before the loop is looked at again */
@@ -91,13 +91,14 @@ static void isolate_last_words(struct isolate *iso, const struct channel *event)
 {
     AUTO(buf_done) struct buf trace = {0}, note = {0};
     int64_t wall_us = clock_boot_us() - event->started_us, now_ms = clock_wall_ms();
-    buf_printf(&trace,
-               "{\"wallTime\":%lld,\"cpuTime\":%lld,\"truncated\":true,\"executionModel\":\"stateless\","
-               "\"outcome\":\"exceededCpu\",\"diagnosticsChannelEvents\":[],\"logs\":[],\"exceptions\":"
-               "[{\"name\":\"Error\",\"message\":\"Worker exceeded CPU time limit.\",\"timestamp\":%lld}],"
-               "\"eventTimestamp\":%lld,\"event\":null}",
-               (long long)wall_us / 1000, (long long)iso->cpu_limit_us / 1000, (long long)now_ms,
-               (long long)(now_ms - wall_us / 1000));
+    buf_printf(
+        &trace,
+        "{\"wallTime\":%lld,\"cpuTime\":%lld,\"truncated\":true,\"executionModel\":\"stateless\","
+        "\"outcome\":\"exceededCpu\",\"diagnosticsChannelEvents\":[],\"logs\":[],\"exceptions\":"
+        "[{\"name\":\"Error\",\"message\":\"Worker exceeded CPU time limit.\",\"timestamp\":%lld}],"
+        "\"eventTimestamp\":%lld,\"event\":null}",
+        (long long)wall_us / 1000, (long long)iso->cpu_limit_us / 1000, (long long)now_ms,
+        (long long)(now_ms - wall_us / 1000));
     msg_event_end_pack(&note, &(struct msg_event_end){
                                   .outcome = SLICE("exceededCpu"),
                                   .cpu_us = (uint64_t)iso->cpu_limit_us,
@@ -140,7 +141,8 @@ static void isolate_end_now(struct isolate *iso)
     if (ch == NULL)
         return;
     struct slice all = buf_slice(&iso->ending_text);
-    isolate_event_end(ch, slice_from(all.ptr, iso->ending_outcome_len), slice_skip(all, iso->ending_outcome_len));
+    isolate_event_end(ch, slice_from(all.ptr, iso->ending_outcome_len),
+                      slice_skip(all, iso->ending_outcome_len));
 }
 
 void isolate_leave(struct isolate *iso)
@@ -172,7 +174,8 @@ void isolate_callback(struct channel *ch, js_value fn, const js_value *args, siz
 }
 
 /* Inside an entry. Hooks are ours and catch what tenants throw; what comes out is our own failure. */
-js_value isolate_hook(struct isolate *iso, const struct js_hold *hook, const js_value *args, size_t n)
+js_value isolate_hook(struct isolate *iso, const struct js_hold *hook, const js_value *args,
+                      size_t n)
 {
     js_value exception = NULL;
     if (hook->v == NULL)
@@ -279,7 +282,8 @@ static struct channel *isolate_event_begin(struct isolate *iso, struct wire_stre
     return ch;
 }
 
-static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struct slice payload, bool end)
+static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struct slice payload,
+                               bool end)
 {
     struct msg_request m;
     if (msg_request_unpack(payload, &m) < 0)
@@ -330,7 +334,8 @@ static bool isolate_on_scheduled(struct isolate *iso, struct wire_stream *s, str
     return true;
 }
 
-static bool isolate_on_link(struct isolate *iso, struct wire_stream *s, struct slice payload, bool end)
+static bool isolate_on_link(struct isolate *iso, struct wire_stream *s, struct slice payload,
+                            bool end)
 {
     struct msg_link m;
     struct channel *ch = NULL;
@@ -344,8 +349,8 @@ static bool isolate_on_link(struct isolate *iso, struct wire_stream *s, struct s
     return true;
 }
 
-static void isolate_on_stream(struct wire *wire, struct wire_stream *s, uint16_t op, struct slice args,
-                              int fd, bool end)
+static void isolate_on_stream(struct wire *wire, struct wire_stream *s, uint16_t op,
+                              struct slice args, int fd, bool end)
 {
     struct isolate *iso = wire_user(wire);
     bool ok = false;
@@ -370,8 +375,8 @@ static void isolate_on_lost(struct wire *wire UNUSED, int reason UNUSED)
     _exit(ISOLATE_EXIT_OK);
 }
 
-static void isolate_on_main_note(struct wire *wire UNUSED, uint32_t stream_id UNUSED, uint16_t op UNUSED,
-                                 struct slice args UNUSED, int fd)
+static void isolate_on_main_note(struct wire *wire UNUSED, uint32_t stream_id UNUSED,
+                                 uint16_t op UNUSED, struct slice args UNUSED, int fd)
 {
     fd_release(&fd); /* none is defined; a newer gateway may know some */
 }
@@ -444,7 +449,8 @@ static void isolate_check_memory(struct isolate *iso)
     }
     int64_t cost_us = clock_boot_us() - now_us;
     bool over = used > iso->memory_max;
-    int64_t pause_us = cost_us * (over ? ISOLATE_MEMORY_COST_CONDEMNED : ISOLATE_MEMORY_COST_FACTOR);
+    int64_t pause_us =
+        cost_us * (over ? ISOLATE_MEMORY_COST_CONDEMNED : ISOLATE_MEMORY_COST_FACTOR);
     iso->memory_next_us = now_us + MAX(pause_us, ISOLATE_MEMORY_PERIOD_US);
     if (used > iso->memory_max + iso->memory_max / 2)
         isolate_condemn(iso, "exceededMemory", ISOLATE_EXIT_MEMORY);

@@ -84,9 +84,11 @@ static void on_reset(struct wire_stream *s, int reason)
     a->over = true;
 }
 
-static const struct wire_stream_events answer_events = {.reply = on_reply, .data = on_data, .reset = on_reset};
+static const struct wire_stream_events answer_events = {
+    .reply = on_reply, .data = on_data, .reset = on_reset};
 
-static void on_note(struct wire *w UNUSED, uint32_t stream_id, uint16_t op, struct slice args, int fd UNUSED)
+static void on_note(struct wire *w UNUSED, uint32_t stream_id, uint16_t op, struct slice args,
+                    int fd UNUSED)
 {
     struct msg_load_failed failed;
     struct msg_event_end end;
@@ -129,19 +131,23 @@ static void fetch_answer(struct wire_stream *s, const struct msg_fetch *m, bool 
 {
     AUTO(buf_done) struct buf reply = {0}, body = {0};
     int64_t result = t.fetch_mode == 1 ? -EACCES : 0;
-    msg_fetched_pack(&reply, &(struct msg_fetched){.result = result, .error = SLICE("no way"), .status = 201,
-                                                   .content_length = -1, .status_text = SLICE("Made"),
+    msg_fetched_pack(&reply, &(struct msg_fetched){.result = result,
+                                                   .error = SLICE("no way"),
+                                                   .status = 201,
+                                                   .content_length = -1,
+                                                   .status_text = SLICE("Made"),
                                                    .headers = SLICE("x-a: \xE9\r\n")});
     wire_reply(s, buf_slice(&reply), -1, result < 0);
-    buf_printf(&body, "%.*s %.*s [%.*s] ", SLICE_ARG(m->method), SLICE_ARG(m->url), SLICE_ARG(m->parent));
+    buf_printf(&body, "%.*s %.*s [%.*s] ", SLICE_ARG(m->method), SLICE_ARG(m->url),
+               SLICE_ARG(m->parent));
     if (result == 0)
         wire_send(s, buf_slice(&body), end && t.fetch_mode == 0);
     if (t.fetch_mode == 3 || result < 0 || (end && t.fetch_mode == 0))
         wire_stream_close(s, t.fetch_mode == 3 ? -ECONNRESET : 0);
 }
 
-static void on_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op, struct slice args, int fd UNUSED,
-                    bool end)
+static void on_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op, struct slice args,
+                    int fd UNUSED, bool end)
 {
     struct msg_fetch m;
     EXPECT_EQ(op, OP_fetch);
@@ -157,7 +163,8 @@ static void on_closed(struct wire *w, int reason UNUSED)
     t.closed |= w == t.main;
 }
 
-static const struct wire_events wire_events = {.open = on_open, .note = on_note, .closed = on_closed};
+static const struct wire_events wire_events = {
+    .open = on_open, .note = on_note, .closed = on_closed};
 
 /* --- helpers --- */
 
@@ -200,7 +207,9 @@ static void start_kind(const char *code, uint8_t kind)
         for (size_t i = 0; i < ARRAY_LEN(caught); i++)
             signal(caught[i], SIG_DFL);
         close(pair[0]);
-        struct isolate_options options = {.root = t.root, .bundle = buf_slice(&t.bundle),
+        struct isolate_options options = {
+            .root = t.root,
+            .bundle = buf_slice(&t.bundle),
             .linker = SLICE("(function () { return { link(options, ...sources) {"
                             " if (sources[0] === 'bad') throw new SyntaxError('no good');"
                             " return JSON.parse(options).main + ':' + sources.join('+'); } }; })")};
@@ -210,7 +219,8 @@ static void start_kind(const char *code, uint8_t kind)
     t.loop = loop_create();
     t.control = wire_create(t.loop, pair[0], 0, &wire_events, NULL);
     AUTO(buf_done) struct buf args = {0};
-    msg_isolate_assign_pack(&args, &(struct msg_isolate_assign){.kind = kind, .spec = slice_of(t.spec)});
+    msg_isolate_assign_pack(&args,
+                            &(struct msg_isolate_assign){.kind = kind, .spec = slice_of(t.spec)});
     wire_note(t.control, 0, OP_isolate_assign, buf_slice(&args), -1);
     send_wire(1, &t.main);
     send_wire(2, &t.keeper);
@@ -237,8 +247,10 @@ static struct answer *send_op(uint16_t op, struct slice args, const char *body, 
 static struct answer *send_request(const char *method, const char *url, const char *body, bool end)
 {
     AUTO(buf_done) struct buf args = {0};
-    msg_request_pack(&args, &(struct msg_request){.method = slice_of(method), .url = slice_of(url),
-                                                  .headers = SLICE("a: b\r\n"), .cf = SLICE("{}"),
+    msg_request_pack(&args, &(struct msg_request){.method = slice_of(method),
+                                                  .url = slice_of(url),
+                                                  .headers = SLICE("a: b\r\n"),
+                                                  .cf = SLICE("{}"),
                                                   .request_id = SLICE("req-1")});
     return send_op(OP_request, buf_slice(&args), body, end);
 }
@@ -276,7 +288,8 @@ static int setup(void **state UNUSED)
     t.bundle = bundle;
     if (buf_len(&t.bundle) == 0)
         EXPECT_EQ(file_read(AT_FDCWD, MINI_JS, 1 << 20, &t.bundle), 0);
-    snprintf(t.spec, sizeof t.spec, "{\"main\":\"index.js\",\"code\":\"linked.js\",\"limits\":{\"cpu_ms\":300}}");
+    snprintf(t.spec, sizeof t.spec,
+             "{\"main\":\"index.js\",\"code\":\"linked.js\",\"limits\":{\"cpu_ms\":300}}");
     return 0;
 }
 
@@ -302,7 +315,8 @@ static int teardown(void **state UNUSED)
 
 static void answers(void **state UNUSED)
 {
-    start("(function (c) { return c.method + ' ' + c.url + ' ' + c.headers.trim() + ' ' + c.requestId + ' \\u20ac'; })");
+    start("(function (c) { return c.method + ' ' + c.url + ' ' + c.headers.trim() + ' ' + "
+          "c.requestId + ' \\u20ac'; })");
     struct answer *a = request(NULL);
     EXPECT_EQ(a->status, 200);
     assert_string_equal(body_of(a), "POST http://h/ a: b req-1 \xE2\x82\xAC");
@@ -331,12 +345,13 @@ static void many_at_once(void **state UNUSED)
 
 static void reads(void **state UNUSED)
 {
-    start("(function (c) { return new Promise((resolve) => { let n = 0, text = '';"
-          "  const next = (piece, error) => {"
-          "    if (piece === null) return resolve(text + ':' + n);"
-          "    if (error) return resolve('error ' + error);"
-          "    n++; text += String.fromCharCode(...new Uint8Array(piece)); c.io.read(c.ch, next); };"
-          "  c.io.read(c.ch, next); }); })");
+    start(
+        "(function (c) { return new Promise((resolve) => { let n = 0, text = '';"
+        "  const next = (piece, error) => {"
+        "    if (piece === null) return resolve(text + ':' + n);"
+        "    if (error) return resolve('error ' + error);"
+        "    n++; text += String.fromCharCode(...new Uint8Array(piece)); c.io.read(c.ch, next); };"
+        "  c.io.read(c.ch, next); }); })");
     assert_string_equal(body_of(request("all of it")), "all of it:1");
     assert_string_equal(body_of(request(NULL)), ":0");
     struct answer *a = send_request("POST", "http://h/", "one ", false);
@@ -360,7 +375,8 @@ static void collects(void **state UNUSED)
           "  else c.io.collect(c.ch, (b) => resolve('' + b.byteLength)); }); })");
     struct answer *a = send_request("POST", "http://h/text", "\xEF\xBB\xBFh\xC3\xA9\xFF", true);
     TURN_UNTIL(a->over);
-    assert_string_equal(body_of(a), "h\xC3\xA9\xEF\xBF\xBD" "3");
+    assert_string_equal(body_of(a), "h\xC3\xA9\xEF\xBF\xBD"
+                                    "3");
     a = send_request("POST", "http://h/text", "plain", true);
     TURN_UNTIL(a->over);
     assert_string_equal(body_of(a), "plain5");
@@ -379,7 +395,8 @@ static void writes(void **state UNUSED)
           "  let n = 0, waits = 0; const piece = new Uint8Array(10000).fill(65);"
           "  return new Promise((resolve) => { const go = (error) => {"
           "    if (error) return resolve();"
-          "    while (n < 100) { n++; if (c.io.write(c.ch, piece) === 0) { waits++; return c.io.whenWritable(c.ch, go); } }"
+          "    while (n < 100) { n++; if (c.io.write(c.ch, piece) === 0) { waits++; return "
+          "c.io.whenWritable(c.ch, go); } }"
           "    c.io.write(c.ch, 'end' + (waits > 0)); c.io.end(c.ch); resolve(); }; go(); }); })");
     struct answer *a = send_request("GET", "http://h/", NULL, true);
     TURN_UNTIL(a->over && a->ended);
@@ -391,7 +408,8 @@ static void writes(void **state UNUSED)
 static void pipes(void **state UNUSED)
 {
     start("(function (c) { c.io.respond(c.ch, 200, 0, -1, '', '', true);"
-          "  return new Promise((resolve) => c.io.pipe(c.ch, c.ch, (error) => { if (error) throw error; resolve(); })); })");
+          "  return new Promise((resolve) => c.io.pipe(c.ch, c.ch, (error) => { if (error) throw "
+          "error; resolve(); })); })");
     char *big = mem_new(2 * 1024 * 1024 + 1);
     for (size_t i = 0; i < 2 * 1024 * 1024; i++)
         big[i] = (char)('a' + i % 23);
@@ -413,13 +431,16 @@ static void pipes(void **state UNUSED)
 static const char fetcher[] =
     "(function (c) { const [mode, body] = c.url.split('/').slice(-2);"
     "  return new Promise((resolve) => {"
-    "    const ch = c.io.fetch(-1, 0, 'PUT', 'http://other/', 'a: b\\r\\n', '', body === 'stream' ? true : body || null,"
+    "    const ch = c.io.fetch(-1, 0, 'PUT', 'http://other/', 'a: b\\r\\n', '', body === 'stream' "
+    "? true : body || null,"
     "      (error, status, text, headers, flags, length, hasBody) => {"
     "        if (error !== null) return resolve('failed ' + error);"
     "        if (mode === 'cancel') { c.io.cancel(ch); return resolve('cancelled'); }"
-    "        c.io.collectText(ch, (s, e) => resolve(`${status} ${text} ${headers.charCodeAt(5)} ${hasBody} ${s} ${e}`));"
+    "        c.io.collectText(ch, (s, e) => resolve(`${status} ${text} ${headers.charCodeAt(5)} "
+    "${hasBody} ${s} ${e}`));"
     "      });"
-    "    if (body === 'stream') { c.io.write(ch, 'first '); c.io.write(ch, new Uint8Array([50])); c.io.end(ch); }"
+    "    if (body === 'stream') { c.io.write(ch, 'first '); c.io.write(ch, new Uint8Array([50])); "
+    "c.io.end(ch); }"
     "    if (mode === 'reset') { c.io.reset(ch, -125); resolve('gone'); }"
     "  }); })";
 
@@ -433,7 +454,8 @@ static struct answer *fetch_answered(const char *url)
 static void fetches(void **state UNUSED)
 {
     start(fetcher);
-    assert_string_equal(body_of(fetch_answered("http://h/x/")), "201 Made 233 true PUT http://other/ [req-1]  undefined");
+    assert_string_equal(body_of(fetch_answered("http://h/x/")),
+                        "201 Made 233 true PUT http://other/ [req-1]  undefined");
     assert_string_equal(body_of(fetch_answered("http://h/x/text")),
                         "201 Made 233 true PUT http://other/ [req-1] text undefined");
     assert_string_equal(body_of(fetch_answered("http://h/x/stream")),
@@ -451,9 +473,11 @@ static void fetches(void **state UNUSED)
 
 static void bytes_as_body(void **state UNUSED)
 {
-    start("(function (c) { const kind = c.url.split('/').pop(); const b = new Uint8Array([1, 2, 3, 4]);"
-          "  const body = { view: b.subarray(1, 3), buffer: b.buffer, empty: '', none: null }[kind];"
-          "  c.io.respond(c.ch, 200, 0, kind === 'none' ? 0 : -1, '', '', body); })");
+    start(
+        "(function (c) { const kind = c.url.split('/').pop(); const b = new Uint8Array([1, 2, 3, "
+        "4]);"
+        "  const body = { view: b.subarray(1, 3), buffer: b.buffer, empty: '', none: null }[kind];"
+        "  c.io.respond(c.ch, 200, 0, kind === 'none' ? 0 : -1, '', '', body); })");
     struct answer *a = fetch_answered("http://h/view");
     EXPECT_EQ(a->length, 2);
     assert_string_equal(body_of(a), "\2\3");
@@ -469,7 +493,8 @@ static void bytes_as_body(void **state UNUSED)
 static void aborts(void **state UNUSED)
 {
     start("(function (c) { if (c.url.endsWith('count')) return String(c.global.aborted);"
-          "  return new Promise((resolve) => { c.global.onTimer = () => resolve('late'); c.io.timerAt(Date.now() + 100); }); })");
+          "  return new Promise((resolve) => { c.global.onTimer = () => resolve('late'); "
+          "c.io.timerAt(Date.now() + 100); }); })");
     struct answer *a = send_request("GET", "http://h/", NULL, true);
     for (int i = 0; i < 3; i++)
         loop_turn(t.loop, 10);
@@ -482,7 +507,8 @@ static void scheduled(void **state UNUSED)
 {
     start("(function (c) { globalThis.cron = c.cron; })");
     AUTO(buf_done) struct buf args = {0};
-    msg_scheduled_pack(&args, &(struct msg_scheduled){.scheduled_ms = 5, .cron = SLICE("* * * * *"),
+    msg_scheduled_pack(&args, &(struct msg_scheduled){.scheduled_ms = 5,
+                                                      .cron = SLICE("* * * * *"),
                                                       .request_id = SLICE("c")});
     struct answer *a = send_op(OP_scheduled, buf_slice(&args), NULL, true);
     TURN_UNTIL(a->over && a->ended);
@@ -491,7 +517,8 @@ static void scheduled(void **state UNUSED)
 
 static void clock_is_frozen(void **state UNUSED)
 {
-    start("(async function (c) { const now = c.io.now(); const end = Date.now() + 20; while (Date.now() < end);"
+    start("(async function (c) { const now = c.io.now(); const end = Date.now() + 20; while "
+          "(Date.now() < end);"
           "  return String(now === c.io.now() && now > 1e12); })");
     assert_string_equal(body_of(request(NULL)), "true");
 }
@@ -586,7 +613,8 @@ static void cpu_adds_up(void **state UNUSED)
 {
     /* Each turn is short; together they are too much. */
     start("(function (c) { return new Promise((resolve) => { const turn = () => {"
-          "  for (let i = 0; i < 2e7; i++) globalThis.n = i; c.io.fetch(-1, 0, 'GET', 'http://x/', '', '', null, turn); };"
+          "  for (let i = 0; i < 2e7; i++) globalThis.n = i; c.io.fetch(-1, 0, 'GET', 'http://x/', "
+          "'', '', null, turn); };"
           "  turn(); }); })");
     struct answer *a = send_request("GET", "http://h/", NULL, true);
     EXPECT_EQ(exit_status(), ISOLATE_EXIT_CPU);
@@ -596,7 +624,8 @@ static void cpu_adds_up(void **state UNUSED)
 static void memory_limit(void **state UNUSED)
 {
     snprintf(t.spec, sizeof t.spec, "{\"limits\":{\"memory_mb\":32}}");
-    start("(function (c) { (globalThis.kept = globalThis.kept || []).push(new Uint8Array(16e6).fill(1)); return String(kept.length); })");
+    start("(function (c) { (globalThis.kept = globalThis.kept || []).push(new "
+          "Uint8Array(16e6).fill(1)); return String(kept.length); })");
     for (int i = 0; i < 40 && !t.closed; i++) {
         struct answer *a = send_request("GET", "http://h/", NULL, true);
         TURN_UNTIL(a->over);
@@ -610,7 +639,8 @@ static void memory_limit(void **state UNUSED)
 static void garbage_is_no_memory(void **state UNUSED)
 {
     snprintf(t.spec, sizeof t.spec, "{\"limits\":{\"memory_mb\":48}}");
-    start("(function (c) { let n = 0; for (let i = 0; i < 20; i++) n += new Uint8Array(2e6).fill(1)[5]; return String(n); })");
+    start("(function (c) { let n = 0; for (let i = 0; i < 20; i++) n += new "
+          "Uint8Array(2e6).fill(1)[5]; return String(n); })");
     for (int i = 0; i < 15; i++)
         assert_string_equal(body_of(request(NULL)), "20");
     EXPECT(!t.retired);
@@ -618,7 +648,8 @@ static void garbage_is_no_memory(void **state UNUSED)
 
 static void stops_when_told(void **state UNUSED)
 {
-    start("(function (c) { return new Promise((resolve) => { c.global.onTimer = () => resolve('late');"
+    start("(function (c) { return new Promise((resolve) => { c.global.onTimer = () => "
+          "resolve('late');"
           " c.io.timerAt(Date.now() + 100); }); })");
     struct answer *a = send_request("GET", "http://h/", NULL, true);
     for (int i = 0; i < 3; i++)
@@ -650,8 +681,10 @@ static struct answer *link_job(const char *options, const char *body)
 static void links(void **state UNUSED)
 {
     start_kind("", ISOLATE_LINKER);
-    const char *options = "{\"main\":\"a.js\",\"modules\":[{\"name\":\"a.js\",\"type\":\"esm\",\"size\":3},"
-                          "{\"name\":\"b\",\"type\":\"wasm\",\"size\":2},{\"name\":\"c\",\"type\":\"text\",\"size\":1}]}";
+    const char *options =
+        "{\"main\":\"a.js\",\"modules\":[{\"name\":\"a.js\",\"type\":\"esm\",\"size\":3},"
+        "{\"name\":\"b\",\"type\":\"wasm\",\"size\":2},{\"name\":\"c\",\"type\":\"text\",\"size\":"
+        "1}]}";
     struct answer *a = link_job(options, "onexx3");
     EXPECT_EQ(a->status, 0);
     assert_string_equal(body_of(a), "a.js:one++3");
@@ -682,12 +715,35 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        TEST(answers), TEST(many_at_once), TEST(reads), TEST(collects), TEST(writes), TEST(pipes), TEST(fetches),
-        TEST(bytes_as_body), TEST(aborts), TEST(scheduled), TEST(clock_is_frozen), TEST(rejections),
-        TEST(eval_only_while_starting), TEST(load_fails), TEST(load_fails_syntax), TEST(load_takes_too_long),
-        TEST(load_promises), TEST(load_never_settles), TEST(load_bad_spec), TEST(cpu_limit_sync),
-        TEST(cpu_limit_async), TEST(cpu_limit_regexp), TEST(cpu_adds_up), TEST(memory_limit),
-        TEST(garbage_is_no_memory), TEST(stops_when_told), TEST(bad_message), TEST(links), TEST(keeper_absent),
+        TEST(answers),
+        TEST(many_at_once),
+        TEST(reads),
+        TEST(collects),
+        TEST(writes),
+        TEST(pipes),
+        TEST(fetches),
+        TEST(bytes_as_body),
+        TEST(aborts),
+        TEST(scheduled),
+        TEST(clock_is_frozen),
+        TEST(rejections),
+        TEST(eval_only_while_starting),
+        TEST(load_fails),
+        TEST(load_fails_syntax),
+        TEST(load_takes_too_long),
+        TEST(load_promises),
+        TEST(load_never_settles),
+        TEST(load_bad_spec),
+        TEST(cpu_limit_sync),
+        TEST(cpu_limit_async),
+        TEST(cpu_limit_regexp),
+        TEST(cpu_adds_up),
+        TEST(memory_limit),
+        TEST(garbage_is_no_memory),
+        TEST(stops_when_told),
+        TEST(bad_message),
+        TEST(links),
+        TEST(keeper_absent),
     };
     return cmocka_run_group_tests_name("isolate", tests, NULL, NULL);
 }
