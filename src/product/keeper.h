@@ -51,7 +51,7 @@ struct keeper_call {
     char spool_id[KEEPER_SPOOL_ID_SIZE];
     uint8_t md5[KEEPER_MD5_SIZE]; /* of a spooled body */
     bool spool_kept;
-    bool spool_named; /* the name is durable already: it is one of the keeper's spares */
+    bool spool_named;    /* the name is durable already: it is one of the keeper's spares */
     struct arena *arena; /* goes after the answer */
     /* The answer: filled by run(). */
     int64_t result;

@@ -49,7 +49,8 @@ struct keeper_stored {
     bool create; /* the group may make the directory */
     bool sweep_due, close_due;
     struct keeper_spare spares[KEEPER_SPARES_MAX]; /* the loop's */
-    struct keeper_spare fresh[KEEPER_SPARES_MAX];  /* made by the settling job, then moved to spares */
+    struct keeper_spare
+        fresh[KEEPER_SPARES_MAX]; /* made by the settling job, then moved to spares */
     unsigned n_spares, n_fresh;
     bool spools;         /* bodies of this store have been spooled */
     unsigned n_attached; /* isolates that hold a grant */
@@ -126,8 +127,8 @@ void keeper_refuse(struct wire_stream *s, int64_t result, const char *text); /* 
 /* keeper_spool.c */
 void keeper_spool_more(struct keeper_unit *u);
 void keeper_send_more(struct keeper_unit *u);
-void keeper_spares_make(struct keeper_stored *s);  /* in the store's lane; fills `fresh` */
-void keeper_spares_take(struct keeper_stored *s);  /* `fresh` becomes available */
+void keeper_spares_make(struct keeper_stored *s); /* in the store's lane; fills `fresh` */
+void keeper_spares_take(struct keeper_stored *s); /* `fresh` becomes available */
 void keeper_spares_drop(struct keeper_stored *s);
 
 /* keeper_group.c */

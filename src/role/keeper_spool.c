@@ -116,7 +116,8 @@ void keeper_spares_drop(struct keeper_stored *s)
 {
     for (; s->n_spares > 0; s->n_spares--) {
         close(s->spares[s->n_spares - 1].fd);
-        blob_remove(s->store.path, s->spares[s->n_spares - 1].id); /* gone already with a dropped store */
+        blob_remove(s->store.path,
+                    s->spares[s->n_spares - 1].id); /* gone already with a dropped store */
     }
 }
 

@@ -113,8 +113,8 @@ static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
-static void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
-                          sqlite3_int64 old_row, sqlite3_int64 new_row)
+static void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database,
+                          const char *table, sqlite3_int64 old_row, sqlite3_int64 new_row)
 {
     struct sql *db = arg;
     (void)handle;
@@ -160,7 +160,8 @@ static int sql_exec(struct sql *db, const char *text, struct err *err)
 
 static int sql_open_writer(struct sql *db, const char *path, struct err *err)
 {
-    int r = sql_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;", err);
+    int r = sql_exec(
+        db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;", err);
     if (r < 0)
         return r;
     int on = 1;
@@ -175,7 +176,8 @@ static int sql_open_writer(struct sql *db, const char *path, struct err *err)
 static int sql_open_handle(struct sql *db, const char *path, struct err *err)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-    flags |= db->flags & SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    flags |=
+        db->flags & SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(path, &db->db, flags, NULL);
     if (db->db == NULL)
         return err_set(err, -ENOMEM, 0, "no memory for a database");
@@ -184,13 +186,15 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
     sqlite3_extended_result_codes(db->db, 1);
     sqlite3_busy_timeout(db->db, SQL_BUSY_MS);
     char text[160];
-    snprintf(text, sizeof(text), "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=%d; PRAGMA foreign_keys=ON;",
+    snprintf(text, sizeof(text),
+             "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=%d; PRAGMA foreign_keys=ON;",
              SQL_MAP_SIZE);
     int r = sql_exec(db, text, err);
     if (r < 0)
         return r;
     /* A reader finds out here whether the file is there and its log can be read. */
-    return db->flags & SQL_WRITE ? sql_open_writer(db, path, err) : sql_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", err);
+    return db->flags & SQL_WRITE ? sql_open_writer(db, path, err)
+                                 : sql_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", err);
 }
 
 int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err)
@@ -321,7 +325,8 @@ int64_t sql_last_rowid(struct sql *db)
 
 static uint64_t sql_index_count(struct sql *db, const char *table)
 {
-    struct sql_stmt *s = sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name=?");
+    struct sql_stmt *s =
+        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name=?");
     sql_bind_text(s, 1, slice_of(table));
     uint64_t n = sql_step(s, NULL) == 1 ? (uint64_t)sql_column_int(s, 0) : 0;
     sql_reset(s);

@@ -234,9 +234,9 @@ static void kv_bulk_get(struct keeper_call *call, const json_t *query)
             return r == -EBADMSG ? kv_fail(call, r,
                                            "400 At least one of the requested keys corresponds to "
                                            "a non-json value")
-                   : r < 0 ? kv_fail(call, r, "500 internal error")
-                           : kv_fail(call, -E2BIG,
-                                     "413 Total size of request exceeds the limit of 25MB");
+                   : r < 0       ? kv_fail(call, r, "500 internal error")
+                                 : kv_fail(call, -E2BIG,
+                                           "413 Total size of request exceeds the limit of 25MB");
         }
     }
     buf_append_slice(&call->json, SLICE("}}"));

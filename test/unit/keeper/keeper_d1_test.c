@@ -39,19 +39,29 @@ static void expect_results(struct answer *a, const char *start)
 static void test_run(void **state)
 {
     struct keeper_fixture *f = *state;
-    expect_results(run(f, "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c)\"}]"), "[{\"results\":[],\"success\":true");
-    struct answer *a = run(f, "[{\"sql\":\"INSERT INTO t VALUES(?,?,?)\",\"params\":[1,\"x\\\"\",[1,2,255]]}]");
+    expect_results(
+        run(f, "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE, c)\"}]"),
+        "[{\"results\":[],\"success\":true");
+    struct answer *a =
+        run(f, "[{\"sql\":\"INSERT INTO t VALUES(?,?,?)\",\"params\":[1,\"x\\\"\",[1,2,255]]}]");
     expect_results(a, "[{\"results\":[]");
-    assert_non_null(strstr(buf_cstr(&a->json), "\"changes\":1,\"last_row_id\":1,\"changed_db\":true"));
+    assert_non_null(
+        strstr(buf_cstr(&a->json), "\"changes\":1,\"last_row_id\":1,\"changed_db\":true"));
     assert_non_null(strstr(buf_cstr(&a->json), "\"rows_written\":2"));
-    expect_results(run(f, "[{\"sql\":\"INSERT INTO t VALUES(?,?,?) RETURNING a, c AS d\",\"params\":[2,\"y\",1.5]}]"),
+    expect_results(run(f, "[{\"sql\":\"INSERT INTO t VALUES(?,?,?) RETURNING a, c AS "
+                          "d\",\"params\":[2,\"y\",1.5]}]"),
                    "[{\"results\":[{\"a\":2,\"d\":1.5}]");
     expect_results(rest(f, "[{\"sql\":\"SELECT * FROM t; SELECT 1 AS a, 2 AS a\"}]", 0),
-                   "[{\"results\":[{\"a\":1,\"b\":\"x\\\"\",\"c\":[1,2,255]},{\"a\":2,\"b\":\"y\",\"c\":1.5}]");
-    expect_results(rest(f, "[{\"sql\":\"SELECT 1 AS a, 2 AS a\"}]", 0), "[{\"results\":[{\"a\":2}]");
-    expect_results(rest(f, "[{\"sql\":\"SELECT 1 AS a, 2 AS a\"}]", 1), "[{\"results\":{\"columns\":[\"a\",\"a\"],\"rows\":[[1,2]]}");
-    expect_results(rest(f, "[{\"sql\":\"SELECT 9007199254740993 AS a, -1 AS b, 1e300 AS c, NULL AS d\"}]", 0),
-                   "[{\"results\":[{\"a\":9007199254740993,\"b\":-1,\"c\":1.0000000000000001e+300,\"d\":null}]");
+                   "[{\"results\":[{\"a\":1,\"b\":\"x\\\"\",\"c\":[1,2,255]},{\"a\":2,\"b\":\"y\","
+                   "\"c\":1.5}]");
+    expect_results(rest(f, "[{\"sql\":\"SELECT 1 AS a, 2 AS a\"}]", 0),
+                   "[{\"results\":[{\"a\":2}]");
+    expect_results(rest(f, "[{\"sql\":\"SELECT 1 AS a, 2 AS a\"}]", 1),
+                   "[{\"results\":{\"columns\":[\"a\",\"a\"],\"rows\":[[1,2]]}");
+    expect_results(
+        rest(f, "[{\"sql\":\"SELECT 9007199254740993 AS a, -1 AS b, 1e300 AS c, NULL AS d\"}]", 0),
+        "[{\"results\":[{\"a\":9007199254740993,\"b\":-1,\"c\":1.0000000000000001e+300,\"d\":null}"
+        "]");
 }
 
 static void test_errors(void **state)
@@ -60,9 +70,12 @@ static void test_errors(void **state)
     expect_error(run(f, "[{\"sql\":\"x\"}]"), "near \"x\": syntax error at offset 0: SQLITE_ERROR");
     expect_error(run(f, "[{\"sql\":\"SELECT * FROM x\"}]"), "no such table: x: SQLITE_ERROR");
     expect_error(run(f, "[{\"sql\":\"\"}]"), "No SQL statements detected.");
-    expect_error(run(f, "[{\"sql\":\"SELECT 1; SELECT 2\"}]"), "A prepared SQL statement must contain only one statement.");
-    expect_error(run(f, "[{\"sql\":\"SELECT ?\",\"params\":[]}]"), "Wrong number of parameter bindings for SQL query.");
-    expect_error(run(f, "[{\"sql\":\"PRAGMA journal_mode=DELETE\"}]"), "not authorized: SQLITE_AUTH");
+    expect_error(run(f, "[{\"sql\":\"SELECT 1; SELECT 2\"}]"),
+                 "A prepared SQL statement must contain only one statement.");
+    expect_error(run(f, "[{\"sql\":\"SELECT ?\",\"params\":[]}]"),
+                 "Wrong number of parameter bindings for SQL query.");
+    expect_error(run(f, "[{\"sql\":\"PRAGMA journal_mode=DELETE\"}]"),
+                 "not authorized: SQLITE_AUTH");
     struct answer *a = run(f, "[{\"sql\":\"BEGIN\"}]");
     assert_true(slice_starts(buf_slice(&a->text), SLICE("To execute a transaction, please use")));
     a = run(f, "[{\"sql\":\"SELECT 1\"},{\"sql\":\"SELECT nope\"}]");
@@ -75,13 +88,21 @@ static void test_errors(void **state)
 static void test_units(void **state)
 {
     struct keeper_fixture *f = *state;
-    expect_results(rest(f, "[{\"sql\":\"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED)\"}]", 0), "[");
+    expect_results(rest(f,
+                        "[{\"sql\":\"CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p "
+                        "REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED)\"}]",
+                        0),
+                   "[");
     /* A batch is one transaction. */
-    assert_true(run(f, "[{\"sql\":\"INSERT INTO p VALUES(1)\"},{\"sql\":\"INSERT INTO p VALUES(1)\"}]")->result < 0);
-    expect_results(rest(f, "[{\"sql\":\"SELECT count(*) AS n FROM p\"}]", 0), "[{\"results\":[{\"n\":0}]");
+    assert_true(
+        run(f, "[{\"sql\":\"INSERT INTO p VALUES(1)\"},{\"sql\":\"INSERT INTO p VALUES(1)\"}]")
+            ->result < 0);
+    expect_results(rest(f, "[{\"sql\":\"SELECT count(*) AS n FROM p\"}]", 0),
+                   "[{\"results\":[{\"n\":0}]");
     /* Constraints that are checked at the commit fail their own unit and say so, also in a group. */
     static struct answer answers[3];
-    static const char *const units[] = {"[{\"sql\":\"INSERT INTO p VALUES(10)\"}]", "[{\"sql\":\"INSERT INTO c VALUES(99)\"}]",
+    static const char *const units[] = {"[{\"sql\":\"INSERT INTO p VALUES(10)\"}]",
+                                        "[{\"sql\":\"INSERT INTO c VALUES(99)\"}]",
                                         "[{\"sql\":\"INSERT INTO p VALUES(11)\"}]"};
     for (int i = 0; i < 3; i++) {
         PACK(&args, d1_run, .binding = 2);
@@ -90,33 +111,48 @@ static void test_units(void **state)
     for (int i = 0; i < 3; i++)
         answer_wait(&f->isolate, &answers[i]);
     assert_int_equal(answers[0].result, 0);
-    expect_error(&answers[1], "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
+    expect_error(&answers[1], "FOREIGN KEY constraint failed: SQLITE_CONSTRAINT (extended: "
+                              "SQLITE_CONSTRAINT_FOREIGNKEY)");
     assert_int_equal(answers[2].result, 0);
     for (int i = 0; i < 3; i++) {
         answer_done(&answers[i]);
         answers[i] = (struct answer){0};
     }
-    expect_results(rest(f, "[{\"sql\":\"SELECT count(*) AS n FROM p\"}]", 0), "[{\"results\":[{\"n\":2}]");
-    expect_results(rest(f, "[{\"sql\":\"PRAGMA defer_foreign_keys=on; INSERT INTO c VALUES(77); INSERT INTO p VALUES(77)\"}]", 0), "[");
+    expect_results(rest(f, "[{\"sql\":\"SELECT count(*) AS n FROM p\"}]", 0),
+                   "[{\"results\":[{\"n\":2}]");
+    expect_results(rest(f,
+                        "[{\"sql\":\"PRAGMA defer_foreign_keys=on; INSERT INTO c VALUES(77); "
+                        "INSERT INTO p VALUES(77)\"}]",
+                        0),
+                   "[");
 }
 
 static void test_large_answer(void **state)
 {
     struct keeper_fixture *f = *state;
-    struct answer *a = rest(f, "[{\"sql\":\"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<200000) SELECT x, 'some text' AS t FROM c\"}]", 0);
+    struct answer *a = rest(f,
+                            "[{\"sql\":\"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 "
+                            "FROM c WHERE x<200000) SELECT x, 'some text' AS t FROM c\"}]",
+                            0);
     assert_int_equal(a->result, 0);
     assert_int_equal(buf_len(&a->json), 0);
     AUTO(json_release) json_t *parsed = NULL;
     assert_int_equal(json_parse(buf_slice(&a->body), &parsed, NULL), 0);
-    assert_int_equal(json_array_size(json_object_get(json_array_get(parsed, 0), "results")), 200000);
+    assert_int_equal(json_array_size(json_object_get(json_array_get(parsed, 0), "results")),
+                     200000);
 }
 
 static void test_export(void **state)
 {
     struct keeper_fixture *f = *state;
-    expect_results(rest(f, "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT, c REAL); CREATE INDEX i ON t(b);"
-                           "INSERT INTO t(b,c) VALUES('it''s',1.0),(NULL,0.5); CREATE VIRTUAL TABLE f USING fts5(body);"
-                           "INSERT INTO f VALUES('hello world'); CREATE VIEW v AS SELECT a FROM t\"}]", 0), "[");
+    expect_results(rest(f,
+                        "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY AUTOINCREMENT, b TEXT, c "
+                        "REAL); CREATE INDEX i ON t(b);"
+                        "INSERT INTO t(b,c) VALUES('it''s',1.0),(NULL,0.5); CREATE VIRTUAL TABLE f "
+                        "USING fts5(body);"
+                        "INSERT INTO f VALUES('hello world'); CREATE VIEW v AS SELECT a FROM t\"}]",
+                        0),
+                   "[");
     PACK(&args, d1_export, .store = STORE, .options = SLICE("{}"));
     struct answer *a = call(&f->control, OP_d1_export, &args, SLICE_NONE);
     assert_int_equal(a->result, 0);
@@ -136,7 +172,8 @@ static void test_export(void **state)
     PACK(&args, d1_export, .store = STORE, .options = SLICE("{}"));
     a = call(&f->control, OP_d1_export, &args, SLICE_NONE);
     assert_string_equal(buf_cstr(&a->body), dump);
-    PACK(&args, d1_export, .store = STORE, .options = SLICE("{\"no_data\":true,\"tables\":[\"t\"]}"));
+    PACK(&args, d1_export, .store = STORE,
+         .options = SLICE("{\"no_data\":true,\"tables\":[\"t\"]}"));
     a = call(&f->control, OP_d1_export, &args, SLICE_NONE);
     assert_null(strstr(buf_cstr(&a->body), "INSERT"));
     free(dump);
@@ -157,12 +194,15 @@ static void test_group(void **state)
     run(f, "[{\"sql\":\"CREATE TABLE t(a INTEGER PRIMARY KEY, b)\"}]");
     int64_t start = now_us();
     for (int i = 0; i < ALONE; i++)
-        assert_int_equal(run(f, "[{\"sql\":\"INSERT INTO t(b) VALUES(?)\",\"params\":[\"value\"]}]")->result, 0);
+        assert_int_equal(
+            run(f, "[{\"sql\":\"INSERT INTO t(b) VALUES(?)\",\"params\":[\"value\"]}]")->result, 0);
     double alone = (double)(now_us() - start) / ALONE;
     start = now_us();
     for (int i = 0; i < N; i++) {
         PACK(&args, d1_run, .binding = 2);
-        call_start(&f->isolate, OP_d1_run, &args, SLICE("[{\"sql\":\"INSERT INTO t(b) VALUES(?)\",\"params\":[\"value\"]}]"), &answers[i]);
+        call_start(&f->isolate, OP_d1_run, &args,
+                   SLICE("[{\"sql\":\"INSERT INTO t(b) VALUES(?)\",\"params\":[\"value\"]}]"),
+                   &answers[i]);
     }
     for (int i = 0; i < N; i++) {
         answer_wait(&f->isolate, &answers[i]);
@@ -170,7 +210,8 @@ static void test_group(void **state)
         answer_done(&answers[i]);
         answers[i] = (struct answer){0};
     }
-    print_message("d1 insert: alone %.0f us, grouped %.1f us each\n", alone, (double)(now_us() - start) / N);
+    print_message("d1 insert: alone %.0f us, grouped %.1f us each\n", alone,
+                  (double)(now_us() - start) / N);
     PACK(&args, store_info, .store = STORE);
     struct answer *a = call(&f->control, OP_store_info, &args, SLICE_NONE);
     assert_int_equal(a->result, 0);

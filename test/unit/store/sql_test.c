@@ -50,17 +50,31 @@ static void test_errors(void **state)
     assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE)", &err), 0);
     assert_int_equal(run("INSERT INTO t VALUES(1,'x')", &err), 0);
     assert_int_equal(run("INSERT INTO t VALUES(2,'x')", &err), -EEXIST);
-    assert_string_equal(err.text, "UNIQUE constraint failed: t.b: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
+    assert_string_equal(
+        err.text,
+        "UNIQUE constraint failed: t.b: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_UNIQUE)");
 }
 
 static void test_guard(void **state)
 {
     (void)state;
     static const char *const refused[] = {
-        "ATTACH '/tmp/x' AS y", "PRAGMA journal_mode=DELETE", "PRAGMA writable_schema=1", "SELECT sqlite_version()",
-        "SELECT load_extension('x')", "CREATE TABLE _cf_X(a)", "BEGIN", "COMMIT", "SAVEPOINT a",
-        "VACUUM INTO '/tmp/x'", "SELECT * FROM dbstat", "PRAGMA user_version=7", "PRAGMA synchronous=OFF",
-        "CREATE VIRTUAL TABLE v USING dbstat(main)", "SELECT fts3_tokenizer('x')", "PRAGMA wal_checkpoint",
+        "ATTACH '/tmp/x' AS y",
+        "PRAGMA journal_mode=DELETE",
+        "PRAGMA writable_schema=1",
+        "SELECT sqlite_version()",
+        "SELECT load_extension('x')",
+        "CREATE TABLE _cf_X(a)",
+        "BEGIN",
+        "COMMIT",
+        "SAVEPOINT a",
+        "VACUUM INTO '/tmp/x'",
+        "SELECT * FROM dbstat",
+        "PRAGMA user_version=7",
+        "PRAGMA synchronous=OFF",
+        "CREATE VIRTUAL TABLE v USING dbstat(main)",
+        "SELECT fts3_tokenizer('x')",
+        "PRAGMA wal_checkpoint",
     };
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct err err = {0};
@@ -68,13 +82,26 @@ static void test_guard(void **state)
             fail_msg("allowed: %s", refused[i]);
     }
     static const char *const allowed[] = {
-        "CREATE TABLE t(a INTEGER PRIMARY KEY, b)", "CREATE INDEX i ON t(b)", "PRAGMA table_info(t)",
-        "CREATE VIRTUAL TABLE f USING fts5(body)", "INSERT INTO f VALUES('hello world')",
-        "SELECT highlight(f,0,'[',']'), bm25(f) FROM f('hello') ORDER BY rank", "ALTER TABLE t RENAME COLUMN b TO c",
-        "ALTER TABLE t ADD COLUMN d", "ALTER TABLE t DROP COLUMN d", "SELECT json_extract('{\"a\":1}','$.a'), sqrt(2)",
-        "SELECT * FROM json_each('[1,2]')", "SELECT name FROM pragma_table_info('t')", "PRAGMA foreign_keys=ON",
-        "PRAGMA quick_check", "DROP TABLE f", "EXPLAIN QUERY PLAN SELECT * FROM t", "ANALYZE", "REINDEX",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT sum(x) FROM c",
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b)",
+        "CREATE INDEX i ON t(b)",
+        "PRAGMA table_info(t)",
+        "CREATE VIRTUAL TABLE f USING fts5(body)",
+        "INSERT INTO f VALUES('hello world')",
+        "SELECT highlight(f,0,'[',']'), bm25(f) FROM f('hello') ORDER BY rank",
+        "ALTER TABLE t RENAME COLUMN b TO c",
+        "ALTER TABLE t ADD COLUMN d",
+        "ALTER TABLE t DROP COLUMN d",
+        "SELECT json_extract('{\"a\":1}','$.a'), sqrt(2)",
+        "SELECT * FROM json_each('[1,2]')",
+        "SELECT name FROM pragma_table_info('t')",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA quick_check",
+        "DROP TABLE f",
+        "EXPLAIN QUERY PLAN SELECT * FROM t",
+        "ANALYZE",
+        "REINDEX",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT sum(x) "
+        "FROM c",
     };
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
         struct err err = {0};
@@ -87,7 +114,8 @@ static void test_transactions(void **state)
 {
     (void)state;
     struct err err = {0};
-    assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b)", &err), 0);
+    assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b)", &err),
+                     0);
     uint32_t before = sql_txn_number(db);
     (void)sql_rows_written(db);
     assert_int_equal(sql_begin(db, &err), 0);
@@ -141,7 +169,8 @@ static void test_deadline(void **state)
     (void)state;
     struct err err = {0};
     sql_deadline(db, 1);
-    int r = run("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT sum(x) FROM c", &err);
+    int r = run(
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT sum(x) FROM c", &err);
     assert_int_equal(r, -ETIMEDOUT);
     sql_deadline(db, 0);
     assert_int_equal(run("SELECT 1", &err), 0);
