@@ -137,5 +137,11 @@ const struct js_native_row web_crypto_rows[] = {
     {"cipher", web_crypto_cipher},
     {"pbkdf2", web_crypto_pbkdf2},
     {"hkdf", web_crypto_hkdf},
+    {"pairGenerate", web_crypto_pair_generate},
+    {"pairPublic", web_crypto_pair_public},
+    {"pairSign", web_crypto_pair_sign},
+    {"pairVerify", web_crypto_pair_verify},
+    {"pairCrypt", web_crypto_pair_crypt},
+    {"pairDerive", web_crypto_pair_derive},
 };
 const size_t web_crypto_n_rows = ARRAY_LEN(web_crypto_rows);

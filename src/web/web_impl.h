@@ -27,3 +27,10 @@ WEB_NATIVE(web_text_decode_legacy);
 WEB_NATIVE(web_crypto_cipher);
 WEB_NATIVE(web_crypto_pbkdf2);
 WEB_NATIVE(web_crypto_hkdf);
+/* crypto_pair.c */
+WEB_NATIVE(web_crypto_pair_generate);
+WEB_NATIVE(web_crypto_pair_public);
+WEB_NATIVE(web_crypto_pair_sign);
+WEB_NATIVE(web_crypto_pair_verify);
+WEB_NATIVE(web_crypto_pair_crypt);
+WEB_NATIVE(web_crypto_pair_derive);

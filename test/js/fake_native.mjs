@@ -2,7 +2,10 @@
  * The isolate's built-in script in Node: the bundle in a context of its own, over natives that use Node's
  * own implementations. Fast to start, and Node's URL, TextDecoder and zlib are an independent opinion.
  */
-import { createHash, createHmac, randomFillSync, randomUUID, createCipheriv, createDecipheriv, pbkdf2Sync, hkdfSync, timingSafeEqual } from "node:crypto";
+import {
+    constants, createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman,
+    generateKeyPairSync, hkdfSync, pbkdf2Sync, privateDecrypt, publicEncrypt, randomFillSync, randomUUID, sign, timingSafeEqual, verify,
+} from "node:crypto";
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import zlib from "node:zlib";
@@ -145,6 +148,33 @@ function cryptoNatives(toBuffer) {
         },
         pbkdf2: (kind, password, salt, n, length) => toBuffer(pbkdf2Sync(Buffer.from(password), Buffer.from(salt), n, length, DIGESTS[kind])),
         hkdf: (kind, secret, salt, info, length) => toBuffer(new Uint8Array(hkdfSync(DIGESTS[kind], Buffer.from(secret), Buffer.from(salt), Buffer.from(info), length))),
+    };
+}
+
+function pairNatives(toBuffer) {
+    const attempt = (fn) => {
+        try {
+            return fn();
+        } catch {
+            return undefined;
+        }
+    };
+    const read = (bytes, secret) => (secret ? createPrivateKey({ key: Buffer.from(bytes), format: "der", type: "pkcs8" })
+        : createPublicKey({ key: Buffer.from(bytes), format: "der", type: "spki" }));
+    const options = (scheme, key, salt) => (scheme === 1 ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: salt }
+        : scheme === 2 ? { key, dsaEncoding: "ieee-p1363" } : key);
+    const digest = (scheme, kind) => (scheme === 3 ? null : DIGESTS[kind]);
+    return {
+        pairGenerate(kind, param, exponent) {
+            const type = ["rsa", "ec", "ed25519", "x25519"][kind];
+            const { privateKey } = generateKeyPairSync(type, { modulusLength: param, publicExponent: exponent, namedCurve: ["P-256", "P-384", "P-521"][param] });
+            return toBuffer(privateKey.export({ format: "der", type: "pkcs8" }));
+        },
+        pairPublic: (bytes, secret) => attempt(() => toBuffer((secret ? createPublicKey(read(bytes, true)) : read(bytes, false)).export({ format: "der", type: "spki" }))),
+        pairSign: (scheme, kind, key, data, salt) => attempt(() => toBuffer(sign(digest(scheme, kind), Buffer.from(data), options(scheme, read(key, true), salt)))),
+        pairVerify: (scheme, kind, key, data, salt, signature) => attempt(() => verify(digest(scheme, kind), Buffer.from(data), options(scheme, read(key, false), salt), Buffer.from(signature))) ?? false,
+        pairCrypt: (encrypt, kind, key, data, label) => attempt(() => toBuffer((encrypt ? publicEncrypt : privateDecrypt)({ key: read(key, !encrypt), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: DIGESTS[kind], oaepLabel: Buffer.from(label) }, Buffer.from(data)))),
+        pairDerive: (mine, theirs) => attempt(() => toBuffer(diffieHellman({ privateKey: read(mine, true), publicKey: read(theirs, false) }))),
     };
 }
 
@@ -299,7 +329,7 @@ export async function startWorker(script, options = {}) {
     io.clock = inside("new Float64Array(1)");
     io.clock[0] = Date.now();
     const native = {
-        io: io.natives(), url: urlNatives(), text: textNatives(toBuffer), crypto: cryptoNatives(toBuffer), zlib: zlibNatives(toBuffer),
+        io: io.natives(), url: urlNatives(), text: textNatives(toBuffer), crypto: { ...cryptoNatives(toBuffer), ...pairNatives(toBuffer) }, zlib: zlibNatives(toBuffer),
         kv: {}, d1: {}, r2: {},
     };
     if (options.compat?.flags?.some((flag) => flag.startsWith("nodejs_"))) {

@@ -393,4 +393,9 @@ export class DigestStream extends WritableStream {
 }
 
 export const crypto = new Crypto();
-export { makeKey, checkKey, bytesOf, nameOf, digestName, missing, exception, base64url, fromBase64url, CryptoKey as Key, MAKE, DIGESTS, USAGES };
+export { exception, missing, bytesOf, digestName, base64url, fromBase64url, DIGESTS };
+export const isKey = access.is;
+export const keyData = access.data;
+export function makePairKey(type, algorithm, data, extractable, usages) {
+    return new CryptoKey(MAKE, { type, extractable: Boolean(extractable), algorithm: Object.freeze(algorithm), usages, data });
+}

@@ -18,6 +18,7 @@ import * as extras from "./streams/extras.js";
 import { ByteLengthQueuingStrategy, CountQueuingStrategy } from "./streams/common.js";
 import { structuredClone } from "./clone.js";
 import * as crypto from "./crypto.js";
+import "./crypto_pairs.js";
 import * as perf from "./performance.js";
 import { console } from "./console.js";
 import { installWasm } from "./wasm.js";

@@ -122,6 +122,31 @@ static const struct web_case crypto_cases[] = {
     {"String(native.crypto.hkdf(2, u8(1), u8(), u8(), 255 * 32 + 1))", "undefined"},
 };
 
+static const struct web_case pair_cases[] = {
+    /* RFC 8032, 7.1, test 1 */
+    {"const un = (h) => Uint8Array.from(h.match(/../g), (x) => parseInt(x, 16)); const seed = un('302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60'); "
+     "const pub = new Uint8Array(native.crypto.pairPublic(seed, true)); hex(pub).slice(-64)",
+     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"},
+    {"const sig = native.crypto.pairSign(3, 0, seed, u8(), 0); hex(sig)",
+     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"},
+    {"String([native.crypto.pairVerify(3, 0, pub, u8(), 0, sig), native.crypto.pairVerify(3, 0, pub, u8(1), 0, sig), native.crypto.pairVerify(3, 0, pub, u8(), 0, new Uint8Array(sig).subarray(1))])",
+     "true,false,false"},
+    {"const made = (k, p) => { const d = new Uint8Array(native.crypto.pairGenerate(k, p, 65537)); return [d, new Uint8Array(native.crypto.pairPublic(d, true))]; };"
+     "const round = (scheme, k, p, salt) => { const [d, q] = made(k, p); const s = native.crypto.pairSign(scheme, 2, d, bytes('m'), salt); const t = new Uint8Array(s.slice(0)); t[3] ^= 1;"
+     "  return [s.byteLength, native.crypto.pairVerify(scheme, 2, q, bytes('m'), salt, s), native.crypto.pairVerify(scheme, 2, q, bytes('m'), salt, t), native.crypto.pairVerify(scheme, 2, q, bytes('n'), salt, s)].join(); };"
+     "[round(0, 0, 1024, 0), round(1, 0, 1024, 20), round(2, 1, 0, 0), round(2, 1, 1, 0), round(2, 1, 2, 0), round(3, 2, 0, 0)].join(' ')",
+     "128,true,false,false 128,true,false,false 64,true,false,false 96,true,false,false 132,true,false,false 64,true,false,false"},
+    {"const [rd, rq] = made(0, 1024); const sealed = native.crypto.pairCrypt(true, 1, rq, bytes('hello'), bytes('l')); native.text.latin1(new Uint8Array(native.crypto.pairCrypt(false, 1, rd, new Uint8Array(sealed), bytes('l')))) + native.crypto.pairCrypt(false, 1, rd, new Uint8Array(sealed), bytes('x'))",
+     "helloundefined"},
+    {"[[1, 0], [1, 2], [3, 0]].map(([k, p]) => { const [a, b] = made(k, p), [x, y] = made(k, p); const s = native.crypto.pairDerive(a, y); return s.byteLength + String(hex(s) === hex(native.crypto.pairDerive(x, b))); }).join()",
+     "32true,66true,32true"},
+    {"String([native.crypto.pairPublic(u8(1, 2, 3), true), native.crypto.pairPublic(u8(), false), native.crypto.pairPublic(u8(...seed, 0), true), native.crypto.pairSign(0, 2, u8(9), u8(), 0), native.crypto.pairSign(2, 2, seed, u8(), 0), native.crypto.pairDerive(seed, pub), native.crypto.pairGenerate(1, 9, 0), native.crypto.pairGenerate(0, 99999, 3)].every((v) => v === undefined))",
+     "true"},
+    {"String([native.crypto.pairVerify(0, 2, pub, u8(), 0, u8(1)), native.crypto.pairVerify(2, 2, rq, u8(), 0, u8(1, 2)), native.crypto.pairVerify(2, 2, u8(1), u8(), 0, u8())])",
+     "false,false,false"},
+    {"try { native.crypto.pairSign(7, 0, seed, u8(), 0) } catch (e) { e.name }", "TypeError"},
+};
+
 static const struct web_case zlib_cases[] = {
     {"const z = native.zlib.open('gzip', false); const a = new Uint8Array(native.zlib.push(z, repeat(100000), true)); const i = native.zlib.open('gzip', true); String(native.zlib.push(i, a, true).byteLength) + (a.length < 1000)",
      "100000true"},
@@ -164,6 +189,7 @@ static void run_cases(const struct web_case *cases, size_t n)
 CASES(url)
 CASES(text)
 CASES(crypto)
+CASES(pair)
 CASES(zlib)
 
 static void handles_are_collected(void **state UNUSED)
@@ -195,6 +221,7 @@ static void *thread(void *arg)
         cmocka_unit_test_setup_teardown(url, setup, teardown),
         cmocka_unit_test_setup_teardown(text, setup, teardown),
         cmocka_unit_test_setup_teardown(crypto, setup, teardown),
+        cmocka_unit_test_setup_teardown(pair, setup, teardown),
         cmocka_unit_test_setup_teardown(zlib, setup, teardown),
         cmocka_unit_test_setup_teardown(handles_are_collected, setup, teardown),
     };
