@@ -309,6 +309,17 @@ static JS_NATIVE(io_event_end)
     return js_undefined(ctx);
 }
 
+/* cpuTime(ch): whole milliseconds that the event has used so far. */
+static JS_NATIVE(io_cpu_time)
+{
+    struct channel *ch = io_channel(ctx, n_args, args, 0);
+    if (ch == NULL)
+        return js_number(ctx, 0);
+    if (ch->iso->current == ch)
+        isolate_account(ch->iso);
+    return js_number(ctx, (double)(ch->cpu_us / 1000));
+}
+
 /* --- time, log --- */
 
 static JS_NATIVE(io_timer_at)
@@ -349,6 +360,7 @@ const struct js_native_row isolate_io_rows[] = {
     {"respond", io_respond},
     {"fetch", io_fetch},
     {"eventEnd", io_event_end},
+    {"cpuTime", io_cpu_time},
     {"timerAt", io_timer_at},
     {"now", io_now},
     {"log", io_log},

@@ -305,6 +305,7 @@ class FakeIo {
                 }), (error) => this.turn(() => cb(error.message)));
                 return ch;
             },
+            cpuTime: () => 0,
             eventEnd: (ch, outcome, trace) => this.ends.get(ch)?.({ outcome, trace: trace === "" ? null : JSON.parse(trace) }),
             timerAt: (ms) => {
                 clearTimeout(this.timer);

@@ -392,10 +392,10 @@ function eventForTrace(invocation) {
     return event;
 }
 
-/* Control adds what only it knows: script, version, CPU time. */
+/* Control adds what only it knows: script and version. */
 context.hooks.trace = (invocation) => JSON.stringify({
     wallTime: Math.max(0, invocation.now() - invocation.start),
-    cpuTime: 0,
+    cpuTime: io.cpuTime(invocation.channel),
     truncated: false,
     executionModel: "stateless",
     outcome: invocation.outcome,
