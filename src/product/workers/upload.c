@@ -155,13 +155,14 @@ static int upload_pick_main(struct upload *upload, struct err *err)
     return 0;
 }
 
-/* "application/javascript" for a main module is what some clients say when they mean an ES module. */
+/* "application/javascript" is CommonJS beside ES modules, but for a main module it is what some clients say
+ * when they mean an ES module. */
 static void upload_fix_types(struct upload *upload)
 {
     for (size_t i = 0; i < upload->n_modules; i++) {
         struct upload_module *m = &upload->modules[i];
         if (strcmp(upload->format, "modules") == 0 && strcmp(m->type, "script") == 0)
-            m->type = "esm";
+            m->type = m == upload->main ? "esm" : "cjs";
     }
 }
 
