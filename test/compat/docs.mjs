@@ -20,6 +20,16 @@ function rowOf(area) {
     return { area, total: ids.length, same: ids.length - differ, open };
 }
 
+/* Differences with the same reason share a row. */
+function byReason() {
+    const rows = new Map();
+    for (const { match, status, reason } of differences) {
+        if (!rows.has(reason)) rows.set(reason, { matches: [], status, reason });
+        rows.get(reason).matches.push(match);
+    }
+    return [...rows.values()];
+}
+
 const escape = (text) => text.replaceAll("|", "\\|");
 const rows = Object.keys(areas).map(rowOf);
 const sum = (key) => rows.reduce((n, row) => n + row[key], 0);
@@ -42,9 +52,9 @@ const lines = [
     "`engine`: JavaScriptCore instead of V8. `choice`: different on purpose. `standard`: Selvedge does what the standard says, workerd does not.",
     "`later`: not built yet.",
     "",
-    "| Case | Status | Why |",
+    "| Cases | Status | Why |",
     "|---|---|---|",
-    ...differences.map((d) => `| \`${escape(d.match)}\` | ${d.status} | ${escape(d.reason)} |`),
+    ...byReason().map(({ matches, status, reason }) => `| ${matches.map((m) => `\`${escape(m)}\``).join("<br>")} | ${status} | ${escape(reason)} |`),
 ];
 const open = rows.flatMap((row) => row.open);
 if (open.length > 0) {
