@@ -112,6 +112,7 @@ static int gateway_setup(struct role_context *rc, struct err *err)
     g->loop = rc->loop;
     g->workers_fd = g->assets_fd = -1;
     list_init(&g->isolates);
+    list_init(&g->orphans);
     g->isolate_idle_us = json_int(rc->settings, "isolates.idle_s", 300) * 1000 * 1000;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     g->isolates_per_worker =

@@ -45,7 +45,8 @@ struct gateway {
     struct map watched;   /* scripts that somebody tails */
     struct link isolates; /* all links, least recently used first */
     size_t n_isolates;
-    struct timer retire_timer;
+    struct timer retire_timer, orphan_timer;
+    struct link orphans; /* calls whose isolate ended and whose reason is not known yet */
     int64_t isolate_idle_us;
     unsigned isolates_per_worker;
     int workers_fd, assets_fd; /* DATA/workers and DATA/assets */
@@ -125,9 +126,11 @@ struct call {
     void *back_data;
     struct call_request request;
     struct worker *worker; /* referenced; NULL for the world */
-    struct link queued;    /* in the worker's queue */
-    struct buf early;      /* request body that came before the back */
-    struct buf kept;       /* copies of the request's slices while it waits */
+    struct link queued;    /* in the worker's queue, or among the orphans */
+    bool is_queued;
+    uint64_t orphan_of; /* the isolate that ended under it */
+    struct buf early;   /* request body that came before the back */
+    struct buf kept;    /* copies of the request's slices while it waits */
     bool early_end, head_sent, ended;
     size_t held_request, held_response;
     int status;
@@ -177,6 +180,8 @@ void worker_retire(struct worker *w);
 const json_t *worker_binding(const struct worker *w, uint32_t index);
 /* Gives the call to an isolate of its worker, starting one or queueing as needed. */
 void isolate_call_start(struct call *c);
+/* Takes it out of whatever list it waits in. */
+void isolate_call_cancel(struct call *c);
 void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text);
 void links_retire_idle(struct gateway *g);
 void links_stop(struct gateway *g);

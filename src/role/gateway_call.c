@@ -32,7 +32,7 @@ void call_destroy(struct call *c, int reason)
 
     if (back != NULL)
         back->cancel(c, reason);
-    list_remove(&c->queued);
+    isolate_call_cancel(c);
     if (c->worker != NULL)
         worker_unref(c->worker);
     buf_done(&c->early);

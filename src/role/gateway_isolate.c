@@ -327,21 +327,46 @@ static const struct {
     {"", 502, "The Worker's process ended. It starts again with the next request."},
 };
 
-static void back_reset(struct wire_stream *s, int reason)
+static void call_ended_by(struct call *c, const char *outcome)
 {
-    struct call *c = wire_stream_user(s);
-    struct isolate_link *l = back_of(c)->event->link;
     size_t i = 0;
 
-    while (endings[i].outcome[0] != '\0' && strcmp(endings[i].outcome, l->outcome) != 0)
+    while (endings[i].outcome[0] != '\0' && strcmp(endings[i].outcome, outcome) != 0)
         i++;
-    if (reason == -EAGAIN && endings[i].outcome[0] == '\0') {
-        back_detach(c, 0);
-        call_fail(c, 503, "The Worker has too many requests under way.");
-        return;
-    }
-    back_detach(c, 0);
     call_fail(c, endings[i].status, "%s", endings[i].text);
+}
+
+static void orphans_expire(struct timer *t)
+{
+    struct gateway *g = CONTAINER_OF(t, struct gateway, orphan_timer);
+    struct link *at;
+
+    while ((at = list_pop_front(&g->orphans)) != NULL)
+        call_ended_by(LIST_ENTRY(at, struct call, queued), "");
+}
+
+/* The wire broke before the supervisor said why: the answer waits for that, though not for long. */
+static void back_reset(struct wire_stream *s, int reason)
+{
+    enum { ORPHAN_US = 200 * 1000 };
+    struct call *c = wire_stream_user(s);
+    struct isolate_link *l = back_of(c)->event->link;
+    struct gateway *g = l->gateway;
+    char outcome[sizeof(l->outcome)];
+
+    memcpy(outcome, l->outcome, sizeof(outcome));
+    c->orphan_of = l->id;
+    back_detach(c, 0);
+    if (reason == -EAGAIN) {
+        call_fail(c, 503, "The Worker has too many requests under way.");
+    } else if (outcome[0] != '\0') {
+        call_ended_by(c, outcome);
+    } else {
+        call_back_done(c);
+        list_push_back(&g->orphans, &c->queued);
+        if (g->orphan_timer.loop == NULL)
+            timer_start(g->loop, &g->orphan_timer, ORPHAN_US, orphans_expire);
+    }
 }
 
 static const struct wire_stream_events back_events = {
@@ -400,13 +425,40 @@ static void link_send(struct isolate_link *l, struct call *c)
     call_set_back(c, &isolate_back, b);
 }
 
+static bool is_silent(const struct isolate_link *l)
+{
+    return l->n_events != 0 &&
+           loop_now_us(l->gateway->loop) - l->heard_us > GATEWAY_HEARD_MS * 1000;
+}
+
+/* One that answers comes before one that has been silent for a while; then the fewest events decide. */
+static bool is_better(const struct isolate_link *a, const struct isolate_link *b)
+{
+    bool silent_a = is_silent(a), silent_b = is_silent(b);
+
+    return silent_a != silent_b ? silent_b : a->n_events < b->n_events;
+}
+
+static struct isolate_link *least_busy(struct worker *w)
+{
+    struct isolate_link *best = NULL;
+
+    LIST_FOR (at, &w->isolates) {
+        struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_worker);
+        if (l->state == ISOLATE_READY && (best == NULL || is_better(l, best)))
+            best = l;
+    }
+    return best;
+}
+
 static void queue_flush(struct worker *w, struct isolate_link *l)
 {
     struct link *at;
 
     while ((at = list_pop_front(&w->queue)) != NULL) {
-        w->n_queued--;
-        link_send(l, LIST_ENTRY(at, struct call, queued));
+        struct call *c = LIST_ENTRY(at, struct call, queued);
+        isolate_call_cancel(c);
+        link_send(l, c);
     }
 }
 
@@ -415,9 +467,21 @@ static void queue_fail(struct worker *w, int status, struct slice text)
     struct link *at;
 
     while ((at = list_pop_front(&w->queue)) != NULL) {
-        w->n_queued--;
-        call_fail(LIST_ENTRY(at, struct call, queued), status, "%.*s", SLICE_ARG(text));
+        struct call *c = LIST_ENTRY(at, struct call, queued);
+        isolate_call_cancel(c);
+        call_fail(c, status, "%.*s", SLICE_ARG(text));
     }
+}
+
+/* No new isolate comes: what waits goes to one that is there, or fails. */
+static void queue_without(struct worker *w, int status, struct slice text)
+{
+    struct isolate_link *l = least_busy(w);
+
+    if (l != NULL)
+        queue_flush(w, l);
+    else if (w->n_starting == 0)
+        queue_fail(w, status, text);
 }
 
 /* --- starting --- */
@@ -464,8 +528,7 @@ static void want_reply(struct wire_stream *s, struct slice args, int fd, bool en
         wire_stream_close(s, 0);
         worker_ref(w);
         link_free(l);
-        if (w->n_isolates == 0)
-            queue_fail(w, m.result == -EBADMSG ? 500 : 503, buf_slice(&text));
+        queue_without(w, m.result == -EBADMSG ? 500 : 503, buf_slice(&text));
         worker_unref(w);
         return;
     }
@@ -488,8 +551,7 @@ static void want_reset(struct wire_stream *s, int reason UNUSED)
     l->want = NULL;
     wire_stream_close(s, 0);
     link_free(l);
-    if (w->n_isolates == 0)
-        queue_fail(w, 503, SLICE("The platform is restarting."));
+    queue_without(w, 503, SLICE("The platform is restarting."));
     worker_unref(w);
 }
 
@@ -517,24 +579,12 @@ static void isolate_start(struct worker *w)
     wire_flush(g->rc->supervisor);
 }
 
-static struct isolate_link *least_busy(struct worker *w)
+/* All are silent and another one is coming, or may come: better to wait for it than behind a loop. */
+static bool should_wait(const struct worker *w, const struct isolate_link *best)
 {
-    struct isolate_link *best = NULL;
-
-    LIST_FOR (at, &w->isolates) {
-        struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_worker);
-        if (l->state == ISOLATE_READY && (best == NULL || l->n_events < best->n_events))
-            best = l;
-    }
-    return best;
-}
-
-static bool needs_help(const struct worker *w, const struct isolate_link *best)
-{
-    const struct gateway *g = w->gateway;
-
-    return best->n_events != 0 && w->n_starting == 0 && w->n_isolates < g->isolates_per_worker &&
-           loop_now_us(g->loop) - best->heard_us > GATEWAY_HEARD_MS * 1000;
+    return best == NULL ||
+           (is_silent(best) && !w->gateway->stopping &&
+            (w->n_starting != 0 || w->n_isolates < w->gateway->isolates_per_worker));
 }
 
 void isolate_call_start(struct call *c)
@@ -542,9 +592,7 @@ void isolate_call_start(struct call *c)
     struct worker *w = c->worker;
     struct isolate_link *best = least_busy(w);
 
-    if (best != NULL) {
-        if (needs_help(w, best))
-            isolate_start(w);
+    if (!should_wait(w, best)) {
         link_touch(best);
         link_send(best, c);
         return;
@@ -559,9 +607,18 @@ void isolate_call_start(struct call *c)
     }
     call_keep(c);
     list_push_back(&w->queue, &c->queued);
+    c->is_queued = true;
     w->n_queued++;
     if (w->n_starting == 0)
         isolate_start(w);
+}
+
+void isolate_call_cancel(struct call *c)
+{
+    if (c->is_queued)
+        c->worker->n_queued--;
+    c->is_queued = false;
+    list_remove(&c->queued);
 }
 
 /* --- notes of an isolate --- */
@@ -652,12 +709,22 @@ void isolate_link_condemn(struct isolate_link *l, const char *why)
 
 void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text)
 {
+    char known[sizeof(((struct isolate_link *)NULL)->outcome)];
+
     LOG(LOG_INFO, "isolate_gone", F("isolate", "%llu", (unsigned long long)isolate),
         F("outcome", "%.*s", SLICE_ARG(outcome)), F("text", "%.*s", SLICE_ARG(text)));
+    snprintf(known, sizeof(known), "%.*s", SLICE_ARG(outcome));
     LIST_FOR (at, &g->isolates) {
         struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_gateway);
         if (l->id == isolate && l->state == ISOLATE_READY && l->outcome[0] == '\0')
-            snprintf(l->outcome, sizeof(l->outcome), "%.*s", SLICE_ARG(outcome));
+            memcpy(l->outcome, known, sizeof(l->outcome));
+    }
+    LIST_FOR_SAFE (at, &g->orphans) {
+        struct call *c = LIST_ENTRY(at, struct call, queued);
+        if (c->orphan_of != isolate)
+            continue;
+        list_remove(&c->queued);
+        call_ended_by(c, known);
     }
 }
 
