@@ -86,7 +86,8 @@ struct keeper_engine {
     int (*mark)(void *open);
     int (*keep)(void *open);
     void (*undo)(void *open);
-    /* After a commit was answered. */
+    /* Housekeeping after a commit was answered, if there is any; both or none. */
+    bool (*unsettled)(void *open);
     void (*settle)(void *open);
     /* Periodic work, every sweep_s seconds, outside begin..commit; NULL = none. */
     void (*sweep)(void *open);

@@ -177,6 +177,14 @@ static void keeper_group_next(struct keeper_stored *s)
         keeper_group_kick(s);
 }
 
+static bool keeper_settle_due(const struct keeper_stored *s)
+{
+    const struct keeper_engine *e = s->store.product->engine;
+    if (e->settle == NULL || s->store.open == NULL)
+        return false;
+    return (s->spools && s->n_spares < KEEPER_SPARES_MIN) || e->unsettled(s->store.open);
+}
+
 static void keeper_settle_done(struct work *work)
 {
     struct keeper_stored *s = CONTAINER_OF(work, struct keeper_stored, work);
@@ -200,7 +208,7 @@ static void keeper_group_done(struct work *work)
         list_remove(l);
         keeper_unit_answer(u);
     }
-    if (!wrote || s->store.product->engine->settle == NULL) {
+    if (!wrote || !keeper_settle_due(s)) {
         keeper_group_next(s);
         return;
     }

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +22,11 @@ enum {
     SQL_OPEN_TRIES = 200,
     SQL_OPEN_PAUSE_US = 5000,
     SQL_MAP_SIZE = 256 * 1024 * 1024,
-    SQL_PATH_MAX = 512
+    SQL_LOG_FRAME = 4096 + 24,  /* a page in the log */
+    SQL_LOG_AHEAD = 64 * 1024,  /* zeros that shall at least lie ahead */
+    SQL_LOG_STEP = 1024 * 1024, /* how many are written at a time */
+    SQL_LOG_PAGES_SOON = 1000,
+    SQL_LOG_PAGES_NOW = 16000
 };
 
 struct sql_code {
@@ -204,6 +209,8 @@ int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err
     for (unsigned i = 0; i < tries; i++) {
         AUTO(sql_release) struct sql *db = mem_new(sizeof(*db));
         db->flags = flags;
+        db->log_fd = -1;
+        snprintf(db->path, sizeof(db->path), "%s", path);
         r = sql_open_handle(db, path, err);
         if (r == 0) {
             if (flags & SQL_TENANT)
@@ -228,6 +235,7 @@ void sql_close(struct sql *db)
         sql_finalize(value);
     map_done(&db->cached);
     sqlite3_close_v2(db->db);
+    fd_release(&db->log_fd);
     mem_release(&db);
 }
 
@@ -372,6 +380,43 @@ void sql_deadline(struct sql *db, int64_t boot_us)
     db->deadline_us = boot_us;
 }
 
+/* --- housekeeping of the log --- */
+
+static int64_t sql_log_end(const struct sql *db)
+{
+    return (int64_t)db->log_pages * SQL_LOG_FRAME;
+}
+
+bool sql_unsettled(const struct sql *db)
+{
+    return db->log_pages > SQL_LOG_PAGES_NOW ||
+           (db->log_pages > 0 && sql_log_end(db) + SQL_LOG_AHEAD > db->log_filled);
+}
+
+/* SQLite stops reading a log at the first frame that is none, so zeros behind its end mean nothing to it. */
+static void sql_log_fill(struct sql *db)
+{
+    static const char zeros[SQL_LOG_STEP];
+    struct stat st;
+    if (db->log_fd < 0) {
+        char name[SQL_PATH_MAX + 8];
+        snprintf(name, sizeof(name), "%s-wal", db->path);
+        db->log_fd = open(name, O_WRONLY | O_CLOEXEC);
+    }
+    if (db->log_fd < 0 || fstat(db->log_fd, &st) < 0)
+        return; /* appending works as well, only slower */
+    int64_t missing = sql_log_end(db) + SQL_LOG_STEP - st.st_size;
+    if (missing > 0 && missing <= SQL_LOG_STEP &&
+        pwrite(db->log_fd, zeros, (size_t)missing, st.st_size) != missing)
+        return;
+    db->log_filled = MAX(st.st_size, st.st_size + missing);
+}
+
+uint32_t sql_log_pages(const struct sql *db)
+{
+    return db->log_pages;
+}
+
 void sql_checkpoint(struct sql *db)
 {
     int total = 0, done = 0;
@@ -380,7 +425,16 @@ void sql_checkpoint(struct sql *db)
         db->log_pages = 0;
 }
 
-uint32_t sql_log_pages(struct sql *db)
+void sql_settle(struct sql *db)
 {
-    return db->log_pages;
+    if (db->log_pages > SQL_LOG_PAGES_NOW)
+        sql_checkpoint(db);
+    else if (sql_unsettled(db))
+        sql_log_fill(db);
+}
+
+void sql_tidy(struct sql *db)
+{
+    if (db->log_pages > SQL_LOG_PAGES_SOON)
+        sql_checkpoint(db);
 }

@@ -94,6 +94,13 @@ int64_t sql_size(struct sql *db); /* bytes of the database */
 uint32_t sql_txn_number(struct sql *db);
 /* Until this boot time (us) statements may run; 0 = no limit. */
 void sql_deadline(struct sql *db, int64_t boot_us);
-/* Puts the log back into the database; blocks on the disk. */
+/* After a commit was answered: is there housekeeping to do, and doing it. The log is filled with zeros
+ * ahead of its end (a sync that need not change the file's size takes half as long), and put back into the
+ * database when it has grown large. */
+bool sql_unsettled(const struct sql *db);
+void sql_settle(struct sql *db);
+/* When nobody waits: puts the log back earlier. */
+void sql_tidy(struct sql *db);
+/* The pieces, for who decides otherwise. All block on the disk. */
 void sql_checkpoint(struct sql *db);
-uint32_t sql_log_pages(struct sql *db);
+uint32_t sql_log_pages(const struct sql *db);

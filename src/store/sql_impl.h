@@ -10,7 +10,7 @@
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include <sqlite3.h>
 
-enum { SQL_WRITTEN_TABLES = 16, SQL_NAME_MAX = 128 };
+enum { SQL_WRITTEN_TABLES = 16, SQL_NAME_MAX = 128, SQL_PATH_MAX = 512 };
 
 struct sql_written {
     char table[SQL_NAME_MAX];
@@ -20,6 +20,7 @@ struct sql_written {
 struct sql {
     sqlite3 *db; /* owned */
     unsigned flags;
+    char path[SQL_PATH_MAX];
     struct map cached;   /* literal text -> struct sql_stmt, owned */
     bool ours;           /* a statement of ours is being prepared: no authorizer */
     bool wrote;          /* something was written since begin */
@@ -27,6 +28,8 @@ struct sql {
     const char *refusal; /* sentence that replaces SQLite's, or NULL */
     int64_t deadline_us;
     uint32_t log_pages;
+    int log_fd;            /* owned; -1 = not opened: the log, to fill it ahead */
+    int64_t log_filled;    /* its size */
     uint32_t data_version; /* for which `size` holds */
     int64_t size;
     struct sql_written written[SQL_WRITTEN_TABLES]; /* rows written per table since last asked */

@@ -14,13 +14,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum {
-    D1_BODY_MAX = 320 * 1024 * 1024,
-    D1_SWEEP_S = 1,
-    D1_LOG_PAGES_SOON = 1000, /* checkpoint when idle */
-    D1_LOG_PAGES_NOW = 16000, /* checkpoint after the next commit */
-    D1_ANSWER_MAX = 128 * 1024 * 1024
-};
+enum { D1_BODY_MAX = 320 * 1024 * 1024, D1_SWEEP_S = 1, D1_ANSWER_MAX = 128 * 1024 * 1024 };
 
 /* --- binding --- */
 
@@ -311,16 +305,19 @@ static void d1_engine_undo(void *open)
     sql_undo(d1_db(open));
 }
 
+static bool d1_engine_unsettled(void *open)
+{
+    return sql_unsettled(d1_db(open));
+}
+
 static void d1_engine_settle(void *open)
 {
-    if (sql_log_pages(d1_db(open)) > D1_LOG_PAGES_NOW)
-        sql_checkpoint(d1_db(open));
+    sql_settle(d1_db(open));
 }
 
 static void d1_engine_sweep(void *open)
 {
-    if (sql_log_pages(d1_db(open)) > D1_LOG_PAGES_SOON)
-        sql_checkpoint(d1_db(open));
+    sql_tidy(d1_db(open));
 }
 
 static void d1_engine_info(void *open, json_t *ret)
@@ -348,6 +345,7 @@ const struct keeper_engine d1_engine = {
     .mark = d1_engine_mark,
     .keep = d1_engine_keep,
     .undo = d1_engine_undo,
+    .unsettled = d1_engine_unsettled,
     .settle = d1_engine_settle,
     .sweep = d1_engine_sweep,
     .sweep_s = D1_SWEEP_S,

@@ -18,9 +18,7 @@ enum {
     R2_GARBAGE_MS = 60 * 1000, /* how long a deleted blob stays readable */
     R2_GARBAGE_BATCH = 500,
     R2_OPTIONS_MAX = 64 * 1024,
-    R2_READ_PIECE = 256 * 1024,
-    R2_LOG_PAGES_SOON = 1000,
-    R2_LOG_PAGES_NOW = 16000
+    R2_READ_PIECE = 256 * 1024
 };
 
 struct r2_store {
@@ -457,6 +455,12 @@ static void r2_engine_undo(void *open)
     sql_undo(store->db);
 }
 
+static bool r2_engine_unsettled(void *open)
+{
+    struct r2_store *store = open;
+    return buf_len(&store->settle) > 0 || sql_unsettled(store->db);
+}
+
 static void r2_engine_settle(void *open)
 {
     struct r2_store *store = open;
@@ -465,8 +469,7 @@ static void r2_engine_settle(void *open)
     for (; ids.len > 0; ids = slice_skip(ids, BLOB_ID_SIZE))
         (void)blob_settle(store->path, ids.ptr);
     buf_clear(&store->settle);
-    if (sql_log_pages(store->db) > R2_LOG_PAGES_NOW)
-        sql_checkpoint(store->db);
+    sql_settle(store->db);
 }
 
 /* Removes files first: a row without a file is removed again, a file without a row would stay. */
@@ -495,8 +498,7 @@ static void r2_engine_sweep(void *open)
         if (r < 0 || sql_commit(store->db, NULL) < 0)
             sql_rollback(store->db);
     }
-    if (sql_log_pages(store->db) > R2_LOG_PAGES_SOON)
-        sql_checkpoint(store->db);
+    sql_tidy(store->db);
 }
 
 static void r2_engine_info(void *open, json_t *ret)
@@ -520,6 +522,7 @@ const struct keeper_engine r2_engine = {
     .mark = r2_engine_mark,
     .keep = r2_engine_keep,
     .undo = r2_engine_undo,
+    .unsettled = r2_engine_unsettled,
     .settle = r2_engine_settle,
     .sweep = r2_engine_sweep,
     .sweep_s = R2_SWEEP_S,
