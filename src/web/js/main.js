@@ -14,6 +14,7 @@ import { setSubrequestsMax } from "./fetch.js";
 import { setModules } from "./service_worker.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
+import { warm } from "./warm.js";
 
 installGlobals();
 setCompression(compression);
@@ -32,6 +33,8 @@ async function warmFetch(request, env, ctx) {
     headers.set("content-type", "text/plain");
     return new Response(`${request.method} ${request.headers.get("host")}`, { status: 200, headers });
 }
+
+warm((spec, evaluate, readFile) => new Worker(spec, createRegistry, evaluate, readFile));
 
 export const hooks = {
     /* Before there is a tenant: a Worker of our own runs the common paths once, so that no cold start compiles

@@ -103,6 +103,7 @@ export class Worker {
     load() {
         this.env = makeEnv(this.spec, this.readFile);
         workers.setWorld(this.env, {});
+        setModules(this.spec.format !== "service-worker");
         switch (this.spec.format) {
         case "service-worker": return this.loadScript();
         case "wasi": return this.loadWasi();
@@ -111,7 +112,6 @@ export class Worker {
     }
 
     loadModules() {
-        setModules(true);
         const registry = this.createRegistry({
             builtins: builtins(this.spec, () => registry, this.readFile),
             assets: { load: (name, type) => this.asset(name, type) },
