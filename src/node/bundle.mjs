@@ -24,7 +24,7 @@ const PACKAGES = {
 // What packages require, by the script that answers for it here.
 const INSTEAD = {
     'buffer': 'buffer', 'events': 'events', 'string_decoder/': 'string_decoder', 'string_decoder': 'string_decoder',
-    'process/': 'process_small', 'abort-controller': 'abort_controller', 'punycode/': 'punycode', 'punycode': 'punycode', 'qs': 'querystring',
+    'process/': 'process_small', 'abort-controller': 'abort_controller', 'punycode/': 'punycode', 'punycode': 'punycode', 'qs': 'qs_small',
 };
 // Files of packages that a script of ours replaces.
 const FILES_INSTEAD = { 'readable-stream/lib/ours/util/inspect.js': 'inspect' };

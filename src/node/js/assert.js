@@ -4,7 +4,7 @@ const { inspect } = require("./inspect.js");
 const types = require("./types.js");
 const { isDeepEqual, isDeepStrictEqual, isPartialStrictEqual } = require("./comparisons.js");
 
-const LINE_MAX = 512, DIFF_MAX = 2000;
+const LINE_MAX = 512, DIFF_MAX = 2000, SIMPLE_MAX = 12;
 
 const TEXTS = {
     deepStrictEqual: "Expected values to be strictly deep-equal:",
@@ -66,11 +66,11 @@ function printDiff(lines) {
 }
 
 function isSimple(actual, a, expected, b, operator) {
-    if (a.length > 1 || b.length > 1 || a[0] === b[0]) return false;
-    if (operator !== "strictEqual") return false;
-    const primitive = (v) => v === null || (typeof v !== "object" && typeof v !== "function");
-    if (!primitive(actual) && !primitive(expected)) return false;
-    return a[0].length + b[0].length <= 12 + 2 && (actual !== 0 || expected !== 0) || (typeof actual === typeof expected && a[0].length + b[0].length <= 30);
+    if (a.length > 1 || b.length > 1 || operator === "partialDeepStrictEqual") return false;
+    const object = (v) => v !== null && (typeof v === "object" || typeof v === "function");
+    if (object(actual) && object(expected)) return false;
+    const length = a[0].length + b[0].length - (typeof actual === "string" ? 2 : 0) - (typeof expected === "string" ? 2 : 0);
+    return length <= SIMPLE_MAX && (actual !== 0 || expected !== 0);
 }
 
 function createErrDiff(actual, expected, operator, customMessage) {
@@ -82,7 +82,7 @@ function createErrDiff(actual, expected, operator, customMessage) {
         const text = a.length > 50 ? [...a.slice(0, 46), "..."] : a;
         return `${customMessage ?? TEXTS.notIdentical}\n\n${text.join("\n")}\n`;
     }
-    if (isSimple(actual, a, expected, b, operator) && typeof actual === typeof expected && typeof actual !== "undefined")
+    if (isSimple(actual, a, expected, b, operator))
         return `${TEXTS[op]}\n\n${a[0]} !== ${b[0]}\n`;
     const { text, skipped } = printDiff(diffLines(a, b));
     return `${TEXTS[op]}\n+ actual - expected${skipped ? "\n... Skipped lines" : ""}\n\n${text}\n`;
@@ -101,7 +101,7 @@ function makeMessage(operator, actual, expected) {
     }
     let left = cut(show(actual)), right = cut(show(expected));
     if (operator === "notDeepEqual" || operator === "deepEqual") {
-        if (left === right && operator === "deepEqual") return `${TEXTS.deepEqual}\n\n${left}\n\nshould loosely deep-equal\n\n${right}`;
+        if (left === right && operator === "notDeepEqual") return `${TEXTS.notDeepEqual}\n\n${left}`;
         return operator === "deepEqual" ? `${TEXTS.deepEqual}\n\n${left}\n\nshould loosely deep-equal\n\n${right}` : `${TEXTS.notDeepEqual}\n\n${left}\n\nshould not loosely deep-equal\n\n${right}`;
     }
     left = `${left} ${operator} `;

@@ -69,7 +69,7 @@ function emitError(emitter, args) {
     } catch {
         text = error;
     }
-    const wrapped = new ERR_UNHANDLED_ERROR(error === undefined ? undefined : text);
+    const wrapped = new ERR_UNHANDLED_ERROR(text);
     wrapped.context = error;
     throw wrapped;
 }
@@ -335,7 +335,7 @@ function on(emitter, event, options = {}) {
     };
     const onAbort = () => errorHandler(new AbortError(undefined, { cause: signal.reason }));
 
-    const iterator = Object.setPrototypeOf({
+    const iterator = {
         next() {
             if (events.length > 0) {
                 const value = events.shift();
@@ -359,7 +359,7 @@ function on(emitter, event, options = {}) {
             errorHandler(err);
         },
         [Symbol.asyncIterator]() { return this; },
-    }, Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype));
+    };
 
     listen(event, eventHandler);
     if (event !== "error" && typeof emitter.on === "function") listen("error", errorHandler);

@@ -726,7 +726,7 @@ function groupArrayElements(ctx, output, value) {
     const actualMax = maxLength + separatorSpace;
     if (actualMax * 3 + ctx.indentationLvl < ctx.breakLength && (totalLength / actualMax > 5 || maxLength <= 6)) {
         const averageBias = Math.sqrt(actualMax - totalLength / output.length);
-        const bias = Math.max(actualMax - averageBias, 1);
+        const bias = Math.max(actualMax - 3 - averageBias, 1);
         const columns = Math.min(
             Math.round(Math.sqrt(2.5 * bias * outputLength) / bias),
             Math.floor((ctx.breakLength - ctx.indentationLvl) / actualMax),

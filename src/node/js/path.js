@@ -152,7 +152,7 @@ const posix = {
         validateString(path, "path");
         const root = path.startsWith("/") ? "/" : "";
         const [start, end] = lastComponent(path, root.length, isSlash);
-        const base = path.slice(start, end), ext = extensionOf(base);
+        const base = path.slice(start, end), ext = base === ".." && root !== "" && start === 1 ? "." : extensionOf(base);
         const dir = start > root.length ? path.slice(0, start - 1) : root;
         return { root, dir, base, ext, name: base.slice(0, base.length - ext.length) };
     },
@@ -162,8 +162,9 @@ const posix = {
 
 /* --- win32 --- */
 
-/* The root: { device: "C:" or "\\\\server\\share", absolute, length: how much of the path it is }. */
-function windowsRoot(path) {
+/* The root: { device: "C:" or "\\\\server\\share", absolute, length: how much of the path it is }. Device paths (\\.\x) have
+ * a shorter one, except where `plain` treats them as a server's. */
+function windowsRoot(path, plain = false) {
     const len = path.length;
     if (len === 0) return { device: "", absolute: false, length: 0, unc: false };
     if (!isAnySlash(path.charCodeAt(0))) {
@@ -181,9 +182,9 @@ function windowsRoot(path) {
             if (j < len && j !== last) {
                 const begin = j;
                 while (j < len && !isAnySlash(path.charCodeAt(j))) j++;
-                if (server !== "." && server !== "?")
-                    return { device: `\\\\${server}\\${path.slice(begin, j)}`, absolute: true, length: j, unc: true, whole: j === len, last: begin };
-                return { device: `\\\\${server}`, absolute: true, length: 4, unc: false, namespaced: true };
+                const unc = { device: `\\\\${server}\\${path.slice(begin, j)}`, absolute: true, length: j, unc: true, whole: j === len };
+                if (plain || (server !== "." && server !== "?")) return unc;
+                return { device: `\\\\${server}`, absolute: true, length: 4, unc: false };
             }
         }
     }
@@ -199,7 +200,10 @@ const win32 = {
                 path = args[i];
                 validateString(path, `paths[${i}]`);
                 if (path.length === 0) continue;
-            } else path = device.length === 0 ? cwd() : `${device}\\`;
+            } else {
+                path = cwd();
+                if (device.length > 0 && path.slice(0, 2).toLowerCase() !== device.toLowerCase() && path.charCodeAt(2) === 92) path = `${device}\\`;
+            }
             const root = windowsRoot(path);
             if (root.device.length > 0) {
                 if (device.length > 0) {
@@ -304,12 +308,12 @@ const win32 = {
         validateString(path, "path");
         if (path.length === 0) return ".";
         if (path.length === 1) return isAnySlash(path.charCodeAt(0)) ? path : ".";
-        const root = windowsRoot(path);
+        const root = windowsRoot(path, true);
         let rootEnd = root.length > 0 ? root.length : -1, offset = Math.max(0, root.length);
         if (root.unc) {
             if (root.whole) return path;
             rootEnd = offset = root.length + 1;
-        } else if (root.namespaced) rootEnd = offset = path.length > 3 && isAnySlash(path.charCodeAt(3)) ? 4 : 1;
+        }
         let end = -1, matched = true;
         for (let i = path.length - 1; i >= offset; --i) {
             if (isAnySlash(path.charCodeAt(i))) {
@@ -342,8 +346,8 @@ const win32 = {
     parse(path) {
         validateString(path, "path");
         if (path.length === 0) return { root: "", dir: "", base: "", ext: "", name: "" };
-        const found = windowsRoot(path);
-        let end = found.namespaced ? (isAnySlash(path.charCodeAt(3)) ? 4 : 3) : found.length;
+        const found = windowsRoot(path, true);
+        let end = found.length;
         if (found.unc && !found.whole) end = found.length + 1;
         const root = path.slice(0, end);
         if (end === path.length && root !== "") return { root, dir: root, base: "", ext: "", name: "" };

@@ -49,7 +49,7 @@ function stringify(object, sep = "&", eq = "=", options = undefined) {
     const encode = typeof options?.encodeURIComponent === "function" ? options.encodeURIComponent : querystring.escape;
     const convert = (v) => {
         const text = primitive(v);
-        return text === "" ? "" : encode === qsEscape && typeof v !== "string" && Math.abs(v) < 1e21 ? text : encode(text);
+        return text === "" ? "" : encode === qsEscape && typeof v !== "string" && /^[\w.-]+$/.test(text) ? text : encode(text);
     };
     const out = [];
     for (const key of Object.keys(object)) {

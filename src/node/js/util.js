@@ -12,8 +12,8 @@ const kCustomPromisifyArgs = Symbol.for("nodejs.util.promisify.customArgs");
 
 function promisify(original) {
     validateFunction(original, "original");
-    if (original[kCustomPromisify]) {
-        const fn = original[kCustomPromisify];
+    if (original[kCustomPromisify] || original === globalThis.setTimeout || original === globalThis.setImmediate) {
+        const fn = original[kCustomPromisify] ?? require("./timers_promises.js")[original.name];
         validateFunction(fn, "util.promisify.custom");
         return Object.defineProperty(fn, kCustomPromisify, { value: fn, enumerable: false, writable: false, configurable: true });
     }
@@ -165,6 +165,7 @@ function _exceptionWithHostPort(err, syscall, address, port, additional) {
 function styleText(style, text, options = {}) {
     validateString(text, "text");
     validateObject(options, "options");
+    const plain = (options.validateStream ?? true) && !(options.stream ?? require("./process.js").stdout).isTTY;
     let open = "", close = "";
     for (const name of Array.isArray(style) ? style : [style]) {
         if (name === "none") continue;
@@ -173,7 +174,7 @@ function styleText(style, text, options = {}) {
         open += `\u001b[${codes[0]}m`;
         close = `\u001b[${codes[1]}m${close}`;
     }
-    return `${open}${text}${close}`;
+    return plain ? text : `${open}${text}${close}`;
 }
 
 function parseEnv(content) {
@@ -200,6 +201,15 @@ function getCallSites(frameCount = 8) {
         const [, name, place, line, column] = /^(?:(.*)@)?(.*?)(?::(\d+))?(?::(\d+))?$/.exec(text);
         return { functionName: name ?? "", scriptId: "0", scriptName: place, lineNumber: Number(line ?? 0), columnNumber: Number(column ?? 0), column: Number(column ?? 0) };
     });
+}
+
+function parseArgs(config) {
+    try {
+        return require("parseargs").parseArgs({ args: [], ...config });
+    } catch (error) {
+        if (error instanceof TypeError || !`${error.code}`.startsWith("ERR_PARSE_ARGS")) throw error;
+        throw Object.assign(new TypeError(error.message), { code: error.code });
+    }
 }
 
 /* Myers, small inputs: [operation, value] with -1 gone, 0 kept, 1 new. */
@@ -236,7 +246,7 @@ const util = module.exports = {
     },
     toUSVString: (text) => `${text}`.toWellFormed(), transferableAbortSignal: (signal) => signal,
     transferableAbortController: () => new AbortController(), aborted, types, parseEnv,
-    parseArgs: (config) => require("parseargs").parseArgs({ args: [], ...config }), TextDecoder, TextEncoder, diff,
+    parseArgs, TextDecoder, TextEncoder, diff,
     isBoolean: (v) => typeof v === "boolean", isBuffer: (v) => require("./buffer.js").Buffer.isBuffer(v), isDate: types.isDate,
     isError: (v) => types.isNativeError(v) || v instanceof Error, isFunction: (v) => typeof v === "function", isNull: (v) => v === null,
     isNullOrUndefined: (v) => v === null || v === undefined, isNumber: (v) => typeof v === "number",
