@@ -48,6 +48,9 @@ struct api_route {
     const char *area; /* permission area, NULL with API_PUBLIC or API_ANY_TOKEN */
     unsigned flags;
     uint64_t body_max; /* 0 = API_BODY_DEFAULT */
+    /* Decides by the head alone whether the request may go on, before its body is taken; for routes whose
+     * right is not an API token. Loop thread: does not block. NULL = it may. */
+    bool (*guard)(struct api_request *req);
 };
 
 enum { API_BODY_DEFAULT = 4 * 1024 * 1024 };

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { CALL_RETRY_MS = 50, CALL_TRIES_MAX = 60 };
+
 /* One call in flight; with `stream` it goes on living as the stream of the answer. */
 struct api_stream {
     struct wake wake;
@@ -15,6 +17,7 @@ struct api_stream {
     struct buf args, body;
     struct api_sink *sink;
     int64_t timeout_us;
+    unsigned n_tries;
     int fd, result;
     bool replied, ended, keeps; /* keeps: this is a streamed answer */
     pthread_mutex_t lock;
@@ -135,13 +138,29 @@ static const struct wire_stream_events call_events = {
     .reset = call_on_reset,
 };
 
-static void call_on_begin(struct wake *wake)
+static void call_begin(struct api_stream *s);
+
+static void call_on_retry(struct timer *timer)
 {
-    struct api_stream *s = CONTAINER_OF(wake, struct api_stream, wake);
+    call_begin(CONTAINER_OF(timer, struct api_stream, timer));
+}
+
+/* A process that was lost is started again within moments, so a call that has not begun waits for it. */
+static void call_wait_for_peer(struct api_stream *s)
+{
+    bool comes_back = s->call->peer != NULL && api_peer_lasts(s->call->peer);
+    if (!comes_back || ++s->n_tries > CALL_TRIES_MAX)
+        call_finish(s, -EPIPE);
+    else
+        timer_start(s->loop, &s->timer, CALL_RETRY_MS * 1000, call_on_retry);
+}
+
+static void call_begin(struct api_stream *s)
+{
     const struct api_call *call = s->call;
     struct wire *wire = call->peer == NULL ? NULL : api_peer_wire(call->peer);
     if (wire == NULL) {
-        call_finish(s, -EPIPE);
+        call_wait_for_peer(s);
         return;
     }
     bool empty = !call->has_body || call->body.len == 0;
@@ -156,6 +175,11 @@ static void call_on_begin(struct wake *wake)
         wire_send(s->stream, SLICE_NONE, true);
     s->rest = call->has_body ? call->body : SLICE_NONE;
     call_pump(s);
+}
+
+static void call_on_begin(struct wake *wake)
+{
+    call_begin(CONTAINER_OF(wake, struct api_stream, wake));
 }
 
 /* --- on the work pool --- */

@@ -49,6 +49,8 @@ void api_peer_connect(struct api_peer *peer, int fd, int side);
 /* A wire that belongs to somebody else, whose events do not come here. */
 void api_peer_borrow(struct api_peer *peer, struct wire *wire);
 struct wire *api_peer_wire(struct api_peer *peer); /* NULL while disconnected */
+/* A role of this server, which is started again when it dies; not a job's isolate. */
+bool api_peer_lasts(const struct api_peer *peer);
 
 /* Work pool: a peer for one job over a descriptor that came with a reply. Takes fd; side 0. */
 struct api_peer *api_peer_adopt(struct api *api, int fd);

@@ -69,7 +69,8 @@ static void db_bind_json(struct sql_stmt *stmt, int at, struct arena *arena, con
     db_bind_text(stmt, at, arena, value == NULL ? SLICE_NONE : buf_slice(&text));
 }
 
-static void db_bind_one(struct sql_stmt *stmt, int at, char type, struct arena *arena, va_list *args)
+static void db_bind_one(struct sql_stmt *stmt, int at, char type, struct arena *arena,
+                        va_list *args)
 {
     switch (type) {
     case 's':

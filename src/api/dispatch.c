@@ -53,6 +53,10 @@ static enum api_access api_needs(const struct api_request *req)
 static bool api_begin_rights(struct api_request *req)
 {
     const struct api_route *route = req->route;
+    if (route->guard != NULL && !route->guard(req)) {
+        api_refuse(req, 401, API_ERR_AUTH, "Authentication error");
+        return false;
+    }
     if ((route->flags & API_PUBLIC) != 0)
         return true;
     if (tokens_check(req->api->tokens, api_credentials(req), req->remote_ip, &req->who) < 0) {

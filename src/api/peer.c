@@ -152,6 +152,11 @@ struct wire *api_peer_wire(struct api_peer *peer)
     return peer->wire;
 }
 
+bool api_peer_lasts(const struct api_peer *peer)
+{
+    return peer->note != NULL || peer->borrowed;
+}
+
 /* --- work pool --- */
 
 static void peer_job_run(struct peer_job *job, struct api_peer *peer, void (*run)(struct wake *))

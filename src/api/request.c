@@ -93,7 +93,8 @@ int api_query_int(struct api_request *req, const char *name, int64_t *io_value, 
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (errno != 0 || *end != '\0' || end == text)
-        return err_set(err, -EINVAL, API_ERR_INPUT, "the query parameter %s must be an integer", name);
+        return err_set(err, -EINVAL, API_ERR_INPUT, "the query parameter %s must be an integer",
+                       name);
     *io_value = value;
     return 0;
 }
@@ -136,7 +137,8 @@ int api_json(struct api_request *req, json_t **ret, struct err *err)
         return r;
     r = json_parse(text, ret, &why);
     if (r < 0)
-        return err_set(err, -EINVAL, API_ERR_BODY, "the request body is not valid JSON: %s", why.text);
+        return err_set(err, -EINVAL, API_ERR_BODY, "the request body is not valid JSON: %s",
+                       why.text);
     return 0;
 }
 

@@ -59,8 +59,7 @@ static void tail_watch(struct control *c, const char *script, bool on)
 
 static bool tail_is_watched(struct control *c, const char *script)
 {
-    LIST_FOR(l, &c->tails)
-    {
+    LIST_FOR (l, &c->tails) {
         if (strcmp(tail_script(LIST_ENTRY(l, struct tail, link)), script) == 0)
             return true;
     }
@@ -69,8 +68,7 @@ static bool tail_is_watched(struct control *c, const char *script)
 
 void tail_watch_again(struct control *c)
 {
-    LIST_FOR(l, &c->tails)
-    {
+    LIST_FOR (l, &c->tails) {
         tail_watch(c, tail_script(LIST_ENTRY(l, struct tail, link)), true);
     }
 }
@@ -139,9 +137,11 @@ static void tail_on_closed(struct api_taker *taker, int reason)
 static void tail_work_run(struct work *work)
 {
     struct tail *t = CONTAINER_OF(work, struct tail, work);
-    t->result = db_row(t->control->api.db, &t->row,
-                       "SELECT script, client_ip, filters AS \"filters:json\" FROM worker_tails WHERE id = "
-                       "? AND secret = ?", "ss", t->id, t->secret);
+    t->result =
+        db_row(t->control->api.db, &t->row,
+               "SELECT script, client_ip, filters AS \"filters:json\" FROM worker_tails WHERE id = "
+               "? AND secret = ?",
+               "ss", t->id, t->secret);
 }
 
 static void tail_accept(struct tail *t)
@@ -184,11 +184,12 @@ struct api_taker *tail_take(struct control *c, struct http_exchange *x)
     t->control = c;
     t->x = x;
     /* wrangler's library sends its first frame unmasked. */
-    t->reader = (struct websocket_reader){.accepts_unmasked = true,
-                                          .message_max = TAIL_CLIENT_MESSAGE_MAX};
+    t->reader =
+        (struct websocket_reader){.accepts_unmasked = true, .message_max = TAIL_CLIENT_MESSAGE_MAX};
     if (tail_parse(t, http_request_of(x)) < 0) {
         tail_free(t);
-        http_answer(x, 400, SLICE("content-type: text/plain\r\n"), SLICE("A WebSocket is served here.\n"));
+        http_answer(x, 400, SLICE("content-type: text/plain\r\n"),
+                    SLICE("A WebSocket is served here.\n"));
         return control_answered();
     }
     t->working = true;
@@ -199,8 +200,7 @@ struct api_taker *tail_take(struct control *c, struct http_exchange *x)
 
 void tail_close_all(struct control *c)
 {
-    LIST_FOR_SAFE(l, &c->tails)
-    {
+    LIST_FOR_SAFE (l, &c->tails) {
         tail_send_close(LIST_ENTRY(l, struct tail, link), TAIL_GOING_AWAY);
     }
 }
@@ -217,11 +217,11 @@ void tail_on_event(struct control *c, struct slice args)
         return;
     filter_complete(event, m.script, m.version);
     json_print(&text, event);
-    LIST_FOR(l, &c->tails)
-    {
+    LIST_FOR (l, &c->tails) {
         struct tail *t = LIST_ENTRY(l, struct tail, link);
         if (!slice_eq(m.script, slice_of(tail_script(t))) || http_send_room(t->x) == 0 ||
-            !filter_passes(json_object_get(t->row, "filters"), event, json_str(t->row, "client_ip", "")))
+            !filter_passes(json_object_get(t->row, "filters"), event,
+                           json_str(t->row, "client_ip", "")))
             continue;
         tail_send(t, WEBSOCKET_TEXT, buf_slice(&text));
     }

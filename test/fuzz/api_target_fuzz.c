@@ -6,17 +6,19 @@
 #include "fuzz.h"
 
 static const struct api_route routes[] = {
-    {"GET", "/a/:one/b/:two", NULL, NULL, API_PUBLIC, 0},
-    {"GET", "/a/:one/b/fixed", NULL, NULL, API_PUBLIC, 0},
-    {"GET", "/a/:one/objects/*rest", NULL, NULL, API_PUBLIC, 0},
-    {"GET", "/:any", NULL, NULL, API_PUBLIC, 0},
+    {"GET", "/a/:one/b/:two", NULL, NULL, API_PUBLIC, 0, NULL},
+    {"GET", "/a/:one/b/fixed", NULL, NULL, API_PUBLIC, 0, NULL},
+    {"GET", "/a/:one/objects/*rest", NULL, NULL, API_PUBLIC, 0, NULL},
+    {"GET", "/:any", NULL, NULL, API_PUBLIC, 0, NULL},
 };
-static const struct api_product product = {.name = "fuzz", .routes = routes, .n_routes = ARRAY_LEN(routes)};
+static const struct api_product product = {
+    .name = "fuzz", .routes = routes, .n_routes = ARRAY_LEN(routes)};
 static const struct api_product *const products[] = {&product, NULL};
 
 static void check_params(const struct api_request *req)
 {
-    static const char *const names[][2] = {{"one", "two"}, {"one", NULL}, {"one", "rest"}, {"any", NULL}};
+    static const char *const names[][2] = {
+        {"one", "two"}, {"one", NULL}, {"one", "rest"}, {"any", NULL}};
     size_t route = (size_t)(req->route - routes);
     for (size_t i = 0; i < 2 && names[route][i] != NULL; i++) {
         struct slice value = api_param_slice(req, names[route][i]);

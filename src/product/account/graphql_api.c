@@ -18,8 +18,13 @@ static json_t *graphql_r2(struct api_request *req, const json_t *filter)
 {
     AUTO(store_reply_done) struct store_reply reply = {0};
     char now[CLOCK_TEXT_SIZE];
-    const char *store = arena_printf(&req->arena, "r2/%s", json_str(filter, "bucketName", ""));
-    int r = store_simple(req, OP_store_info, slice_of(store), &reply, NULL);
+    const char *bucket = json_str(filter, "bucketName", "");
+    int64_t n = 0;
+    int r = db_int(req->api->db, &n, "SELECT 1 FROM r2_buckets WHERE name = ?", "s", bucket);
+    if (r < 0)
+        return json_array();
+    const char *store = arena_printf(&req->arena, "r2/%s", bucket);
+    r = store_simple(req, OP_store_info, slice_of(store), &reply, NULL);
     if (r < 0)
         return json_array();
     return json_pack("[{s:{s:I, s:I, s:i}, s:{s:s}}]", "max", "objectCount",
@@ -29,13 +34,19 @@ static json_t *graphql_r2(struct api_request *req, const json_t *filter)
 }
 
 static const struct graphql_query {
-    const char *operation, *member;
+    const char *operation, *area, *member;
     json_t *(*run)(struct api_request *req, const json_t *filter);
 } graphql_queries[] = {
-    {"getD1MetricsOverviewQuery", "d1AnalyticsAdaptiveGroups", graphql_nothing},
-    {"getD1QueriesOverviewQuery", "d1QueriesAdaptiveGroups", graphql_nothing},
-    {"getR2StorageMetrics", "r2StorageAdaptiveGroups", graphql_r2},
+    {"getD1MetricsOverviewQuery", "d1", "d1AnalyticsAdaptiveGroups", graphql_nothing},
+    {"getD1QueriesOverviewQuery", "d1", "d1QueriesAdaptiveGroups", graphql_nothing},
+    {"getR2StorageMetrics", "workers_r2_storage", "r2StorageAdaptiveGroups", graphql_r2},
 };
+
+static bool graphql_may(const struct api_request *req, const char *area)
+{
+    int index = permission_index(req->api->products, area);
+    return permission_has(&req->who.rights, index, API_READ);
+}
 
 static int graphql_answer(struct api_request *req, json_t *value)
 {
@@ -55,10 +66,12 @@ int graphql_api(struct api_request *req, struct err *err)
     const json_t *filter = json_object_get(json_object_get(body, "variables"), "filter");
     for (size_t i = 0; i < ARRAY_LEN(graphql_queries); i++) {
         const struct graphql_query *q = &graphql_queries[i];
-        if (strcmp(q->operation, operation) == 0)
-            return graphql_answer(req,
-                                  json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer",
-                                            "accounts", q->member, q->run(req, filter), "errors"));
+        if (strcmp(q->operation, operation) != 0)
+            continue;
+        if (!graphql_may(req, q->area))
+            return err_set(err, -EACCES, API_ERR_AUTH, "the token lacks a permission");
+        return graphql_answer(req, json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer",
+                                             "accounts", q->member, q->run(req, filter), "errors"));
     }
     return graphql_answer(req, json_pack("{s:n, s:[{s:s}]}", "data", "errors", "message",
                                          "this query is not served"));

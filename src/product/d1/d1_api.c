@@ -245,20 +245,21 @@ static int d1_api_raw(struct api_request *req, struct err *err)
 #define D1_AREA "d1"
 
 static const struct api_route d1_routes[] = {
-    {"GET", D1_DATABASES, d1_api_list, D1_AREA, 0, 0},
-    {"POST", D1_DATABASES, d1_api_create, D1_AREA, 0, 0},
-    {"GET", D1_DATABASES "/:database", d1_api_info, D1_AREA, 0, 0},
-    {"PUT", D1_DATABASES "/:database", d1_api_update, D1_AREA, 0, 0},
-    {"PATCH", D1_DATABASES "/:database", d1_api_update, D1_AREA, 0, 0},
-    {"DELETE", D1_DATABASES "/:database", d1_api_delete, D1_AREA, 0, 0},
-    {"POST", D1_DATABASES "/:database/query", d1_api_query, D1_AREA, 0, D1_QUERY_MAX},
-    {"POST", D1_DATABASES "/:database/raw", d1_api_raw, D1_AREA, 0, D1_QUERY_MAX},
-    {"POST", D1_DATABASES "/:database/import", d1_api_import, D1_AREA, 0, 0},
-    {"POST", D1_DATABASES "/:database/export", d1_api_export, D1_AREA, API_READS, 0},
-    {"GET", D1_DATABASES "/:database/time_travel/bookmark", d1_api_bookmark, D1_AREA, 0, 0},
-    {"POST", D1_DATABASES "/:database/time_travel/restore", d1_api_restore, D1_AREA, 0, 0},
-    {"PUT", "/d1-upload/:ticket", d1_api_upload, NULL, API_PUBLIC | API_NO_AUDIT, D1_IMPORT_MAX},
-    {"GET", "/d1-download/:ticket/:filename", d1_api_download, NULL, API_PUBLIC, 0},
+    {"GET", D1_DATABASES, d1_api_list, D1_AREA, 0, 0, NULL},
+    {"POST", D1_DATABASES, d1_api_create, D1_AREA, 0, 0, NULL},
+    {"GET", D1_DATABASES "/:database", d1_api_info, D1_AREA, 0, 0, NULL},
+    {"PUT", D1_DATABASES "/:database", d1_api_update, D1_AREA, 0, 0, NULL},
+    {"PATCH", D1_DATABASES "/:database", d1_api_update, D1_AREA, 0, 0, NULL},
+    {"DELETE", D1_DATABASES "/:database", d1_api_delete, D1_AREA, 0, 0, NULL},
+    {"POST", D1_DATABASES "/:database/query", d1_api_query, D1_AREA, 0, D1_QUERY_MAX, NULL},
+    {"POST", D1_DATABASES "/:database/raw", d1_api_raw, D1_AREA, 0, D1_QUERY_MAX, NULL},
+    {"POST", D1_DATABASES "/:database/import", d1_api_import, D1_AREA, 0, 0, NULL},
+    {"POST", D1_DATABASES "/:database/export", d1_api_export, D1_AREA, API_READS, 0, NULL},
+    {"GET", D1_DATABASES "/:database/time_travel/bookmark", d1_api_bookmark, D1_AREA, 0, 0, NULL},
+    {"POST", D1_DATABASES "/:database/time_travel/restore", d1_api_restore, D1_AREA, 0, 0, NULL},
+    {"PUT", "/d1-upload/:ticket", d1_api_upload, NULL, API_PUBLIC | API_NO_AUDIT, D1_IMPORT_MAX,
+     d1_api_upload_guard},
+    {"GET", "/d1-download/:ticket/:filename", d1_api_download, NULL, API_PUBLIC, 0, NULL},
 };
 
 static const struct api_area d1_areas[] = {{D1_AREA, "D1"}};

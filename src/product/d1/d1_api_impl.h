@@ -26,5 +26,6 @@ int d1_api_import(struct api_request *req, struct err *err);
 int d1_api_export(struct api_request *req, struct err *err);
 int d1_api_bookmark(struct api_request *req, struct err *err);
 int d1_api_restore(struct api_request *req, struct err *err);
+bool d1_api_upload_guard(struct api_request *req);
 int d1_api_upload(struct api_request *req, struct err *err);
 int d1_api_download(struct api_request *req, struct err *err);

@@ -70,6 +70,12 @@ static int d1_import_init(struct api_request *req, const char *uuid, const char 
                                  filename, "upload_url", url));
 }
 
+bool d1_api_upload_guard(struct api_request *req)
+{
+    AUTO(json_release) json_t *claims = NULL;
+    return jwt_check(req, "d1-upload", api_param_slice(req, "ticket"), &claims) == 0;
+}
+
 int d1_api_upload(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *claims = NULL;

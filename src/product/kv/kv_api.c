@@ -414,21 +414,22 @@ static int kv_api_bulk_get(struct api_request *req, struct err *err)
 #define KV_AREA "workers_kv_storage"
 
 static const struct api_route kv_routes[] = {
-    {"GET", KV_NAMESPACES, kv_api_list, KV_AREA, 0, 0},
-    {"POST", KV_NAMESPACES, kv_api_create, KV_AREA, 0, 0},
-    {"GET", KV_NAMESPACES "/:namespace", kv_api_info, KV_AREA, 0, 0},
-    {"PUT", KV_NAMESPACES "/:namespace", kv_api_rename, KV_AREA, 0, 0},
-    {"DELETE", KV_NAMESPACES "/:namespace", kv_api_delete, KV_AREA, 0, 0},
-    {"GET", KV_NAMESPACES "/:namespace/keys", kv_api_keys, KV_AREA, 0, 0},
-    {"GET", KV_NAMESPACES "/:namespace/values/:key", kv_api_get, KV_AREA, 0, 0},
+    {"GET", KV_NAMESPACES, kv_api_list, KV_AREA, 0, 0, NULL},
+    {"POST", KV_NAMESPACES, kv_api_create, KV_AREA, 0, 0, NULL},
+    {"GET", KV_NAMESPACES "/:namespace", kv_api_info, KV_AREA, 0, 0, NULL},
+    {"PUT", KV_NAMESPACES "/:namespace", kv_api_rename, KV_AREA, 0, 0, NULL},
+    {"DELETE", KV_NAMESPACES "/:namespace", kv_api_delete, KV_AREA, 0, 0, NULL},
+    {"GET", KV_NAMESPACES "/:namespace/keys", kv_api_keys, KV_AREA, 0, 0, NULL},
+    {"GET", KV_NAMESPACES "/:namespace/values/:key", kv_api_get, KV_AREA, 0, 0, NULL},
     {"PUT", KV_NAMESPACES "/:namespace/values/:key", kv_api_put, KV_AREA, 0,
-     KV_VALUE_MAX + 64 * 1024},
-    {"DELETE", KV_NAMESPACES "/:namespace/values/:key", kv_api_remove, KV_AREA, 0, 0},
-    {"GET", KV_NAMESPACES "/:namespace/metadata/:key", kv_api_metadata, KV_AREA, 0, 0},
-    {"PUT", KV_NAMESPACES "/:namespace/bulk", kv_api_bulk_put, KV_AREA, 0, KV_BULK_MAX},
-    {"DELETE", KV_NAMESPACES "/:namespace/bulk", kv_api_bulk_delete, KV_AREA, 0, KV_BULK_MAX},
-    {"POST", KV_NAMESPACES "/:namespace/bulk/delete", kv_api_bulk_delete, KV_AREA, 0, KV_BULK_MAX},
-    {"POST", KV_NAMESPACES "/:namespace/bulk/get", kv_api_bulk_get, KV_AREA, API_READS, 0},
+     KV_VALUE_MAX + 64 * 1024, NULL},
+    {"DELETE", KV_NAMESPACES "/:namespace/values/:key", kv_api_remove, KV_AREA, 0, 0, NULL},
+    {"GET", KV_NAMESPACES "/:namespace/metadata/:key", kv_api_metadata, KV_AREA, 0, 0, NULL},
+    {"PUT", KV_NAMESPACES "/:namespace/bulk", kv_api_bulk_put, KV_AREA, 0, KV_BULK_MAX, NULL},
+    {"DELETE", KV_NAMESPACES "/:namespace/bulk", kv_api_bulk_delete, KV_AREA, 0, KV_BULK_MAX, NULL},
+    {"POST", KV_NAMESPACES "/:namespace/bulk/delete", kv_api_bulk_delete, KV_AREA, 0, KV_BULK_MAX,
+     NULL},
+    {"POST", KV_NAMESPACES "/:namespace/bulk/get", kv_api_bulk_get, KV_AREA, API_READS, 0, NULL},
 };
 
 static const struct api_area kv_areas[] = {{KV_AREA, "Workers KV Storage"}};

@@ -423,15 +423,15 @@ static int r2_api_objects(struct api_request *req, struct err *err)
 #define R2_AREA "workers_r2_storage"
 
 static const struct api_route r2_routes[] = {
-    {"GET", R2_BUCKETS, r2_api_list, R2_AREA, 0, 0},
-    {"POST", R2_BUCKETS, r2_api_create, R2_AREA, 0, 0},
-    {"GET", R2_BUCKETS "/:bucket", r2_api_info, R2_AREA, 0, 0},
-    {"PATCH", R2_BUCKETS "/:bucket", r2_api_update, R2_AREA, 0, 0},
-    {"DELETE", R2_BUCKETS "/:bucket", r2_api_delete, R2_AREA, 0, 0},
-    {"GET", R2_BUCKETS "/:bucket/objects", r2_api_objects, R2_AREA, 0, 0},
-    {"GET", R2_BUCKETS "/:bucket/objects/*key", r2_api_get, R2_AREA, 0, 0},
-    {"PUT", R2_BUCKETS "/:bucket/objects/*key", r2_api_put, R2_AREA, 0, R2_OBJECT_MAX},
-    {"DELETE", R2_BUCKETS "/:bucket/objects/*key", r2_api_remove, R2_AREA, 0, 0},
+    {"GET", R2_BUCKETS, r2_api_list, R2_AREA, 0, 0, NULL},
+    {"POST", R2_BUCKETS, r2_api_create, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket", r2_api_info, R2_AREA, 0, 0, NULL},
+    {"PATCH", R2_BUCKETS "/:bucket", r2_api_update, R2_AREA, 0, 0, NULL},
+    {"DELETE", R2_BUCKETS "/:bucket", r2_api_delete, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/objects", r2_api_objects, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/objects/*key", r2_api_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/objects/*key", r2_api_put, R2_AREA, 0, R2_OBJECT_MAX, NULL},
+    {"DELETE", R2_BUCKETS "/:bucket/objects/*key", r2_api_remove, R2_AREA, 0, 0, NULL},
 };
 
 static const struct api_area r2_areas[] = {{R2_AREA, "Workers R2 Storage"}};

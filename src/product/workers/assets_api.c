@@ -125,13 +125,24 @@ int assets_api_session(struct api_request *req, struct err *err)
 
 /* --- uploads --- */
 
+static int session_claims(struct api_request *req, json_t **ret)
+{
+    struct slice value = api_header(req, "authorization");
+    (void)slice_cut(&value, ' ');
+    return jwt_check(req, "assets-session", slice_trim(value), ret);
+}
+
+bool assets_api_guard(struct api_request *req)
+{
+    AUTO(json_release) json_t *claims = NULL;
+    return session_claims(req, &claims) == 0;
+}
+
 /* The session of the request's own bearer token. */
 static int session_of_request(struct api_request *req, json_t **ret, struct err *err)
 {
     AUTO(json_release) json_t *claims = NULL;
-    struct slice value = api_header(req, "authorization");
-    (void)slice_cut(&value, ' ');
-    if (jwt_check(req, "assets-session", slice_trim(value), &claims) < 0) {
+    if (session_claims(req, &claims) < 0) {
         req->answer.status = 401;
         return err_set(err, -EACCES, ASSETS_ERR_TOKEN,
                        "the upload session is not valid or has expired");

@@ -63,12 +63,15 @@ static int module_name_check(struct slice name, struct err *err)
                slice_find(name, '\\') >= 0;
     while (rest.len > 0)
         bad = slice_eq(slice_cut(&rest, '/'), SLICE("..")) || bad;
+    json_t *whole = json_stringn(name.ptr, name.len);
+    bad = bad || whole == NULL; /* not UTF-8 */
+    json_decref(whole);
     if (!bad)
         return 0;
     json_t *shown = api_text(name);
     int r = err_set(err, -EINVAL, WORKER_ERR_INVALID,
                     "the module name \"%s\" is not allowed: it must be "
-                    "relative, without \"..\"",
+                    "relative UTF-8 text, without \"..\"",
                     json_string_value(shown));
     json_decref(shown);
     return r;
@@ -87,6 +90,8 @@ static int upload_add(struct upload *upload, struct slice name, struct slice par
                       struct slice content_type, struct slice content, struct err *err)
 {
     int r = module_name_check(name, err);
+    if (r == 0 && part.ptr != name.ptr && slice_of(part.ptr).len > 0)
+        r = module_name_check(part, err);
     if (r < 0)
         return r;
     const char *type = module_type_of(content_type);

@@ -11,9 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
-enum { VERSION_FILE_MODE = 0644, VERSION_DIR_MODE = 0755 };
+enum { VERSION_FILE_MODE = 0644, VERSION_DIR_MODE = 0755, VERSION_LOCKS = 16 };
 
 struct version_job {
     struct api_request *req;
@@ -313,9 +314,28 @@ static int version_code(struct version_job *job, struct err *err)
     return r;
 }
 
+/* Versions of one script are made one after another: each builds on the one before and has the next
+ * number. Scripts share a few locks by name. */
+static pthread_mutex_t *version_lock(const char *script)
+{
+    static pthread_mutex_t locks[VERSION_LOCKS] = {[0 ... VERSION_LOCKS - 1] =
+                                                       PTHREAD_MUTEX_INITIALIZER};
+    uint8_t sum[DIGEST_MAX];
+    digest_of(DIGEST_MD5, slice_of(script), sum);
+    pthread_mutex_t *lock = &locks[sum[0] % VERSION_LOCKS];
+    pthread_mutex_lock(lock);
+    return lock;
+}
+
+static void version_unlock(pthread_mutex_t **lock)
+{
+    pthread_mutex_unlock(*lock);
+}
+
 int version_create(struct api_request *req, const char *script, struct upload *upload,
                    const char *trigger, json_t **ret, struct err *err)
 {
+    AUTO(version_unlock) pthread_mutex_t *lock = version_lock(script);
     AUTO(version_job_done)
     struct version_job job = {
         .req = req, .script = script, .upload = upload, .now_ms = workers_now()};

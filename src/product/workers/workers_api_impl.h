@@ -71,6 +71,7 @@ int domains_api_delete(struct api_request *req, struct err *err);
 
 /* assets_api.c */
 int assets_api_session(struct api_request *req, struct err *err);
+bool assets_api_guard(struct api_request *req);
 int assets_api_bulk(struct api_request *req, struct err *err);
 int assets_api_single(struct api_request *req, struct err *err);
 

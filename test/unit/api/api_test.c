@@ -38,23 +38,28 @@ static int thing_put(struct api_request *req, struct err *err)
 
 static int thing_list(struct api_request *req, struct err *err)
 {
-    return api_ok_page(req, err,
-                       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i "
-                       "FROM n", NULL);
+    return api_ok_page(
+        req, err,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i "
+        "FROM n",
+        NULL);
 }
 
 static const struct api_route routes[] = {
-    {"GET", "/accounts/:account/things", thing_list, "things", 0, 0},
-    {"GET", "/accounts/:account/things/special", thing_special, "things", 0, 0},
-    {"GET", "/accounts/:account/things/:thing", thing_get, "things", 0, 0},
-    {"PUT", "/accounts/:account/things/:thing", thing_put, "things", 0, 16},
-    {"GET", "/accounts/:account/things/:thing/objects/*key", thing_rest, "things", 0, 0},
-    {"GET", "/accounts/:account/audit", audit_api_list, "things", 0, 0},
-    {"GET", "/open", thing_special, NULL, API_PUBLIC, 0},
+    {"GET", "/accounts/:account/things", thing_list, "things", 0, 0, NULL},
+    {"GET", "/accounts/:account/things/special", thing_special, "things", 0, 0, NULL},
+    {"GET", "/accounts/:account/things/:thing", thing_get, "things", 0, 0, NULL},
+    {"PUT", "/accounts/:account/things/:thing", thing_put, "things", 0, 16, NULL},
+    {"GET", "/accounts/:account/things/:thing/objects/*key", thing_rest, "things", 0, 0, NULL},
+    {"GET", "/accounts/:account/audit", audit_api_list, "things", 0, 0, NULL},
+    {"GET", "/open", thing_special, NULL, API_PUBLIC, 0, NULL},
 };
 static const struct api_area areas[] = {{"things", "Things"}, {"others", "Others"}};
-static const struct api_product product = {
-    .name = "test", .routes = routes, .n_routes = ARRAY_LEN(routes), .areas = areas, .n_areas = ARRAY_LEN(areas)};
+static const struct api_product product = {.name = "test",
+                                           .routes = routes,
+                                           .n_routes = ARRAY_LEN(routes),
+                                           .areas = areas,
+                                           .n_areas = ARRAY_LEN(areas)};
 const struct api_product *const test_products[] = {&product, NULL};
 
 static void fixture_schema(struct db *db, const char *const *sql)
@@ -104,10 +109,11 @@ void fixture_token(struct api_fixture *f, bool everything, char ret[TOKEN_TEXT_S
     char id[ID_HEX_SIZE];
     struct err err = {0};
     AUTO(json_release) json_t *groups = permission_groups(test_products, f->api.account);
-    AUTO(json_release) json_t *wanted = json_pack(
-        "{s:s, s:[{s:s, s:{s:s}, s:[{s:s}]}]}", "name", "t", "policies", "effect", "allow", "resources",
-        "com.cloudflare.api.account.*", "*", "permission_groups", "id",
-        group_id(groups, everything ? "Everything Write" : "Things Read"));
+    AUTO(json_release)
+    json_t *wanted =
+        json_pack("{s:s, s:[{s:s, s:{s:s}, s:[{s:s}]}]}", "name", "t", "policies", "effect",
+                  "allow", "resources", "com.cloudflare.api.account.*", "*", "permission_groups",
+                  "id", group_id(groups, everything ? "Everything Write" : "Things Read"));
     assert_int_equal(tokens_create(&f->api, wanted, false, id, ret, &err), 0);
 }
 

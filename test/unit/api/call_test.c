@@ -52,7 +52,8 @@ static void echo_reset(struct wire_stream *s, int reason)
 
 static const struct wire_stream_events echo_events = {.data = echo_data, .reset = echo_reset};
 
-static void other_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args, int fd, bool end)
+static void other_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                       int fd, bool end)
 {
     struct echo *e;
     (void)w, (void)args, (void)fd, (void)end;
@@ -120,8 +121,12 @@ static void calls_echo(struct api_request *req)
     struct api_reply reply;
     for (int i = 0; i < 1000 * 1000; i++)
         buf_append_char(&body, (char)i);
-    struct api_call call = {.peer = t.peer, .op = OP_ECHO, .args = SLICE("x"), .body = buf_slice(&body),
-                            .has_body = true, .reply_max = 2 * 1000 * 1000};
+    struct api_call call = {.peer = t.peer,
+                            .op = OP_ECHO,
+                            .args = SLICE("x"),
+                            .body = buf_slice(&body),
+                            .has_body = true,
+                            .reply_max = 2 * 1000 * 1000};
     EXPECT_EQ(api_call(req, &call, &reply), 0);
     EXPECT_SLICE(reply.args, "args back");
     EXPECT(slice_eq(reply.body, buf_slice(&body)));

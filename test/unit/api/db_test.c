@@ -27,8 +27,11 @@ static void test_types(void **state)
     EXPECT_EQ(db_run(f.api.db, "INSERT INTO t VALUES (?,?,?)", "slj", "a", (int64_t)1 << 40, j), 1);
     EXPECT_EQ(db_run(f.api.db, "INSERT INTO t VALUES (?,?,?)", "Sis", SLICE("b"), 0, NULL), 1);
     EXPECT_EQ(db_run(f.api.db, "INSERT INTO t VALUES ('a', 1, NULL)", NULL), -EEXIST);
-    EXPECT_EQ(db_row(f.api.db, &row, "SELECT n, n > 0 AS \"b:bool\", j AS \"j:json\", 0 AS \"at:time\" FROM t "
-                     "WHERE k = ?", "s", "a"), 0);
+    EXPECT_EQ(db_row(f.api.db, &row,
+                     "SELECT n, n > 0 AS \"b:bool\", j AS \"j:json\", 0 AS \"at:time\" FROM t "
+                     "WHERE k = ?",
+                     "s", "a"),
+              0);
     EXPECT_EQ(json_int(row, "n", 0), (int64_t)1 << 40);
     EXPECT(json_bool(row, "b", false));
     EXPECT_EQ(json_int(json_object_get(row, "j"), "a", 0), 1);

@@ -24,8 +24,8 @@ static int teardown(void **state)
 }
 
 /* Every answer's status and `success` agree, and failures carry a code. */
-static void expect(const char *method, const char *target, const char *secret, const char *body, int status,
-                   int code)
+static void expect(const char *method, const char *target, const char *secret, const char *body,
+                   int status, int code)
 {
     struct api_request req;
     AUTO(buf_done) struct buf text = {0};
@@ -109,7 +109,8 @@ static void test_pages(void **state)
     expect_result(A "/things", "[{\"i\":1},{\"i\":2},{\"i\":3},{\"i\":4},{\"i\":5}]");
     expect_result(A "/things?page=2", "[]");
     expect_result(A "/things?per_page=2&page=3", "[{\"i\":5}]");
-    expect_result(A "/things?page=-1&per_page=0", "[{\"i\":1},{\"i\":2},{\"i\":3},{\"i\":4},{\"i\":5}]");
+    expect_result(A "/things?page=-1&per_page=0",
+                  "[{\"i\":1},{\"i\":2},{\"i\":3},{\"i\":4},{\"i\":5}]");
     struct api_request req;
     fixture_request(&f, &req, "GET", A "/things?per_page=2&page=2", token, "");
     EXPECT_EQ(json_int(req.answer.result_info, "total_count", 0), 5);
@@ -141,9 +142,11 @@ static json_t *wanted(const char *members)
     json_error_t e;
     AUTO(buf_done) struct buf text = {0};
     AUTO(json_release) json_t *groups = permission_groups(test_products, f.api.account);
-    buf_printf(&text, "{\"name\":\"x\",\"policies\":[{\"effect\":\"allow\",\"resources\":{"
-               "\"com.cloudflare.api.account.%s\":\"*\"},\"permission_groups\":[{\"id\":\"%s\"}]}]%s}",
-               f.api.account, json_str(json_array_get(groups, 1), "id", ""), members);
+    buf_printf(
+        &text,
+        "{\"name\":\"x\",\"policies\":[{\"effect\":\"allow\",\"resources\":{"
+        "\"com.cloudflare.api.account.%s\":\"*\"},\"permission_groups\":[{\"id\":\"%s\"}]}]%s}",
+        f.api.account, json_str(json_array_get(groups, 1), "id", ""), members);
     json_t *value = json_loads(buf_cstr(&text), 0, &e);
     assert_non_null(value);
     return value;
@@ -173,13 +176,15 @@ static void test_token_life(void **state)
         struct err err = {0};
         EXPECT_EQ(tokens_create(&f.api, value, true, id, text, &err), 0);
         EXPECT_EQ(strlen(text), 40);
-        EXPECT_EQ(tokens_check(f.api.tokens, slice_of(text), slice_of(cases[i].ip), &who) == 0, cases[i].ok);
+        EXPECT_EQ(tokens_check(f.api.tokens, slice_of(text), slice_of(cases[i].ip), &who) == 0,
+                  cases[i].ok);
         char rolled[TOKEN_TEXT_SIZE];
         EXPECT_EQ(tokens_roll(&f.api, id, true, rolled, &err), 0);
         EXPECT_EQ(tokens_check(f.api.tokens, slice_of(text), slice_of(cases[i].ip), &who), -EACCES);
         EXPECT_EQ(tokens_delete(&f.api, id, false, &err), -ENOENT);
         EXPECT_EQ(tokens_delete(&f.api, id, true, &err), 0);
-        EXPECT_EQ(tokens_check(f.api.tokens, slice_of(rolled), slice_of(cases[i].ip), &who), -EACCES);
+        EXPECT_EQ(tokens_check(f.api.tokens, slice_of(rolled), slice_of(cases[i].ip), &who),
+                  -EACCES);
     }
 }
 
@@ -187,8 +192,12 @@ static void test_token_refusals(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "{}", "{\"name\":\"x\"}", "{\"name\":\"x\",\"policies\":[]}", "{\"name\":\"x\",\"policies\":[{}]}",
-        "{\"name\":\"x\",\"policies\":[{\"effect\":\"allow\",\"resources\":{},\"permission_groups\":[{\"id\":1}]}]}",
+        "{}",
+        "{\"name\":\"x\"}",
+        "{\"name\":\"x\",\"policies\":[]}",
+        "{\"name\":\"x\",\"policies\":[{}]}",
+        "{\"name\":\"x\",\"policies\":[{\"effect\":\"allow\",\"resources\":{},\"permission_"
+        "groups\":[{\"id\":1}]}]}",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         AUTO(json_release) json_t *value = json_loads(bad[i], 0, NULL);
@@ -201,9 +210,9 @@ static void test_token_refusals(void **state)
 int dispatch_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_rights),    cmocka_unit_test(test_deep_json_is_an_error),
-        cmocka_unit_test(test_pages),     cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_rights),     cmocka_unit_test(test_deep_json_is_an_error),
+        cmocka_unit_test(test_pages),      cmocka_unit_test(test_audit),
         cmocka_unit_test(test_token_life), cmocka_unit_test(test_token_refusals),
     };
     return cmocka_run_group_tests_name("dispatch", tests, setup, teardown);

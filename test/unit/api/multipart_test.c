@@ -5,9 +5,11 @@
 #include <errno.h>
 
 #define B "----formdata-undici-097898392979"
-static const struct slice type = {"multipart/form-data; boundary=" B, sizeof("multipart/form-data; boundary=" B) - 1};
+static const struct slice type = {"multipart/form-data; boundary=" B,
+                                  sizeof("multipart/form-data; boundary=" B) - 1};
 
-static int parse(struct arena *arena, struct slice content_type, struct slice body, struct multipart *ret)
+static int parse(struct arena *arena, struct slice content_type, struct slice body,
+                 struct multipart *ret)
 {
     struct err err = {0};
     int r = multipart_parse(arena, content_type, body, ret, &err);
@@ -84,7 +86,8 @@ static void test_limits(void **state)
     AUTO(buf_done) struct buf body = {0};
     struct multipart m;
     for (int i = 0; i <= MULTIPART_PARTS_MAX; i++)
-        buf_printf(&body, "--" B "\r\nContent-Disposition: form-data; name=\"p%d\"\r\n\r\nx\r\n", i);
+        buf_printf(&body, "--" B "\r\nContent-Disposition: form-data; name=\"p%d\"\r\n\r\nx\r\n",
+                   i);
     buf_append_slice(&body, SLICE("--" B "--\r\n"));
     EXPECT_EQ(parse(&arena, type, buf_slice(&body), &m), -E2BIG);
     EXPECT_EQ(parse(&small, type, buf_slice(&body), &m), -ENOMEM);
@@ -104,7 +107,8 @@ static void flat(const char *const (*fields)[2], size_t n, int want, const char 
     json_t *object = NULL;
     struct err err = {0};
     for (size_t i = 0; i < n; i++)
-        parts[i] = (struct multipart_part){.name = slice_of(fields[i][0]), .content = slice_of(fields[i][1])};
+        parts[i] = (struct multipart_part){.name = slice_of(fields[i][0]),
+                                           .content = slice_of(fields[i][1])};
     EXPECT_EQ(multipart_unflatten(&m, "metadata", &object, &err), want);
     if (json != NULL) {
         AUTO(buf_done) struct buf text = {0};
@@ -118,21 +122,16 @@ static void test_flattened(void **state)
 {
     (void)state;
     static const char *const fields[][2] = {
-        {"metadata[main_module]", "a.mjs"},
-        {"metadata[annotations][workers/tag]", "t"},
-        {"metadata[bindings][][type]", "plain_text"},
-        {"metadata[bindings][][name]", "A"},
-        {"metadata[bindings][][text]", "true"},
-        {"metadata[bindings][][type]", "json"},
-        {"metadata[bindings][][name]", "B"},
-        {"metadata[compatibility_flags][]", "x"},
-        {"metadata[compatibility_flags][]", "y"},
-        {"metadata[logpush]", "true"},
-        {"metadata[limits][cpu_ms]", "50"},
-        {"files[]", "not ours"},
+        {"metadata[main_module]", "a.mjs"},           {"metadata[annotations][workers/tag]", "t"},
+        {"metadata[bindings][][type]", "plain_text"}, {"metadata[bindings][][name]", "A"},
+        {"metadata[bindings][][text]", "true"},       {"metadata[bindings][][type]", "json"},
+        {"metadata[bindings][][name]", "B"},          {"metadata[compatibility_flags][]", "x"},
+        {"metadata[compatibility_flags][]", "y"},     {"metadata[logpush]", "true"},
+        {"metadata[limits][cpu_ms]", "50"},           {"files[]", "not ours"},
     };
     flat(fields, ARRAY_LEN(fields), 0,
-         "{\"main_module\":\"a.mjs\",\"annotations\":{\"workers/tag\":\"t\"},\"bindings\":[{\"type\":"
+         "{\"main_module\":\"a.mjs\",\"annotations\":{\"workers/"
+         "tag\":\"t\"},\"bindings\":[{\"type\":"
          "\"plain_text\",\"name\":\"A\",\"text\":\"true\"},{\"type\":\"json\",\"name\":\"B\"}],"
          "\"compatibility_flags\":[\"x\",\"y\"],\"logpush\":true,\"limits\":{\"cpu_ms\":50}}");
 }
@@ -141,14 +140,13 @@ static void test_flattened_hostile(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"metadata[a", "x"},
-        {"metadata[a]b", "x"},
-        {"metadata[]", "x"},
-        {"metadata[a][b][c][d][e][f][g][h][i]", "x"},
+        {"metadata[a", "x"},         {"metadata[a]b", "x"},
+        {"metadata[]", "x"},         {"metadata[a][b][c][d][e][f][g][h][i]", "x"},
         {"metadata[a]", "\xff\xfe"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct multipart_part part = {.name = slice_of(cases[i][0]), .content = slice_of(cases[i][1])};
+        struct multipart_part part = {.name = slice_of(cases[i][0]),
+                                      .content = slice_of(cases[i][1])};
         struct multipart m = {&part, 1};
         json_t *object = NULL;
         struct err err = {0};

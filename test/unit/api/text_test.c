@@ -14,10 +14,10 @@ static void test_percent(void **state)
         bool plus;
         const char *out; /* NULL: refused */
     } cases[] = {
-        {"", false, ""},           {"abc", false, "abc"},     {"a%2Fb", false, "a/b"},
-        {"a+b", false, "a+b"},     {"a+b", true, "a b"},      {"%c3%a9", false, "\xc3\xa9"},
-        {"%", false, NULL},        {"%1", false, NULL},       {"%zz", false, NULL},
-        {"a%2", false, NULL},      {"%41%42", false, "AB"},   {"%4", true, NULL},
+        {"", false, ""},       {"abc", false, "abc"},   {"a%2Fb", false, "a/b"},
+        {"a+b", false, "a+b"}, {"a+b", true, "a b"},    {"%c3%a9", false, "\xc3\xa9"},
+        {"%", false, NULL},    {"%1", false, NULL},     {"%zz", false, NULL},
+        {"a%2", false, NULL},  {"%41%42", false, "AB"}, {"%4", true, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         AUTO(arena_done) struct arena arena = {0};
@@ -34,7 +34,8 @@ static void test_percent_over_the_limit(void **state)
     (void)state;
     AUTO(arena_done) struct arena arena = {.limit = 8};
     struct slice out;
-    EXPECT_EQ(text_percent_decode(&arena, SLICE("a long text that does not fit"), false, &out), -ENOMEM);
+    EXPECT_EQ(text_percent_decode(&arena, SLICE("a long text that does not fit"), false, &out),
+              -ENOMEM);
 }
 
 static void test_encode_is_decoded(void **state)
@@ -128,9 +129,13 @@ static void test_jwt(void **state)
 int text_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_percent), cmocka_unit_test(test_percent_over_the_limit),
-        cmocka_unit_test(test_encode_is_decoded), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_split), cmocka_unit_test(test_query), cmocka_unit_test(test_jwt),
+        cmocka_unit_test(test_percent),
+        cmocka_unit_test(test_percent_over_the_limit),
+        cmocka_unit_test(test_encode_is_decoded),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_jwt),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
