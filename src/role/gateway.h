@@ -6,7 +6,10 @@
  *   gateway_call.c     one request under way: joins who asked (front) with who answers (back)
  *   gateway_http.c     front: a client of the HTTP server
  *   gateway_wire.c     front: an isolate's fetch; also the isolate's notes
- *   gateway_isolate.c  back: isolates of a version, their start, queue and retirement
+ *   gateway_back.c     back: one stream to an isolate
+ *   gateway_isolate.c  the isolates of a version: start, choice, queue, retirement
+ *   gateway_worker.c   the versions themselves
+ *   gateway_scheduled.c  scheduled events
  *   gateway_egress.c   back: the world
  *   gateway_assets.c   back: static assets
  *   gateway_log.c      access log

@@ -1,12 +1,11 @@
 /*
- * Back of a call: the isolates of a version.
+ * The isolates of a version: start, choice, queue, retirement.
  *
  * A version has no isolate, or some. A call goes to the least busy one. When there is none, one is asked
  * for and calls wait in the version's bounded queue; when all are busy and the best of them has said
  * nothing for GATEWAY_HEARD_MS, a helper is started beside it, up to the limit per Worker.
  *
- * A call is over for the client when the response has been sent; for the isolate when `event_end` comes
- * (waitUntil). Only an isolate without events is idle, and only idle ones are retired.
+ * Only an isolate without events is idle, and only idle ones are retired.
  */
 #include "role/gateway_isolate.h"
 
@@ -17,102 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct worker {
-    struct gateway *gateway;
-    unsigned refs;
-    char *key, *script, *version; /* key: "script/version" */
-    json_t *bindings;
-    struct assets *assets;
-    bool has_code, retired;
-    struct link isolates;
-    size_t n_isolates, n_starting;
-    struct link queue;
-    size_t n_queued;
-};
-
-/* An event of an isolate: outlives its call when waitUntil work goes on. */
-struct event {
-    struct isolate_link *link;
-    uint32_t stream_id;
-    struct call *call; /* NULL: the client has been served or has gone */
-    void (*done)(void *arg, struct slice outcome); /* scheduled events */
-    void *done_arg;
-};
-
-/* --- versions --- */
-
-struct worker *worker_get(struct gateway *g, struct slice script, const json_t *version)
-{
-    AUTO(buf_done) struct buf key = {0};
-    const char *id = json_str(version, "id", "");
-
-    buf_printf(&key, "%.*s/%s", SLICE_ARG(script), id);
-    struct worker *w = map_get(&g->workers, buf_slice(&key));
-    if (w != NULL)
-        return worker_ref(w);
-
-    w = mem_new(sizeof(*w));
-    w->gateway = g;
-    w->refs = 1;
-    w->key = strdup(buf_cstr(&key));
-    w->script = strndup(script.ptr, script.len);
-    w->version = strdup(id);
-    w->has_code = json_bool(version, "has_code", true);
-    w->bindings = json_incref(json_object_get(version, "bindings"));
-    const json_t *assets = json_object_get(version, "assets");
-    if (json_is_object(assets))
-        w->assets = assets_load(g, assets);
-    list_init(&w->isolates);
-    list_init(&w->queue);
-    map_put(&g->workers, buf_slice(&key), w);
-    return w;
-}
-
-struct worker *worker_ref(struct worker *w)
-{
-    w->refs++;
-    return w;
-}
-
-void worker_unref(struct worker *w)
-{
-    if (--w->refs > 0)
-        return;
-    CHECK(list_empty(&w->queue) && w->n_isolates == 0);
-    map_remove(&w->gateway->workers, slice_of(w->key));
-    json_release(&w->bindings);
-    assets_destroy(w->assets);
-    mem_release(&w->key);
-    mem_release(&w->script);
-    mem_release(&w->version);
-    mem_release(&w);
-}
-
-const char *worker_script(const struct worker *w)
-{
-    return w->script;
-}
-
-const char *worker_version(const struct worker *w)
-{
-    return w->version;
-}
-
-const struct assets *worker_assets(const struct worker *w)
-{
-    return w->assets;
-}
-
-bool worker_has_code(const struct worker *w)
-{
-    return w->has_code;
-}
-
-const json_t *worker_binding(const struct worker *w, uint32_t index)
-{
-    return json_array_get(w->bindings, index);
-}
 
 /* --- links --- */
 
@@ -145,7 +48,7 @@ static void link_free(struct isolate_link *l)
 }
 
 /* Takes it out of service: no new calls. It is dropped when its last event has ended. */
-static void link_leave(struct isolate_link *l, const char *why)
+void link_leave(struct isolate_link *l, const char *why)
 {
     AUTO(buf_done) struct buf out = {0};
 
@@ -160,7 +63,7 @@ static void link_leave(struct isolate_link *l, const char *why)
     link_free(l);
 }
 
-static void event_free(struct event *e)
+void event_free(struct event *e)
 {
     struct isolate_link *l = e->link;
 
@@ -188,195 +91,7 @@ static void event_over(struct event *e, struct slice outcome)
         e->stream_id = 0; /* the call still streams; freed with it */
 }
 
-/* --- the isolate's side of a call --- */
-
-struct isolate_back {
-    struct wire_stream *stream;
-    struct event *event;
-};
-
-static struct isolate_back *back_of(const struct call *c)
-{
-    return c->back_data;
-}
-
-/* The call's part of the event is over: the stream goes, the event may go on. */
-static void back_detach(struct call *c, int reason)
-{
-    struct isolate_back *b = back_of(c);
-
-    b->event->call = NULL;
-    wire_stream_close(b->stream, reason);
-    if (b->event->stream_id == 0)
-        event_free(b->event);
-    mem_release(&b);
-}
-
-static void back_send(struct call *c, struct slice bytes, bool end)
-{
-    wire_send(back_of(c)->stream, bytes, end);
-}
-
-static size_t back_room(struct call *c)
-{
-    return wire_send_room(back_of(c)->stream);
-}
-
-static void back_consumed(struct call *c, size_t n)
-{
-    wire_consumed(back_of(c)->stream, n);
-}
-
-static void back_cancel(struct call *c, int reason)
-{
-    back_detach(c, reason);
-}
-
-static const struct back_ops isolate_back = {back_send, back_room, back_consumed, back_cancel};
-
-/* Fields that frame a message are ours to write: content-length is taken out of the Worker's block and
- * becomes a number. */
-static struct slice response_headers(struct slice block, int64_t *length)
-{
-    static struct buf out;
-    struct slice rest = block, name, value, found;
-    const char *run = block.ptr, *before = block.ptr;
-    uint64_t n;
-
-    if (!http_header_get(block, SLICE("content-length"), &found))
-        return block;
-    buf_clear(&out);
-    while (http_header_next(&rest, &name, &value)) {
-        if (slice_eq(name, SLICE("content-length"))) {
-            if (slice_to_u64(value, &n) == 0 && *length < 0)
-                *length = (int64_t)n;
-            buf_append(&out, run, (size_t)(before - run));
-            run = rest.ptr;
-        }
-        before = rest.ptr;
-    }
-    buf_append(&out, run, (size_t)(block.ptr + block.len - run));
-    return buf_slice(&out);
-}
-
-static void back_reply(struct wire_stream *s, struct slice args, int fd, bool end)
-{
-    struct call *c = wire_stream_user(s);
-    struct isolate_link *l = back_of(c)->event->link;
-    struct msg_response m;
-
-    fd_release(&fd);
-    l->heard_us = loop_now_us(l->gateway->loop);
-    if (c->head_sent || msg_response_unpack(args, &m) < 0 || http_header_check(m.headers) < 0 ||
-        m.status < 200 || m.status > 599) {
-        isolate_link_condemn(l, "sent a malformed response");
-        return;
-    }
-
-    struct call_head head = {.status = m.status,
-                             .status_text = m.status_text,
-                             .content_length = m.content_length,
-                             .flags = m.flags,
-                             .end = end};
-    if ((m.flags & MSG_THREW) != 0 && c->front->is_client)
-        head.status_text = SLICE_NONE; /* for Workers only: it is no reason phrase */
-    head.headers = response_headers(m.headers, &head.content_length);
-    if (end) {
-        back_detach(c, 0);
-        call_back_done(c);
-    }
-    call_respond(c, &head);
-}
-
-static void back_data(struct wire_stream *s, struct slice bytes, bool end)
-{
-    struct call *c = wire_stream_user(s);
-
-    if (!c->head_sent) {
-        isolate_link_condemn(back_of(c)->event->link, "sent a body before its response");
-        return;
-    }
-    if (end) {
-        struct isolate_back *b = back_of(c);
-        call_back_done(c); /* forgets `b`, which still holds the stream whose bytes we pass on */
-        call_response_data(c, bytes, true);
-        b->event->call = NULL;
-        wire_stream_close(b->stream, 0);
-        if (b->event->stream_id == 0)
-            event_free(b->event);
-        mem_release(&b);
-        return;
-    }
-    call_response_data(c, bytes, false);
-}
-
-static void back_writable(struct wire_stream *s)
-{
-    call_back_writable(wire_stream_user(s));
-}
-
-/* What a client sees when the process ended under its request. */
-static const struct {
-    const char *outcome;
-    int status;
-    const char *text;
-} endings[] = {
-    {"exceededCpu", 503, "The Worker exceeded its CPU time limit."},
-    {"exceededMemory", 503, "The Worker exceeded its memory limit."},
-    {"exception", 500, "The Worker threw an exception while it started."},
-    {"", 502, "The Worker's process ended. It starts again with the next request."},
-};
-
-static void call_ended_by(struct call *c, const char *outcome)
-{
-    size_t i = 0;
-
-    while (endings[i].outcome[0] != '\0' && strcmp(endings[i].outcome, outcome) != 0)
-        i++;
-    call_fail(c, endings[i].status, "%s", endings[i].text);
-}
-
-static void orphans_expire(struct timer *t)
-{
-    struct gateway *g = CONTAINER_OF(t, struct gateway, orphan_timer);
-    struct link *at;
-
-    while ((at = list_pop_front(&g->orphans)) != NULL)
-        call_ended_by(LIST_ENTRY(at, struct call, queued), "");
-}
-
-/* The wire broke before the supervisor said why: the answer waits for that, though not for long. */
-static void back_reset(struct wire_stream *s, int reason)
-{
-    enum { ORPHAN_US = 200 * 1000 };
-    struct call *c = wire_stream_user(s);
-    struct isolate_link *l = back_of(c)->event->link;
-    struct gateway *g = l->gateway;
-    char outcome[sizeof(l->outcome)];
-
-    memcpy(outcome, l->outcome, sizeof(outcome));
-    c->orphan_of = l->id;
-    back_detach(c, 0);
-    if (reason == -EAGAIN) {
-        call_fail(c, 503, "The Worker has too many requests under way.");
-    } else if (outcome[0] != '\0') {
-        call_ended_by(c, outcome);
-    } else {
-        call_back_done(c);
-        list_push_back(&g->orphans, &c->queued);
-        if (g->orphan_timer.loop == NULL)
-            timer_start(g->loop, &g->orphan_timer, ORPHAN_US, orphans_expire);
-    }
-}
-
-static const struct wire_stream_events back_events = {
-    .reply = back_reply,
-    .data = back_data,
-    .writable = back_writable,
-    .reset = back_reset,
-};
-
-static struct event *event_create(struct isolate_link *l)
+struct event *event_create(struct isolate_link *l)
 {
     struct event *e = mem_new(sizeof(*e));
 
@@ -387,42 +102,10 @@ static struct event *event_create(struct isolate_link *l)
     return e;
 }
 
-static void event_number(struct event *e, struct wire_stream *s)
+void event_number(struct event *e, struct wire_stream *s)
 {
     e->stream_id = wire_stream_id(s);
     map_put_u64(&e->link->events, e->stream_id, e);
-}
-
-static void link_send(struct isolate_link *l, struct call *c)
-{
-    static struct buf out;
-    const struct call_request *r = &c->request;
-    bool watched = map_get(&l->gateway->watched, slice_of(l->worker->script)) != NULL;
-
-    buf_clear(&out);
-    msg_request_pack(&out,
-                     &(struct msg_request){
-                         .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0),
-                         .method = r->method,
-                         .url = r->url,
-                         .headers = r->headers,
-                         .cf = r->cf,
-                         .entrypoint = r->entrypoint,
-                         .request_id = slice_of(r->id),
-                     });
-    struct isolate_back *b = mem_new(sizeof(*b));
-    b->event = event_create(l);
-    b->event->call = c;
-    b->stream = wire_open(l->wire, OP_request, buf_slice(&out), -1, !r->has_body, &back_events, c);
-    if (b->stream == NULL) {
-        l->n_events--;
-        mem_release(&b->event);
-        mem_release(&b);
-        call_fail(c, 503, "The Worker has too many requests under way.");
-        return;
-    }
-    event_number(b->event, b->stream);
-    call_set_back(c, &isolate_back, b);
 }
 
 static bool is_silent(const struct isolate_link *l)
@@ -439,7 +122,7 @@ static bool is_better(const struct isolate_link *a, const struct isolate_link *b
     return silent_a != silent_b ? silent_b : a->n_events < b->n_events;
 }
 
-static struct isolate_link *least_busy(struct worker *w)
+struct isolate_link *least_busy(struct worker *w)
 {
     struct isolate_link *best = NULL;
 
@@ -557,7 +240,7 @@ static void want_reset(struct wire_stream *s, int reason UNUSED)
 
 static const struct wire_stream_events want_events = {.reply = want_reply, .reset = want_reset};
 
-static void isolate_start(struct worker *w)
+void isolate_start(struct worker *w)
 {
     struct gateway *g = w->gateway;
     static struct buf out;
@@ -728,16 +411,6 @@ void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, str
     }
 }
 
-void worker_retire(struct worker *w)
-{
-    w->retired = true;
-    LIST_FOR_SAFE (at, &w->isolates) {
-        struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_worker);
-        if (l->state == ISOLATE_READY)
-            link_leave(l, "superseded");
-    }
-}
-
 void links_retire_idle(struct gateway *g)
 {
     int64_t now = loop_now_us(g->loop);
@@ -764,96 +437,4 @@ void links_stop(struct gateway *g)
         if (l->state == ISOLATE_READY)
             link_leave(l, "stopping");
     }
-}
-
-/* --- scheduled events --- */
-
-static void scheduled_reply(struct wire_stream *s, struct slice args UNUSED, int fd,
-                            bool end UNUSED)
-{
-    fd_release(&fd);
-    wire_stream_close(s, 0); /* the outcome comes with event_end, after waitUntil */
-}
-
-static void scheduled_reset(struct wire_stream *s, int reason UNUSED)
-{
-    wire_stream_close(s, 0);
-}
-
-static const struct wire_stream_events scheduled_events = {.reply = scheduled_reply,
-                                                           .reset = scheduled_reset};
-
-struct pending_schedule {
-    struct worker *worker;
-    int64_t ms;
-    struct buf cron;
-    void (*done)(void *arg, struct slice outcome);
-    void *arg;
-    struct timer retry;
-    unsigned tries;
-};
-
-static void schedule_finish(struct pending_schedule *p)
-{
-    worker_unref(p->worker);
-    buf_done(&p->cron);
-    mem_release(&p);
-}
-
-static bool schedule_send(struct pending_schedule *p)
-{
-    struct isolate_link *l = least_busy(p->worker);
-    AUTO(buf_done) struct buf out = {0};
-
-    if (l == NULL)
-        return false;
-    msg_scheduled_pack(&out, &(struct msg_scheduled){.scheduled_ms = p->ms,
-                                                     .cron = buf_slice(&p->cron),
-                                                     .request_id = SLICE("scheduled")});
-    struct event *e = event_create(l);
-    e->done = p->done;
-    e->done_arg = p->arg;
-    struct wire_stream *s =
-        wire_open(l->wire, OP_scheduled, buf_slice(&out), -1, true, &scheduled_events, NULL);
-    if (s == NULL) {
-        l->n_events--;
-        mem_release(&e);
-        return false;
-    }
-    event_number(e, s);
-    return true;
-}
-
-/* A scheduled event is rare: instead of a queue of its own it looks again every few milliseconds while
- * an isolate starts. */
-static void schedule_try(struct timer *t)
-{
-    struct pending_schedule *p = CONTAINER_OF(t, struct pending_schedule, retry);
-    enum { TRY_US = 2000, TRIES = 5000 };
-
-    if (schedule_send(p)) {
-        schedule_finish(p);
-        return;
-    }
-    if (p->tries++ == TRIES) {
-        p->done(p->arg, SLICE("exception"));
-        schedule_finish(p);
-        return;
-    }
-    if (p->worker->n_starting == 0)
-        isolate_start(p->worker);
-    timer_start(p->worker->gateway->loop, &p->retry, TRY_US, schedule_try);
-}
-
-void gateway_scheduled(struct gateway *g, struct worker *w, int64_t scheduled_ms, struct slice cron,
-                       void (*done)(void *arg, struct slice outcome), void *arg)
-{
-    struct pending_schedule *p = mem_new(sizeof(*p));
-
-    p->worker = worker_ref(w);
-    p->ms = scheduled_ms;
-    buf_append_slice(&p->cron, cron);
-    p->done = done;
-    p->arg = arg;
-    timer_start(g->loop, &p->retry, 0, schedule_try);
 }

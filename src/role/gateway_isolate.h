@@ -23,5 +23,43 @@ struct isolate_link {
     char outcome[24]; /* why it ended, when it said so */
 };
 
+struct worker {
+    struct gateway *gateway;
+    unsigned refs;
+    char *key, *script, *version; /* key: "script/version" */
+    json_t *bindings;
+    struct assets *assets;
+    bool has_code, retired;
+    struct link isolates;
+    size_t n_isolates, n_starting;
+    struct link queue;
+    size_t n_queued;
+};
+
+/* An event of an isolate: outlives its call when waitUntil work goes on. */
+struct event {
+    struct isolate_link *link;
+    uint32_t stream_id;
+    struct call *call; /* NULL: the client has been served or has gone */
+    void (*done)(void *arg, struct slice outcome); /* scheduled events */
+    void *done_arg;
+};
+
+/* Takes a link out of service: no new calls; dropped when its last event has ended. */
+void link_leave(struct isolate_link *l, const char *why);
+/* Passes the call to this isolate (gateway_back.c). */
+void link_send(struct isolate_link *l, struct call *c);
+/* Of those that are ready; one that answers comes before a silent one. NULL: none. */
+struct isolate_link *least_busy(struct worker *w);
+void isolate_start(struct worker *w);
+
+struct event *event_create(struct isolate_link *l);
+/* Files it under the stream that carries it. */
+void event_number(struct event *e, struct wire_stream *s);
+void event_free(struct event *e);
+
+/* Answers a call whose isolate ended; outcome "" when nobody knows why. */
+void call_ended_by(struct call *c, const char *outcome);
+
 /* It broke a rule: its calls fail, the supervisor kills it. */
 void isolate_link_condemn(struct isolate_link *l, const char *why);
