@@ -339,6 +339,7 @@ export async function startWorker(script, options = {}) {
     }
     const hooks = inside(await bundleText())(native, inside("globalThis"));
     io.hooks = hooks;
+    hooks.warm();
     await new Promise((resolve) => setImmediate(resolve)); // the microtasks of the start, as when C leaves the VM
     const worker = new FakeWorker(io, hooks, inside);
     await worker.load(script, options);
