@@ -3,7 +3,7 @@
  * (engine/js/als.js). What is registered explicitly (then, timers, microtasks) is bound here, once somebody imports
  * this module: nobody else pays.
  */
-const { validateFunction, validateString, codes: { ERR_ASYNC_TYPE, ERR_INVALID_ARG_TYPE } } = require("./errors.js");
+const { validateFunction, validateString, codes: { ERR_INVALID_ARG_TYPE } } = require("./errors.js");
 const { frame, frameGet, frameRun } = web;
 
 /* Runs fn in the frame that is current now. */
@@ -71,7 +71,6 @@ class AsyncResource {
 
     constructor(type, options = {}) {
         validateString(type, "type");
-        if (type.length === 0) throw new ERR_ASYNC_TYPE(type);
         this.#type = type;
         void options;
     }

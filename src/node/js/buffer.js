@@ -9,7 +9,7 @@ const {
 const types = require("./types.js");
 
 const n = native.node;
-const kMaxLength = 2 ** 32 - 1; // what a typed array of the engine can have
+const kMaxLength = Number.MAX_SAFE_INTEGER; // what Node says; the engine refuses earlier
 const kStringMaxLength = 536870888;
 const SHORT = 24; // characters or bytes that are converted here
 const customInspect = Symbol.for("nodejs.util.inspect.custom");
@@ -143,7 +143,7 @@ const OPS = {
         },
         slice: (b, start, end) => {
             const count = (end - start) >>> 1;
-            const bytes = b.slice(start, start + count * 2);
+            const bytes = part(b, start, start + count * 2).slice(); // aligned
             const units = new Uint16Array(bytes.buffer, bytes.byteOffset, count);
             let text = "";
             for (let i = 0; i < count; i += 4096) text += String.fromCharCode.apply(null, units.subarray(i, i + 4096));
@@ -610,7 +610,7 @@ function boundsError(value, length, type) {
         throw new ERR_OUT_OF_RANGE(type || "offset", "an integer", value);
     }
     if (length < 0) throw new ERR_BUFFER_OUT_OF_BOUNDS();
-    throw new ERR_OUT_OF_RANGE(type || "offset", `>= ${type ? 1 : 0} && <= ${length}`, value);
+    throw new ERR_OUT_OF_RANGE(type || "offset", `>= ${type ? 1 : 0} and <= ${length}`, value);
 }
 
 function checkOffset(b, offset, bytes) {

@@ -24,7 +24,7 @@ for (const name of Object.keys(core)) {
             if (typeof error.code === "string" && error.code.startsWith("ERR_INVALID_ARG")) throw error;
             return later(callback, error);
         }
-        return later(callback, null, result);
+        return result === undefined ? later(callback, null) : later(callback, null, result);
     } }[name];
 }
 
@@ -139,6 +139,11 @@ function lazyStreams() {
         }
 
         _read(size) {
+            queueMicrotask(() => this.#readNow(size));
+        }
+
+        #readNow(size) {
+            if (this.destroyed) return;
             const left = this.pos === undefined ? this.end - this.bytesRead + 1 : this.end - this.pos + 1;
             const buffer = Buffer.alloc(Math.max(0, Math.min(size, left)));
             try {

@@ -82,10 +82,11 @@ function optionsOf(options, defaults = {}) {
     return { ...defaults, ...options };
 }
 
-function find(value, syscall, follow = true) {
+/* dest: the other path of an operation with two, for the error. */
+function find(value, syscall, follow = true, dest = undefined) {
     const text = toPath(value);
     const found = walk(text, follow, syscall);
-    if (found.node === undefined) throw uvError("ENOENT", syscall, { path: text });
+    if (found.node === undefined) throw uvError("ENOENT", syscall, dest === undefined ? { path: text } : { path: text, dest: toPath(dest) });
     return found;
 }
 
@@ -230,7 +231,7 @@ const core = {
 
     readFile(value, options) {
         const { encoding, flag = "r" } = optionsOf(options, { flag: "r" });
-        const direct = typeof value === "number" || (typeof value === "object" && value !== null && typeof value.fd === "number");
+        const direct = Number.isInteger(value) || (typeof value === "object" && value !== null && typeof value.fd === "number");
         const { node, position = 0 } = direct ? file(value, "read") : openNode(value, flag, 0o666);
         if (node.type === IFDIR) throw uvError("EISDIR", "read");
         let bytes;
@@ -243,7 +244,7 @@ const core = {
     writeFile(value, data, options) {
         const { encoding, flag, mode } = optionsOf(options, { encoding: "utf8", flag: "w", mode: 0o666 });
         const bytes = bytesOf(data, encoding);
-        const direct = typeof value === "number" || (typeof value === "object" && value !== null && typeof value.fd === "number");
+        const direct = Number.isInteger(value) || (typeof value === "object" && value !== null && typeof value.fd === "number");
         if (direct) return void core.write(typeof value === "number" ? value : value.fd, bytes);
         const { node, bits } = openNode(value, flag, mode);
         node.write(bytes, bits & C.O_APPEND ? node.size : 0);
@@ -261,7 +262,7 @@ const core = {
     },
 
     copyFile(from, to, mode = 0) {
-        const source = find(from, "copyfile"), text = toPath(to, "dest");
+        const source = find(from, "copyfile", true, to), text = toPath(to, "dest");
         if (source.node.type === IFDIR) throw uvError("EISDIR", "copyfile", { path: toPath(from), dest: text });
         const target = walk(text, true, "copyfile");
         if (target.node !== undefined && mode & C.COPYFILE_EXCL) throw uvError("EEXIST", "copyfile", { path: toPath(from), dest: text });
@@ -300,7 +301,7 @@ const core = {
         found.parent.children.set(found.name, new Link(to));
     },
     link(existing, value) {
-        const from = find(existing, "link"), text = toPath(value, "newPath");
+        const from = find(existing, "link", true, value), text = toPath(value, "newPath");
         const found = walk(text, false, "link");
         if (found.node !== undefined) throw uvError("EEXIST", "link", { path: toPath(existing), dest: text });
         mustWrite(found, "link", toPath(existing), text);
@@ -317,7 +318,7 @@ const core = {
         found.parent.touch();
     },
     rename(from, to) {
-        const source = find(from, "rename", false), text = toPath(to, "newPath");
+        const source = find(from, "rename", false, to), text = toPath(to, "newPath");
         const target = walk(text, false, "rename"), both = { path: toPath(from), dest: text };
         mustWrite(source, "rename", both.path, text);
         mustWrite(target, "rename", both.path, text);
@@ -405,7 +406,7 @@ const core = {
         const text = toPath(value), found = walk(text, false, "rm");
         if (found.node === undefined) {
             if (force) return;
-            throw uvError("ENOENT", "rm", { path: text });
+            throw uvError("ENOENT", "lstat", { path: text });
         }
         if (found.node.type === IFDIR && !recursive) {
             const error = new Error(`Path is a directory: rm returned EISDIR (is a directory) ${text}`);

@@ -81,6 +81,8 @@ function lazyGlobal(name, enumerable, get) {
 function installGlobals(date, flags) {
     lazyGlobal("Buffer", false, () => load("buffer").Buffer);
     lazyGlobal("process", false, () => load("process"));
+    for (const name of ["setImmediate", "clearImmediate"])
+        Object.defineProperty(global, name, { value: timers[name], writable: true, configurable: true, enumerable: true });
     Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: true });
     if (flags.includes("enable_nodejs_global_timers") || (date >= TIMERS_SINCE && !flags.includes("no_nodejs_global_timers") && !flags.includes("disable_nodejs_global_timers"))) {
         const { setTimeout, setInterval } = global;

@@ -54,14 +54,9 @@ class StringDecoder {
             return this.#keep(bytes, n, need).toString("utf8");
         }
         case "utf16le": {
-            let n = bytes.length % 2;
-            const even = bytes.length - n;
-            let need = n === 1 ? 1 : 0;
-            if (even >= 2 && (bytes[even - 1] & 0xfc) === 0xd8) {
-                n += 2;
-                need += n === 3 ? 1 - 0 : 2;
-            }
-            return this.#keep(bytes, n, need).toString("utf16le");
+            const half = bytes.length % 2;
+            const n = half === 1 ? 1 : bytes.length >= 2 && (bytes[bytes.length - 1] & 0xfc) === 0xd8 ? 2 : 0;
+            return this.#keep(bytes, n, n).toString("utf16le");
         }
         case "base64": case "base64url": {
             const n = bytes.length % 3;
