@@ -121,6 +121,7 @@ static int control_run(struct role_context *rc, struct err *err)
         return err_set(err, -errno, 0, "the data directory cannot be opened: %m");
     c->api.pool = work_pool_create(rc->loop, CONTROL_THREADS);
     control_peers(c);
+    workers_sweep(&c->api);
     control_publish(c);
 
     int fd = role_take_fd(rc, "listen.api");

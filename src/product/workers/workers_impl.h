@@ -135,4 +135,7 @@ NODISCARD int assets_manifest(struct api_request *req, const char *jwt, json_t *
 /* http://<name>.<domain>:<port> */
 const char *worker_url(struct api_request *req, const char *script);
 
+/* At start: removes what no row knows of. */
+void workers_sweep(struct api *api);
+
 int64_t workers_now(void);
