@@ -1,8 +1,8 @@
 /*
  * Labels of the Encoding Standard and the encodings of old files, by ICU.
  *
- * ICU's tables differ from the standard's in few characters (noted in docs/gaps.md); the standard's own
- * tables would be half a megabyte of source.
+ * ICU's tables differ from the standard's in few characters; the standard's own tables would be half a megabyte
+ * of source.
  */
 #include <errno.h>
 #include <unicode/ucnv.h>
