@@ -29,6 +29,19 @@ test("exceptions answer 500 and are traced", async () => {
     }
 });
 
+test("whatever is thrown, there is an answer", async () => {
+    for (const value of ["1", "'text'", "null", "undefined", "Symbol('s')", "{ a: 1 }", "new Proxy({}, { getPrototypeOf() { throw 1; }, get() { throw 2; } })",
+        "Object.create(null)", "{ toJSON() { throw 1; } }", "Object.defineProperty(new Error(), 'stack', { get() { throw 1; } })", "(() => { const e = new Error(); e.message = e; return e; })()"]) {
+        const r = await once(`fetch() { throw ${value}; }`);
+        assert.deepEqual([r.status, r.end.outcome, r.end.trace.exceptions.length], [500, "exception", 1], value);
+    }
+});
+
+test("runaway recursion is an exception", async () => {
+    const r = await once(`fetch() { const f = () => f() + 1; return f(); }`);
+    assert.equal(r.end.trace.exceptions[0].name, "RangeError");
+});
+
 test("passThroughOnException marks the answer", async () => {
     const r = await once(`fetch(q, e, ctx) { ctx.passThroughOnException(); throw new Error("x"); }`);
     assert.deepEqual([r.status, r.flags], [500, 4]);

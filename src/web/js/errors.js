@@ -136,15 +136,18 @@ export function errorText(error) {
     return frames === "" ? title : `${title}\n${frames}`;
 }
 
-/* An entry of a trace's `exceptions`. */
+/* An entry of a trace's `exceptions`. What was thrown may be a Proxy whose traps throw. */
 export function describeException(value, timestamp) {
+    try {
+        return describe(value, timestamp);
+    } catch {
+        return { name: "Error", message: "A value was thrown that cannot be described.", timestamp };
+    }
+}
+
+function describe(value, timestamp) {
     if (isError(value))
         return { name: errorName(value), message: String(read(value, "message") ?? ""), stack: errorText(value), timestamp };
-    let message;
-    try {
-        message = typeof value === "object" && value !== null ? JSON.stringify(value) ?? String(value) : String(value);
-    } catch {
-        message = "unknown";
-    }
+    const message = typeof value === "object" && value !== null ? JSON.stringify(value) ?? String(value) : String(value);
     return { name: "Error", message, timestamp };
 }
