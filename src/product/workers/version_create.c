@@ -335,7 +335,7 @@ static void version_unlock(pthread_mutex_t **lock)
 int version_create(struct api_request *req, const char *script, struct upload *upload,
                    const char *trigger, json_t **ret, struct err *err)
 {
-    AUTO(version_unlock) pthread_mutex_t *lock = version_lock(script);
+    AUTO(version_unlock) UNUSED pthread_mutex_t *lock = version_lock(script);
     AUTO(version_job_done)
     struct version_job job = {
         .req = req, .script = script, .upload = upload, .now_ms = workers_now()};
