@@ -50,3 +50,6 @@ JSC_WEAK void JSScriptRelease(JSScriptRef script);
 JSC_WEAK void jsc_initialize_main_thread(void) __asm__("_ZN3WTF20initializeMainThreadEv");
 /* The alternative: collections happen only when enough was allocated. */
 JSC_WEAK void JSDisableGCTimer(void);
+
+/* Gives pages that the allocator keeps for later back to the system; optional. */
+JSC_WEAK void jsc_release_free_memory(void) __asm__("_ZN3WTF27releaseFastMallocFreeMemoryEv");

@@ -267,6 +267,13 @@ void vm_collect(struct vm *vm)
     JSSynchronousGarbageCollectForDebugging(vm->ctx);
 }
 
+void vm_trim(struct vm *vm)
+{
+    vm_collect(vm);
+    if (jsc_release_free_memory != NULL)
+        jsc_release_free_memory();
+}
+
 void vm_report_extra(struct vm *vm, size_t bytes)
 {
     JSReportExtraMemoryCost(vm->ctx, bytes);

@@ -74,4 +74,6 @@ void vm_on_unhandled(struct vm *vm, void (*fn)(void *user, js_value promise, js_
  * and WebAssembly memories. */
 struct vm_memory vm_memory(struct vm *vm);
 void vm_collect(struct vm *vm);
+/* Collects and gives free pages back to the system: for a VM that will be idle. Milliseconds. */
+void vm_trim(struct vm *vm);
 void vm_report_extra(struct vm *vm, size_t bytes);

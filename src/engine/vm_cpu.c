@@ -16,7 +16,7 @@
 enum {
     VM_WATCH_PERIOD_MS = 20,
     VM_WATCH_IDLE_ROUNDS = 50, /* then it sleeps until an entry wakes it */
-    VM_EXACT_US = 2000,        /* stretches longer than this are measured by the CPU clock */
+    VM_EXACT_US = 500,         /* stretches longer than this are measured by the CPU clock */
     VM_LIMIT_MAX_S = 86400
 };
 

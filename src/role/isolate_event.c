@@ -16,6 +16,8 @@
 #include "core/log.h"
 
 enum {
+    /* The engine misses limits of a few microseconds. */
+    ISOLATE_ENTRY_MIN_US = 1000,
     ISOLATE_MEMORY_PERIOD_US = 100 * 1000,
     ISOLATE_MEMORY_COST_FACTOR = 50,   /* at most 2 % of the time goes into walking the heap, */
     ISOLATE_MEMORY_COST_CONDEMNED = 4, /* more once it is over the soft limit */
@@ -31,7 +33,7 @@ void isolate_enter(struct isolate *iso, struct channel *event, int64_t cpu_us)
     iso->depth = 1;
     iso->current = event;
     iso->clock[0] = (double)clock_wall_ms();
-    int64_t left_us = event == NULL ? cpu_us : MAX(cpu_us - event->cpu_us, 1);
+    int64_t left_us = event == NULL ? cpu_us : MAX(cpu_us - event->cpu_us, ISOLATE_ENTRY_MIN_US);
     vm_cpu_mark(iso->vm);
     vm_watch_enter(iso->vm, left_us + ISOLATE_WATCH_GRACE_US);
     vm_enter(iso->vm);
@@ -152,7 +154,9 @@ void isolate_leave(struct isolate *iso)
     vm_watch_leave(iso->vm);
     isolate_account(iso);
     iso->depth = 0;
-    if (vm_terminated(iso->vm)) {
+    /* Many short turns add up as well. */
+    bool over = iso->current != NULL && iso->current->cpu_us > iso->cpu_limit_us;
+    if (vm_terminated(iso->vm) || over) {
         if (iso->exit_status < 0)
             isolate_condemn(iso, "exceededCpu", ISOLATE_EXIT_CPU);
         return;
@@ -389,6 +393,17 @@ const struct wire_events isolate_main_events = {
 
 /* --- the end of an event --- */
 
+/* Runs at most every ten seconds while there is work, and once after the last of it. */
+static void isolate_idle(struct timer *timer)
+{
+    struct isolate *iso = CONTAINER_OF(timer, struct isolate, idle_timer);
+    int64_t left_us = iso->active_us + ISOLATE_IDLE_US - loop_now_us(iso->loop);
+    if (iso->n_events > 0 || left_us > 0)
+        timer_start(iso->loop, timer, MAX(left_us, ISOLATE_IDLE_US / 10), isolate_idle);
+    else if (!vm_terminated(iso->vm))
+        vm_trim(iso->vm);
+}
+
 void isolate_event_end(struct channel *ch, struct slice outcome, struct slice trace)
 {
     struct isolate *iso = ch->iso;
@@ -413,6 +428,9 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
         iso->current = NULL;
     channel_destroy(ch);
     iso->n_events--;
+    iso->active_us = loop_now_us(iso->loop);
+    if (iso->idle_timer.loop == NULL)
+        timer_start(iso->loop, &iso->idle_timer, ISOLATE_IDLE_US, isolate_idle);
 }
 
 /* --- memory --- */

@@ -28,7 +28,8 @@ enum {
     ISOLATE_POOL_THREADS = 2,
     ISOLATE_METHODS = 7,
     ISOLATE_REQUEST_ID_MAX = 64,
-    ISOLATE_FLUSH_MS = 500 /* for last words when the process ends */
+    ISOLATE_IDLE_US = 10 * 1000 * 1000, /* then memory is given back */
+    ISOLATE_FLUSH_MS = 500              /* for last words when the process ends */
 };
 
 enum channel_kind {
@@ -126,7 +127,8 @@ struct isolate {
     /* ending */
     int exit_status; /* -1 = running */
     bool draining_out, condemned;
-    struct timer exit_timer;
+    struct timer exit_timer, idle_timer;
+    int64_t active_us; /* when an event ended last */
     int64_t memory_next_us;
     long rss_base_kb;
 

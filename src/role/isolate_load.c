@@ -80,7 +80,7 @@ void isolate_warm(struct isolate *iso)
     isolate_hook(iso, &iso->hooks.warm, NULL, 0);
     js_hold_clear(&iso->hooks.warm);
     vm_leave(iso->vm);
-    vm_collect(iso->vm);
+    vm_trim(iso->vm);
     vm_on_unhandled(iso->vm, isolate_unhandled);
     vm_attach_loop(iso->vm, iso->loop);
     vm_turn(iso->vm);
