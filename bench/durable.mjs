@@ -14,26 +14,30 @@ const SAMPLES = 200;
 const CONNECTIONS = 64;
 const KINDS = { "KV put": "kvput", "D1 insert": "d1insert", "R2 put": "r2put" };
 
-/** Milliseconds of write and fdatasync of 4 KiB appended to a file beside the data. */
-function fsyncMillis(folder) {
-    const fd = openSync(join(folder, "bench-fsync"), "w");
+/** A file beside the data; each call appends 4 KiB, waits until they are on disk, and says the milliseconds. */
+function openFsync(folder) {
+    const path = join(folder, "bench-fsync");
+    const fd = openSync(path, "w");
     const block = Buffer.alloc(4096, 7);
-    const times = [];
-    for (let i = 0; i < SAMPLES; i++) {
+    const once = () => {
         const begin = process.hrtime.bigint();
         writeSync(fd, block);
         fdatasyncSync(fd);
-        times.push(Number(process.hrtime.bigint() - begin) / 1e6);
-    }
-    closeSync(fd);
-    rmSync(join(folder, "bench-fsync"));
-    return median(times);
+        return Number(process.hrtime.bigint() - begin) / 1e6;
+    };
+    return { once, close() { closeSync(fd); rmSync(path); } };
 }
 
-async function alone(client, what) {
-    const times = [];
-    for (let i = 0; i < SAMPLES; i++) times.push((await client.ask(HOST, `/${what}`)).total);
-    return median(times);
+/** An fsync, a request without a write, one with it, and again: what disturbs one disturbs all. Then the peer. */
+async function alone(both, client, fsync, what) {
+    const times = { fsync: [], empty: [], ours: [], theirs: [] };
+    for (let i = 0; i < SAMPLES; i++) {
+        times.fsync.push(fsync.once());
+        times.empty.push((await client.ask(HOST, "/nothing")).total);
+        times.ours.push((await client.ask(HOST, `/${what}`)).total);
+    }
+    for (let i = 0; i < SAMPLES; i++) times.theirs.push((await both.theirs.ask(HOST, `/${what}`)).total);
+    return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
 }
 
 async function redisAlways() {
@@ -66,14 +70,13 @@ export async function run({ seconds }) {
     try {
         const rows = [];
         const client = await Client.open(both.server.port);
-        const fsync = fsyncMillis(both.server.dataDir ?? dirname(both.folder));
-        const empty = await alone(client, "nothing");
-        rows.push({ what: "fsync of 4 KiB on that disk, p50, ms", selvedge: fsync });
-        rows.push({ what: "request without a write, p50, ms", selvedge: empty });
+        const fsync = openFsync(both.server.data ?? dirname(both.folder));
         for (const [name, what] of Object.entries(KINDS)) {
-            const [ours, theirs] = [await alone(client, what), await alone(both.theirs, what)];
-            rows.push({ what: `${name} alone, p50, ms`, selvedge: ours, peer: theirs, peerName: "miniflare", better: "less" });
-            rows.push({ what: `${name} alone, p50 in fsyncs`, selvedge: (ours - empty) / fsync });
+            const p50 = await alone(both, client, fsync, what);
+            rows.push({ what: `fsync of 4 KiB meanwhile, p50, ms`, selvedge: p50.fsync });
+            rows.push({ what: `request without a write meanwhile, p50, ms`, selvedge: p50.empty });
+            rows.push({ what: `${name} alone, p50, ms`, selvedge: p50.ours, peer: p50.theirs, peerName: "miniflare", better: "less" });
+            rows.push({ what: `${name} alone, p50 in fsyncs`, selvedge: (p50.ours - p50.empty) / p50.fsync });
             const load = { host: HOST, path: `/${what}`, seconds, connections: CONNECTIONS };
             const many = await wrk({ port: both.server.port, ...load });
             const peer = await wrk({ port: both.peer.port, ...load });
@@ -83,6 +86,7 @@ export async function run({ seconds }) {
         rows.push({ what: "Redis SET from Node, appendfsync always, alone p50, ms", peer: redis.p50, peerName: "Redis" });
         rows.push({ what: `Redis SET, appendfsync always, ${CONNECTIONS} clients, per second`, peer: redis.perSecond, peerName: "Redis" });
         client.close();
+        fsync.close();
         return { rows };
     } finally {
         await both.stop();
