@@ -219,7 +219,10 @@ function respondStream(invocation, response, kind) {
     }
     invocation.reader = reader;
     sendStream(source.stream, invocation.channel, reader).then(() => sent(invocation), (error) => {
-        if (!invocation.gone) invocation.exception(error);
+        if (!invocation.gone) {
+            invocation.outcome = "exception";
+            invocation.exception(error);
+        }
         sent(invocation);
     });
 }
@@ -357,6 +360,7 @@ function checkHung() {
 
 /* The stream of a response that nothing can feed any more. */
 function stuck(invocation) {
+    invocation.outcome = "exception";
     invocation.exception(new Error(HUNG));
     invocation.gone = true;
     if (invocation.reader?.stream) streamCancel(invocation.reader.stream, new Error(HUNG)).catch(() => {});
