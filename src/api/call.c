@@ -18,11 +18,12 @@ struct api_stream {
     struct api_sink *sink;
     int64_t timeout_us;
     unsigned n_tries;
-    int fd, result;
+    int fd, result;             /* result: of the stream, after it was handed over */
     bool replied, ended, keeps; /* keeps: this is a streamed answer */
     pthread_mutex_t lock;
     pthread_cond_t done;
-    bool finished; /* under the lock */
+    bool finished; /* under the lock, as the next one */
+    int outcome;   /* what the waiting thread is told */
 };
 
 static void call_free(struct api_stream *s)
@@ -50,7 +51,7 @@ static void call_finish(struct api_stream *s, int result)
     if (result < 0 || !s->keeps)
         call_end_wire(s, result < 0 ? result : 0);
     pthread_mutex_lock(&s->lock);
-    s->result = result;
+    s->outcome = result;
     s->finished = true;
     pthread_cond_signal(&s->done);
     pthread_mutex_unlock(&s->lock);
@@ -184,14 +185,13 @@ static void call_on_begin(struct wake *wake)
 
 /* --- on the work pool --- */
 
+/* Of a streamed answer the loop still owns result and body: only what came before is read here. */
 static int call_take(struct api_request *req, struct api_stream *s, struct api_reply *ret)
 {
-    struct slice args = buf_slice(&s->args), body = buf_slice(&s->body);
-    int r = s->result;
-    if (r == 0)
-        r = arena_copy(&req->arena, args.ptr, args.len, &ret->args);
+    struct slice args = buf_slice(&s->args);
+    int r = arena_copy(&req->arena, args.ptr, args.len, &ret->args);
     if (r == 0 && !s->keeps)
-        r = arena_copy(&req->arena, body.ptr, body.len, &ret->body);
+        r = arena_copy(&req->arena, buf_slice(&s->body).ptr, buf_len(&s->body), &ret->body);
     if (r == 0)
         ret->fd = TAKE_FD(s->fd);
     return r;
@@ -215,9 +215,11 @@ int api_call(struct api_request *req, const struct api_call *call, struct api_re
     pthread_mutex_lock(&s->lock);
     while (!s->finished)
         pthread_cond_wait(&s->done, &s->lock);
+    int r = s->outcome;
     pthread_mutex_unlock(&s->lock);
 
-    int r = call_take(req, s, ret);
+    if (r == 0)
+        r = call_take(req, s, ret);
     if (s->keeps && r == 0)
         ret->stream = s;
     else if (s->stream != NULL)
