@@ -1,6 +1,7 @@
 /* The life of an event: answers, failures, waitUntil(), traces, limits; entrypoints and formats of Workers. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { readFileSync } from "node:fs";
 import { startWorker } from "./fake_native.mjs";
 
 async function once(body, options = {}) {
@@ -227,4 +228,16 @@ test("AsyncLocalStorage survives awaits, timers and then()", async () => {
         export default { async fetch() { const one = async (n) => als.run(n, async () => { await scheduler.wait(5 - n); const a = als.getStore(); const b = await Promise.resolve().then(() => als.getStore()); const c = await new Promise((r) => setTimeout(() => r(als.getStore()), 1)); return [a, b, c]; });
         return Response.json([await Promise.all([one(1), one(2)]), als.getStore() ?? null]); } };`, { compat: { flags: ["nodejs_compat"] } });
     assert.deepEqual(JSON.parse((await worker.fetch("http://a/")).text), [[[1, 1, 1], [2, 2, 2]], null]);
+});
+
+test("a bare .wasm answers through WASI", async () => {
+    const source = readFileSync(new URL("fixtures/wasi_echo.wasm", import.meta.url));
+    const worker = await startWorker("", { format: "wasi", modules: [{ name: "echo.wasm", type: "wasm", source }], bindings: [{ name: "VAR", type: "plain_text", text: "value" }] });
+    const r = await worker.fetch("http://w.test:8080/a/b?q=1&r=2", { method: "POST", body: "on stdin", headers: { "X-Some": "header", "content-length": "8" } });
+    assert.deepEqual([r.status, r.statusText, r.headers.get("content-type"), r.headers.get("x-from")], [201, "Created", "text/plain", "wasi"]);
+    const lines = r.text.trim().split("\n");
+    for (const line of ["REQUEST_METHOD=POST", "PATH_INFO=/a/b", "QUERY_STRING=q=1&r=2", "SERVER_NAME=w.test", "SERVER_PORT=8080", "CONTENT_LENGTH=8", "HTTP_X_SOME=header", "VAR=value"])
+        assert.ok(lines.includes(line), line);
+    assert.equal(lines.at(-1), "[on stdin]");
+    assert.deepEqual(r.end.trace.logs.map((l) => [l.level, ...l.message]), [["error", "logged"], ["error", "line"]]);
 });
