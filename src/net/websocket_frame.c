@@ -9,7 +9,12 @@
 
 #include <errno.h>
 
-enum { WEBSOCKET_KEY_BYTES = 16, WEBSOCKET_OPCODE = 0x0f, WEBSOCKET_FIN = 0x80 };
+enum {
+    WEBSOCKET_KEY_BYTES = 16,
+    WEBSOCKET_OPCODE = 0x0f,
+    WEBSOCKET_RSV = 0x70,
+    WEBSOCKET_KEEP_MAX = 16 * 1024 /* a buffer that grew larger is given back */
+};
 
 /* --- UTF-8 --- */
 
@@ -114,19 +119,32 @@ static int websocket_read_length(const struct websocket_reader *r, uint64_t *ret
     return 0;
 }
 
+/* The reserved bits: one, on the first frame of a message, when it was agreed on. */
+static bool websocket_reserved_ok(const struct websocket_reader *r, uint8_t opcode)
+{
+    uint8_t bits = r->header[0] & WEBSOCKET_RSV;
+
+    return bits == 0 || (bits == WEBSOCKET_RSV1 && r->accepts_compressed && opcode != 0 &&
+                         !websocket_is_control(opcode));
+}
+
 static int websocket_begin_frame(struct websocket_reader *r)
 {
     uint8_t opcode = r->header[0] & WEBSOCKET_OPCODE;
     bool fin = (r->header[0] & WEBSOCKET_FIN) != 0, control = websocket_is_control(opcode);
     size_t max = r->message_max > 0 ? r->message_max : WEBSOCKET_MESSAGE_MAX;
 
-    if ((r->header[0] & 0x70) != 0 || !websocket_opcode_ok(r, opcode) ||
+    if (!websocket_reserved_ok(r, opcode) || !websocket_opcode_ok(r, opcode) ||
         websocket_read_length(r, &r->left) < 0 || (control && (!fin || r->left > 125)))
         return websocket_fail(r, -EBADMSG, 1002);
-    if (!control && (r->left > max || buf_len(&r->message) > max - r->left))
+    if (!control && (r->left > max || buf_len(&r->message) > max - r->left)) {
+        r->error_size = buf_len(&r->message) + r->left;
         return websocket_fail(r, -E2BIG, 1009);
-    if (!control && opcode != 0)
+    }
+    if (!control && opcode != 0) {
         r->message_type = opcode;
+        r->is_compressed = (r->header[0] & WEBSOCKET_RSV1) != 0;
+    }
     r->in_payload = true;
     r->mask_at = 0;
     return 0;
@@ -215,17 +233,19 @@ static int websocket_end_frame(struct websocket_reader *r, struct websocket_mess
     r->in_payload = false;
     r->header_len = 0;
     if (websocket_is_control(opcode)) {
-        *ret = (struct websocket_message){(enum websocket_type)opcode, buf_slice(&r->control), 0};
+        *ret = (struct websocket_message){.type = (enum websocket_type)opcode,
+                                          .payload = buf_slice(&r->control)};
         r->is_given = true;
         return opcode == WEBSOCKET_CLOSE ? websocket_give_close(r, ret) : 1;
     }
     if (!fin)
         return 0;
-    *ret =
-        (struct websocket_message){(enum websocket_type)r->message_type, buf_slice(&r->message), 0};
+    *ret = (struct websocket_message){.type = (enum websocket_type)r->message_type,
+                                      .payload = buf_slice(&r->message),
+                                      .compressed = r->is_compressed};
     r->message_type = 0;
     r->is_given = true;
-    if (ret->type == WEBSOCKET_TEXT && !websocket_utf8_ok(ret->payload))
+    if (ret->type == WEBSOCKET_TEXT && !ret->compressed && !websocket_utf8_ok(ret->payload))
         return websocket_fail(r, -EILSEQ, 1007);
     return 1;
 }
@@ -237,7 +257,11 @@ static void websocket_forget_given(struct websocket_reader *r)
         return;
     r->is_given = false;
     buf_clear(&r->control);
-    if (r->message_type == 0)
+    if (r->message_type != 0)
+        return;
+    if (r->message.cap > WEBSOCKET_KEEP_MAX)
+        buf_done(&r->message);
+    else
         buf_clear(&r->message);
 }
 
@@ -268,12 +292,12 @@ void websocket_reader_done(struct websocket_reader *r)
 
 /* --- writing --- */
 
-static size_t websocket_put_header(char *p, enum websocket_type type, size_t len, bool masked)
+static size_t websocket_put_header(char *p, uint8_t first, size_t len, bool masked)
 {
     uint8_t mask_bit = masked ? 0x80 : 0;
     size_t n = 0;
 
-    p[n++] = (char)(WEBSOCKET_FIN | (uint8_t)type);
+    p[n++] = (char)first;
     if (len < 126) {
         p[n++] = (char)(mask_bit | (uint8_t)len);
         return n;
@@ -285,11 +309,16 @@ static size_t websocket_put_header(char *p, enum websocket_type type, size_t len
     return n;
 }
 
-void websocket_write(struct buf *out, enum websocket_type type, struct slice payload,
-                     const uint8_t *mask)
+size_t websocket_put_head(char out[WEBSOCKET_HEADER_MAX], uint8_t first, size_t len)
+{
+    return websocket_put_header(out, first, len, false);
+}
+
+void websocket_write_frame(struct buf *out, uint8_t first, struct slice payload,
+                           const uint8_t *mask)
 {
     char *p = buf_reserve(out, payload.len + WEBSOCKET_HEADER_MAX);
-    size_t n = websocket_put_header(p, type, payload.len, mask != NULL);
+    size_t n = websocket_put_header(p, first, payload.len, mask != NULL);
 
     if (mask != NULL) {
         memcpy(p + n, mask, 4);
@@ -299,6 +328,12 @@ void websocket_write(struct buf *out, enum websocket_type type, struct slice pay
         memcpy(p + n, payload.ptr, payload.len);
     }
     buf_added(out, n + payload.len);
+}
+
+void websocket_write(struct buf *out, enum websocket_type type, struct slice payload,
+                     const uint8_t *mask)
+{
+    websocket_write_frame(out, (uint8_t)(WEBSOCKET_FIN | (uint8_t)type), payload, mask);
 }
 
 /* The longest start of the text that ends between characters. */
