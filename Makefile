@@ -58,7 +58,7 @@ test-compat: compile
 asan: export ASAN_OPTIONS = handle_segv=0:allow_user_segv_handler=1:detect_leaks=0
 asan: export UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
 asan: setup
-	@$(MAKE) compile unit test-e2e BUILD=build-asan \
+	@$(MAKE) compile unit test-e2e test-compat BUILD=build-asan \
 	    MESON_ARGS="-Db_sanitize=address,undefined -Db_lundef=false"
 
 # The engine's own threads are not instrumented, so only the unit tests run here.
