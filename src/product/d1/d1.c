@@ -27,10 +27,10 @@ static int d1_bytes_of(const json_t *array, struct arena *arena, struct slice *r
     if (bytes == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(array, i);
-        if (!json_is_number(item))
+        double byte = json_number_value(json_array_get(array, i));
+        if (!json_is_number(json_array_get(array, i)) || !(byte >= 0 && byte < 256))
             return -EINVAL;
-        bytes[i] = (char)(uint8_t)(int64_t)json_number_value(item);
+        bytes[i] = (char)(uint8_t)byte;
     }
     *ret = slice_from(bytes, n);
     return 0;

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#define R2_MS_MAX 8640000000000000LL /* as far as a Date reaches */
+
 struct r2_error {
     int code;
     const char *text;
@@ -44,6 +46,13 @@ static bool r2_etag_among(const json_t *etags, struct slice etag, bool weak_too)
     return false;
 }
 
+/* A time as JavaScript has it; what is no number counts as 1970. */
+static int64_t r2_ms(const json_t *v)
+{
+    double ms = json_number_value(v);
+    return ms > R2_MS_MAX ? R2_MS_MAX : ms < -R2_MS_MAX ? -R2_MS_MAX : (int64_t)ms;
+}
+
 static int64_t r2_date(int64_t ms, bool seconds)
 {
     return seconds ? ms / 1000 : ms;
@@ -63,10 +72,10 @@ bool r2_condition_holds(const json_t *only_if, const struct r2_row *row)
     int64_t uploaded = r2_date(row->uploaded_ms, seconds);
     bool im = matches == NULL || r2_etag_among(matches, row->etag, false);
     bool inm = differs == NULL || !r2_etag_among(differs, row->etag, true);
-    bool ims = after == NULL || r2_date((int64_t)json_number_value(after), seconds) < uploaded ||
-               (differs != NULL && inm);
-    bool ius = before == NULL || uploaded < r2_date((int64_t)json_number_value(before), seconds) ||
-               (matches != NULL && im);
+    bool ims =
+        after == NULL || r2_date(r2_ms(after), seconds) < uploaded || (differs != NULL && inm);
+    bool ius =
+        before == NULL || uploaded < r2_date(r2_ms(before), seconds) || (matches != NULL && im);
     return im && inm && ims && ius;
 }
 
