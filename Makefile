@@ -87,6 +87,7 @@ bench: build
 
 docs: build
 	@tools/docs
+	@tools/compat-docs
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
