@@ -196,7 +196,11 @@ static bool is_utf8(struct slice s)
     const unsigned char *p = (const unsigned char *)s.ptr;
     for (size_t i = 0; i < s.len;) {
         unsigned char c = p[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
+        size_t more = c < 0x80                ? 0
+                      : c >= 0xC2 && c < 0xE0 ? 1
+                      : c >= 0xE0 && c < 0xF0 ? 2
+                      : c >= 0xF0 && c < 0xF5 ? 3
+                                              : 9;
         if (more == 9 || s.len - i <= more)
             return false;
         unsigned char low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
@@ -224,10 +228,12 @@ static JS_NATIVE(text_is_ascii)
 }
 
 const struct js_native_row node_text_rows[] = {
-    {"utf8Slice", text_utf8_slice},     {"latin1Slice", text_latin1_slice}, {"asciiSlice", text_ascii_slice},
-    {"utf8Bytes", text_utf8_bytes},     {"utf8Length", text_utf8_length},   {"utf8Write", text_utf8_write},
-    {"latin1Write", text_latin1_write}, {"base64Bytes", text_base64_bytes}, {"hexBytes", text_hex_bytes},
-    {"indexOf", text_index_of},         {"compare", text_compare},          {"isUtf8", text_is_utf8},
+    {"utf8Slice", text_utf8_slice},     {"latin1Slice", text_latin1_slice},
+    {"asciiSlice", text_ascii_slice},   {"utf8Bytes", text_utf8_bytes},
+    {"utf8Length", text_utf8_length},   {"utf8Write", text_utf8_write},
+    {"latin1Write", text_latin1_write}, {"base64Bytes", text_base64_bytes},
+    {"hexBytes", text_hex_bytes},       {"indexOf", text_index_of},
+    {"compare", text_compare},          {"isUtf8", text_is_utf8},
     {"isAscii", text_is_ascii},
 };
 const size_t node_text_n_rows = ARRAY_LEN(node_text_rows);
