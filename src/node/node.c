@@ -93,4 +93,5 @@ void node_install(struct vm *vm)
     node_vm = vm;
     vm_natives(vm, "node", node_rows, ARRAY_LEN(node_rows));
     vm_natives(vm, "node", node_text_rows, node_text_n_rows);
+    vm_natives(vm, "node", node_zlib_rows, node_zlib_n_rows);
 }
