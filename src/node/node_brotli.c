@@ -1,0 +1,101 @@
+/* Brotli for node:zlib: brotliOpen(encode, parameters) and brotliWrite(handle, bytes, operation, limit). */
+#include "node/zlib_impl.h"
+
+#include <brotli/decode.h>
+#include <brotli/encode.h>
+
+enum { BROTLI_UNEXPECTED_END = -5 }; /* Z_BUF_ERROR: what Node gives */
+
+struct node_brotli {
+    struct node_object object;
+    BrotliEncoderState *encoder; /* one of the two is there */
+    BrotliDecoderState *decoder;
+};
+
+static void brotli_finish(struct node_object *object)
+{
+    struct node_brotli *b = CONTAINER_OF(object, struct node_brotli, object);
+    if (b->encoder != NULL)
+        BrotliEncoderDestroyInstance(b->encoder);
+    if (b->decoder != NULL)
+        BrotliDecoderDestroyInstance(b->decoder);
+}
+
+static bool brotli_set(struct node_brotli *b, unsigned key, uint32_t value)
+{
+    if (b->encoder != NULL)
+        return BrotliEncoderSetParameter(b->encoder, (BrotliEncoderParameter)key, value);
+    return BrotliDecoderSetParameter(b->decoder, (BrotliDecoderParameter)key, value);
+}
+
+/* Parameters: a Uint32Array of pairs. False for one that the library does not take. */
+static bool brotli_parameters(struct node_brotli *b, struct slice pairs)
+{
+    for (size_t at = 0; at + 2 * sizeof(uint32_t) <= pairs.len; at += 2 * sizeof(uint32_t)) {
+        uint32_t pair[2];
+        memcpy(pair, pairs.ptr + at, sizeof pair);
+        if (!brotli_set(b, pair[0], pair[1]))
+            return false;
+    }
+    return true;
+}
+
+JS_NATIVE(node_brotli_open)
+{
+    struct node_brotli *b = mem_new(sizeof *b);
+    b->object = (struct node_object){ZLIB_BROTLI_MAGIC, brotli_finish};
+    if (n_args > 0 && js_is_true(ctx, args[0]))
+        b->encoder = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+    else
+        b->decoder = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    CHECK(b->encoder != NULL || b->decoder != NULL);
+    bool good = brotli_parameters(b, node_view(ctx, n_args, args, 1));
+    js_value handle = node_object_value(ctx, &b->object, sizeof *b);
+    return good ? handle : js_undefined(ctx);
+}
+
+/* One piece of output; true when there is more to do. */
+static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct slice *in, struct buf *out, int *ret_code)
+{
+    const uint8_t *next_in = (const uint8_t *)in->ptr;
+    uint8_t *next_out = (uint8_t *)buf_reserve(out, ZLIB_PIECE);
+    size_t avail_in = in->len, avail_out = ZLIB_PIECE;
+    bool more = false;
+    if (b->encoder != NULL) {
+        if (!BrotliEncoderCompressStream(b->encoder, op, &avail_in, &next_in, &avail_out, &next_out, NULL))
+            *ret_code = -2;
+        more = BrotliEncoderHasMoreOutput(b->encoder) || avail_in > 0;
+    } else {
+        BrotliDecoderResult r = BrotliDecoderDecompressStream(b->decoder, &avail_in, &next_in, &avail_out, &next_out, NULL);
+        more = r == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
+        if (r == BROTLI_DECODER_RESULT_ERROR)
+            *ret_code = BrotliDecoderGetErrorCode(b->decoder);
+        else if (r == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT && op == BROTLI_OPERATION_FINISH)
+            *ret_code = BROTLI_UNEXPECTED_END;
+    }
+    buf_added(out, ZLIB_PIECE - avail_out);
+    *in = slice_from(next_in, avail_in);
+    return more && *ret_code == 0;
+}
+
+JS_NATIVE(node_brotli_write)
+{
+    AUTO(buf_done) struct buf out = {0};
+    struct node_object *object = n_args > 0 ? node_object_of(ctx, args[0], ZLIB_BROTLI_MAGIC) : NULL;
+    if (object == NULL)
+        return js_throw(ctx, exception, "Error", "zlib binding closed");
+    struct node_brotli *b = CONTAINER_OF(object, struct node_brotli, object);
+    struct slice in = node_view(ctx, n_args, args, 1);
+    double limit = node_number(ctx, n_args, args, 3, 1e16);
+    int code = 0;
+    while (brotli_step(b, (BrotliEncoderOperation)node_number(ctx, n_args, args, 2, 0), &in, &out, &code))
+        if ((double)buf_len(&out) > limit)
+            break;
+    if ((double)buf_len(&out) > limit)
+        code = ZLIB_TOO_LARGE;
+    const char *message = code == 0 ? ""
+                          : code == BROTLI_UNEXPECTED_END
+                              ? "unexpected end of file"
+                              : b->decoder != NULL ? BrotliDecoderErrorString((BrotliDecoderErrorCode)code) : "Compression failed";
+    return zlib_answer(ctx, &out, code, message, in.len);
+}

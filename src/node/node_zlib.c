@@ -1,0 +1,240 @@
+/*
+ * Natives of node:zlib: zlibOpen(mode, windowBits, level, memLevel, strategy, dictionary) gives a handle, and
+ * zlibWrite(handle, bytes, flush, limit) everything that comes out of these bytes.
+ *
+ * The rules of gunzip are Node's: members follow one another, zero bytes behind the last one are ignored.
+ */
+#include "node/zlib_impl.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+struct node_zlib {
+    struct node_object object;
+    enum zlib_mode mode;
+    int window, level, mem_level, strategy;
+    unsigned magic_seen; /* of gzip's two bytes, for UNZIP */
+    z_stream stream;
+    bool open;
+    struct buf dictionary;
+};
+
+static void zlib_close(struct node_zlib *z)
+{
+    if (!z->open)
+        return;
+    if (z->mode == ZLIB_DEFLATE || z->mode == ZLIB_GZIP || z->mode == ZLIB_DEFLATERAW)
+        deflateEnd(&z->stream);
+    else
+        inflateEnd(&z->stream);
+    z->open = false;
+}
+
+static void zlib_finish(struct node_object *object)
+{
+    struct node_zlib *z = CONTAINER_OF(object, struct node_zlib, object);
+    zlib_close(z);
+    buf_done(&z->dictionary);
+}
+
+static bool zlib_compresses(const struct node_zlib *z)
+{
+    return z->mode == ZLIB_DEFLATE || z->mode == ZLIB_GZIP || z->mode == ZLIB_DEFLATERAW;
+}
+
+static int zlib_window(const struct node_zlib *z)
+{
+    switch (z->mode) {
+    case ZLIB_GZIP:
+    case ZLIB_GUNZIP:
+        return z->window + 16;
+    case ZLIB_UNZIP:
+        return z->window + 32;
+    case ZLIB_DEFLATERAW:
+    case ZLIB_INFLATERAW:
+        return -z->window;
+    default:
+        return z->window;
+    }
+}
+
+static int zlib_set_dictionary(struct node_zlib *z)
+{
+    if (buf_len(&z->dictionary) == 0)
+        return Z_OK;
+    const Bytef *bytes = (const Bytef *)buf_slice(&z->dictionary).ptr;
+    unsigned len = (unsigned)buf_len(&z->dictionary);
+    if (zlib_compresses(z))
+        return deflateSetDictionary(&z->stream, bytes, len);
+    return z->mode == ZLIB_INFLATERAW ? inflateSetDictionary(&z->stream, bytes, len) : Z_OK;
+}
+
+static int zlib_begin(struct node_zlib *z)
+{
+    int window = zlib_window(z);
+    int rc = zlib_compresses(z)
+                 ? deflateInit2(&z->stream, z->level, Z_DEFLATED, window, z->mem_level, z->strategy)
+                 : inflateInit2(&z->stream, window);
+    z->open = rc == Z_OK;
+    return rc == Z_OK ? zlib_set_dictionary(z) : rc;
+}
+
+static JS_NATIVE(node_zlib_open)
+{
+    struct node_zlib *z = mem_new(sizeof *z);
+    z->object = (struct node_object){ZLIB_NODE_MAGIC, zlib_finish};
+    z->mode = (enum zlib_mode)node_number(ctx, n_args, args, 0, ZLIB_DEFLATE);
+    z->window = (int)node_number(ctx, n_args, args, 1, MAX_WBITS);
+    z->level = (int)node_number(ctx, n_args, args, 2, Z_DEFAULT_COMPRESSION);
+    z->mem_level = (int)node_number(ctx, n_args, args, 3, 8);
+    z->strategy = (int)node_number(ctx, n_args, args, 4, Z_DEFAULT_STRATEGY);
+    buf_append_slice(&z->dictionary, node_view(ctx, n_args, args, 5));
+    int rc = zlib_begin(z);
+    js_value handle = node_object_value(ctx, &z->object, sizeof *z);
+    return rc == Z_OK ? handle : js_number(ctx, rc);
+}
+
+static struct node_zlib *zlib_handle(js_context ctx, size_t n_args, const js_value args[])
+{
+    struct node_object *object = n_args > 0 ? node_object_of(ctx, args[0], ZLIB_NODE_MAGIC) : NULL;
+    return object == NULL ? NULL : CONTAINER_OF(object, struct node_zlib, object);
+}
+
+js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *message, size_t rest)
+{
+    if (code == 0 && rest == 0)
+        return js_bytes_buf(ctx, out);
+    js_value bytes = js_bytes_buf(ctx, out);
+    js_value parts[] = {js_number(ctx, code), js_string(ctx, slice_of(message)), js_number(ctx, (double)rest), bytes};
+    return js_array(ctx, parts, ARRAY_LEN(parts));
+}
+
+/* A member of a gzip file has ended: is there another one? */
+static bool zlib_next_member(struct node_zlib *z, int rc)
+{
+    bool gzip = z->mode == ZLIB_GUNZIP || (z->mode == ZLIB_UNZIP && z->magic_seen == 2);
+    return gzip && rc == Z_STREAM_END && z->stream.avail_in > 0 && z->stream.next_in[0] != 0 &&
+           inflateReset(&z->stream) == Z_OK;
+}
+
+static int zlib_inflate(struct node_zlib *z, int flush)
+{
+    int rc = inflate(&z->stream, flush);
+    if (rc != Z_NEED_DICT || buf_len(&z->dictionary) == 0)
+        return rc;
+    rc = inflateSetDictionary(&z->stream, (const Bytef *)buf_slice(&z->dictionary).ptr,
+                              (unsigned)buf_len(&z->dictionary));
+    if (rc == Z_OK)
+        return inflate(&z->stream, flush);
+    return rc == Z_DATA_ERROR ? Z_NEED_DICT : rc; /* the wrong dictionary */
+}
+
+static int zlib_run(struct node_zlib *z, int flush, size_t limit, struct buf *out)
+{
+    for (;;) {
+        z->stream.next_out = (Bytef *)buf_reserve(out, ZLIB_PIECE);
+        z->stream.avail_out = ZLIB_PIECE;
+        int rc = zlib_compresses(z) ? deflate(&z->stream, flush) : zlib_inflate(z, flush);
+        buf_added(out, ZLIB_PIECE - z->stream.avail_out);
+        if (buf_len(out) > limit)
+            return ZLIB_TOO_LARGE;
+        if (zlib_next_member(z, rc))
+            continue;
+        bool full = z->stream.avail_out == 0;
+        if (rc == Z_STREAM_END)
+            return Z_OK;
+        if (rc == Z_BUF_ERROR && !full)
+            return flush == Z_FINISH ? Z_BUF_ERROR : Z_OK;
+        if (rc != Z_OK && rc != Z_BUF_ERROR)
+            return rc;
+        if (!full && flush == Z_FINISH)
+            return Z_BUF_ERROR;
+        if (!full)
+            return Z_OK;
+    }
+}
+
+/* Which of the two formats is it? Only gzip begins with these bytes. */
+static void zlib_look(struct node_zlib *z, struct slice in)
+{
+    static const unsigned char magic[] = {0x1f, 0x8b};
+    for (size_t i = 0; z->mode == ZLIB_UNZIP && i < in.len && z->magic_seen < 2; i++) {
+        if ((unsigned char)in.ptr[i] != magic[z->magic_seen])
+            break;
+        z->magic_seen++;
+    }
+}
+
+static const char *zlib_message(const struct node_zlib *z, int code)
+{
+    if (code == Z_BUF_ERROR)
+        return "unexpected end of file";
+    if (code == Z_NEED_DICT)
+        return buf_len((struct buf *)(uintptr_t)&z->dictionary) == 0 ? "Missing dictionary" : "Bad dictionary";
+    return z->stream.msg == NULL ? "Zlib error" : z->stream.msg;
+}
+
+static JS_NATIVE(node_zlib_write)
+{
+    AUTO(buf_done) struct buf out = {0};
+    struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    if (z == NULL || !z->open)
+        return js_throw(ctx, exception, "Error", "zlib binding closed");
+    struct slice in = node_view(ctx, n_args, args, 1);
+    int flush = (int)node_number(ctx, n_args, args, 2, Z_NO_FLUSH);
+    double limit = node_number(ctx, n_args, args, 3, (double)SIZE_MAX);
+    zlib_look(z, in);
+    z->stream.next_in = (Bytef *)(uintptr_t)in.ptr;
+    z->stream.avail_in = (unsigned)MIN(in.len, UINT32_MAX);
+    int code = zlib_run(z, flush, limit > 1e15 ? SIZE_MAX : (size_t)limit, &out);
+    return zlib_answer(ctx, &out, code, code == Z_OK ? "" : zlib_message(z, code), z->stream.avail_in);
+}
+
+static JS_NATIVE(node_zlib_reset)
+{
+    struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    if (z == NULL || !z->open)
+        return js_undefined(ctx);
+    z->magic_seen = 0;
+    (void)(zlib_compresses(z) ? deflateReset(&z->stream) : inflateReset(&z->stream)); /* fails only on a broken state */
+    (void)zlib_set_dictionary(z);
+    return js_undefined(ctx);
+}
+
+/* zlibParams(handle, level, strategy): the bytes that had to leave first. */
+static JS_NATIVE(node_zlib_params)
+{
+    AUTO(buf_done) struct buf out = {0};
+    struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    if (z == NULL || !z->open || !zlib_compresses(z))
+        return js_bytes(ctx, SLICE(""));
+    z->stream.avail_in = 0;
+    z->stream.next_out = (Bytef *)buf_reserve(&out, ZLIB_PIECE);
+    z->stream.avail_out = ZLIB_PIECE;
+    int rc = deflateParams(&z->stream, (int)node_number(ctx, n_args, args, 1, z->level),
+                           (int)node_number(ctx, n_args, args, 2, z->strategy));
+    buf_added(&out, ZLIB_PIECE - z->stream.avail_out);
+    return zlib_answer(ctx, &out, rc == Z_BUF_ERROR ? Z_OK : rc, "Failed to set parameters", 0);
+}
+
+static JS_NATIVE(node_zlib_close)
+{
+    struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    if (z != NULL)
+        zlib_close(z);
+    return js_undefined(ctx);
+}
+
+static JS_NATIVE(node_zlib_crc32)
+{
+    struct slice in = node_view(ctx, n_args, args, 0);
+    unsigned long value = (unsigned long)node_number(ctx, n_args, args, 1, 0);
+    return js_number(ctx, (double)crc32(value, (const Bytef *)in.ptr, (unsigned)in.len));
+}
+
+const struct js_native_row node_zlib_rows[] = {
+    {"zlibOpen", node_zlib_open},     {"zlibWrite", node_zlib_write}, {"zlibReset", node_zlib_reset},
+    {"zlibParams", node_zlib_params}, {"zlibClose", node_zlib_close}, {"crc32", node_zlib_crc32},
+    {"brotliOpen", node_brotli_open}, {"brotliWrite", node_brotli_write},
+};
+const size_t node_zlib_n_rows = ARRAY_LEN(node_zlib_rows);
