@@ -319,20 +319,32 @@ class FakeIo {
     }
 }
 
-/* A Worker from the text of its main module. Options: bindings, modules, compat, fetcher(call) → answer, format. */
-export async function startWorker(script, options = {}) {
+/* A context of its own with its natives: {inside(code), io, native}. */
+export function makeInside(fetcher = () => {
+    throw new Error("no network");
+}) {
     const context = vm.createContext({});
     const inside = (code) => vm.runInContext(code, context);
     const toBuffer = inside("(bytes) => { const b = new ArrayBuffer(bytes.length); new Uint8Array(b).set(bytes); return b; }");
-    const io = new FakeIo(toBuffer, options.fetcher ?? (() => {
-        throw new Error("no network");
-    }));
+    const io = new FakeIo(toBuffer, fetcher);
     io.clock = inside("new Float64Array(1)");
     io.clock[0] = Date.now();
     const native = {
         io: io.natives(), url: urlNatives(), text: textNatives(toBuffer), crypto: { ...cryptoNatives(toBuffer), ...pairNatives(toBuffer) }, zlib: zlibNatives(toBuffer),
         kv: {}, d1: {}, r2: {},
     };
+    return { inside, io, native };
+}
+
+/* The hooks of a built-in script with an entry of its own. */
+export async function startScript(path, made = makeInside()) {
+    const { text } = await bundle(path, { minify: false });
+    return { ...made, hooks: made.inside(text)(made.native, made.inside("globalThis")) };
+}
+
+/* A Worker from the text of its main module. Options: bindings, modules, compat, fetcher(call) → answer, format. */
+export async function startWorker(script, options = {}) {
+    const { inside, io, native } = makeInside(options.fetcher);
     if (options.compat?.flags?.some((flag) => flag.startsWith("nodejs_"))) {
         const texts = await nodeSources();
         native.node = { script: (name) => inside(texts.get(name))(native, inside("globalThis")) };

@@ -18,30 +18,30 @@ function tester(prototype, name) {
         }
     };
 }
-const isDate = tester(Date.prototype, "getTime");
-const isRegExp = tester(RegExp.prototype, "exec");
-const isMap = tester(Map.prototype, "size");
-const isSet = tester(Set.prototype, "size");
-const isBuffer = tester(ArrayBuffer.prototype, "byteLength");
+export const isDate = tester(Date.prototype, "getTime");
+export const isRegExp = tester(RegExp.prototype, "exec");
+export const isMap = tester(Map.prototype, "size");
+export const isSet = tester(Set.prototype, "size");
+export const isBuffer = tester(ArrayBuffer.prototype, "byteLength");
 
 const ERROR_OWN = new Set(["message", "stack", "name", "cause", "line", "column", "sourceURL"]);
 const OPAQUE = [WeakMap, WeakSet, WeakRef, Promise, FinalizationRegistry];
 
 /* Objects whose state is not in their properties. */
-function isOpaque(value) {
+export function isOpaque(value) {
     if (OPAQUE.some((c) => value instanceof c)) return true;
     if (global.WebAssembly !== undefined && brand(value).startsWith("[object WebAssembly")) return true;
     for (let p = Object.getPrototypeOf(value); p !== null; p = Object.getPrototypeOf(p)) if (runtimePrototypes.has(p)) return true;
     return false;
 }
 
-const typedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+export const typedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
 
-function refuse(text) {
+export function refuse(text) {
     return new DOMException(text, "DataCloneError");
 }
 
-function describe(value) {
+export function describe(value) {
     if (typeof value === "function") return Function.prototype.toString.call(value);
     if (typeof value === "symbol") return value.toString();
     return brand(value);
