@@ -142,7 +142,7 @@ int cli_main(int argc, char **argv)
 {
     struct err err = {0};
     const struct command *c = argc < 2 ? NULL : cli_find(argv[1]);
-    if (cli_wants_help(argc, argv)) {
+    if (cli_wants_help(argc, argv) && (argc < 2 || strcmp(argv[1], "test-worker") != 0)) {
         if (c != NULL)
             return cli_help_command(c);
         cli_help();
@@ -152,6 +152,8 @@ int cli_main(int argc, char **argv)
         printf("selvedge %s\n", SELVEDGE_VERSION);
         return 0;
     }
+    if (strcmp(argv[1], "test-worker") == 0) /* for development: not listed */
+        return cli_test_worker(argc - 1, argv + 1);
     if (c == NULL) {
         fprintf(stderr, "selvedge: there is no command %s; see selvedge --help\n", argv[1]);
         return 2;

@@ -27,6 +27,8 @@ int cli_status(struct cli *cli);
 int cli_doctor(struct cli *cli);
 int cli_token(struct cli *cli);
 int cli_settings(struct cli *cli);
+/* test_worker.c; argv[0] is the command's name. */
+int cli_test_worker(int argc, char **argv);
 
 /* The run file of the server on this data directory; -ESRCH when none runs. */
 NODISCARD int cli_read_run(const struct cli *cli, json_t **ret, struct err *err);

@@ -5,6 +5,7 @@
 
 extern const char bundle_main_start[] HIDDEN, bundle_main_end[] HIDDEN;
 extern const char bundle_linker_start[] HIDDEN, bundle_linker_end[] HIDDEN;
+extern const char bundle_test_start[] HIDDEN, bundle_test_end[] HIDDEN;
 
 static struct slice bundle(const char *start, const char *end)
 {
@@ -19,4 +20,9 @@ struct slice isolate_bundle_main(void)
 struct slice isolate_bundle_linker(void)
 {
     return bundle(bundle_linker_start, bundle_linker_end);
+}
+
+struct slice isolate_bundle_test(void)
+{
+    return bundle(bundle_test_start, bundle_test_end);
 }

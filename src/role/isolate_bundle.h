@@ -8,3 +8,4 @@
 
 struct slice isolate_bundle_main(void);   /* the web platform and the products' bindings */
 struct slice isolate_bundle_linker(void); /* hooks.link: modules to one script */
+struct slice isolate_bundle_test(void);   /* what test-worker adds to the first */

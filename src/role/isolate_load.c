@@ -76,7 +76,12 @@ void isolate_warm(struct isolate *iso)
     vm_enter(iso->vm);
     isolate_install_natives(iso);
     js_hold_set(&iso->empty, iso->ctx, js_string(iso->ctx, SLICE("")));
-    isolate_hold_hooks(iso, vm_bootstrap(iso->vm, "selvedge:main", iso->options->bundle));
+    js_value hooks = vm_bootstrap(iso->vm, "selvedge:main", iso->options->bundle);
+    isolate_hold_hooks(iso, hooks);
+    if (iso->options->extra.len > 0) {
+        vm_native_value(iso->vm, "test", "inside", js_get(iso->ctx, hooks, "inside"));
+        isolate_hold_hooks(iso, vm_bootstrap(iso->vm, "selvedge:test", iso->options->extra));
+    }
     isolate_hook(iso, &iso->hooks.warm, NULL, 0);
     js_hold_clear(&iso->hooks.warm);
     vm_leave(iso->vm);
@@ -169,7 +174,7 @@ static void isolate_load_succeeded(struct isolate *iso, js_value handlers)
     if (iso->loaded || iso->exit_status >= 0)
         return;
     timer_stop(&iso->load_timer);
-    vm_eval_allow(iso->vm, false);
+    vm_eval_allow(iso->vm, iso->options->allow_eval);
     iso->loaded = true;
 
     AUTO(buf_done) struct buf json = {0};

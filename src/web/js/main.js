@@ -6,11 +6,13 @@
  */
 import "./dispose.js";
 import { createRegistry } from "../../engine/js/registry.js";
-import { fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
-import { timersDue } from "./timers.js";
+import { ExecutionContext, fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
+import { clearTimeout, setTimeout, timersDue } from "./timers.js";
 import { installGlobals, setCompatibility, unhandledRejection } from "./globals.js";
 import { compression } from "./streams/extras.js";
-import { setSubrequestsMax } from "./fetch.js";
+import { fetch, setSubrequestsMax } from "./fetch.js";
+import { Response } from "./response.js";
+import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
@@ -66,4 +68,7 @@ export const hooks = {
     unhandled(promise, reason) {
         unhandledRejection(promise, reason);
     },
+
+    /* For the script that test-worker evaluates after this one (test/main.js). */
+    inside: () => ({ hooks, worker: () => worker, fetchEvent, ExecutionContext, Response, URL, fetch, setTimeout, clearTimeout }),
 };

@@ -6,7 +6,6 @@ import { AssertionError, OptionalFeatureError, asserts, formatValue, rejections 
 
 export const PASS = "PASS", FAIL = "FAIL", TIMEOUT = "TIMEOUT", NOTRUN = "NOTRUN", PRECONDITION_FAILED = "PRECONDITION_FAILED";
 const MESSAGE_MAX = 2000;
-const WAIT_POLL_MS = 50;
 
 function messageOf(error) {
     if (error instanceof AssertionError) return error.message;
@@ -24,7 +23,7 @@ class Test {
         this.status = NOTRUN;
         this.message = null;
         this.stack = null;
-        this.phase = 0; // INITIAL, STARTED, (HAS_RESULT), CLEANING, COMPLETE
+        this.phase = 0; // new, started, has its result, cleaning up, over
         this.cleanups = [];
         this.index = harness.tests.length;
         this.controller = null;
@@ -34,10 +33,7 @@ class Test {
 
     step(fn, self = this, ...args) {
         if (this.phase >= 3) return undefined;
-        if (this.phase === 0) {
-            this.phase = 1;
-            if (this.status === NOTRUN) this.pending = true;
-        }
+        if (this.phase === 0) this.phase = 1;
         try {
             return fn.apply(self, args);
         } catch (error) {
@@ -245,10 +241,6 @@ export class Harness {
         if (this.tests.every((test) => test.phase === 4)) this.close();
     }
 
-    statusOfFile() {
-        return { status: this.problems.length > 0 ? 1 : this.timedOut ? 2 : 0, message: this.problems.join("; ") || null };
-    }
-
     results() {
         const out = this.tests.map(({ name, status, message, stack }) => ({ name, status, message, stack }));
         for (const text of this.problems) out.push({ name: "(file)", status: FAIL, message: text, stack: null });
@@ -327,13 +319,6 @@ export class Harness {
     }
 }
 
-function format(values) {
-    return (name, i) => {
-        const [first] = values;
-        return name ?? formatValue(first[i]);
-    };
-}
-
 /* The functions that a file's scripts find as globals. */
 export function testGlobals(harness) {
     const out = { ...asserts, ...rejections, format_value: formatValue, AssertionError, OptionalFeatureUnsupportedError: OptionalFeatureError };
@@ -350,5 +335,3 @@ export function testGlobals(harness) {
     out.token = () => crypto.randomUUID();
     return out;
 }
-
-export { WAIT_POLL_MS, format };

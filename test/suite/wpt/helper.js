@@ -1,0 +1,2 @@
+const fromHelper = 'helper';
+class Helper {}

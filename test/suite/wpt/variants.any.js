@@ -1,0 +1,3 @@
+// META: variant=?1
+// META: variant=?2
+test(() => assert_true(/^\?[12]$/.test(location.search)), `variant ${location.search}`);
