@@ -130,7 +130,7 @@ int api_body(struct api_request *req, struct slice *ret, struct err *err)
 
 int api_json(struct api_request *req, json_t **ret, struct err *err)
 {
-    struct slice text;
+    struct slice text = SLICE_NONE;
     struct err why = {0};
     int r = api_body(req, &text, err);
     if (r < 0)
@@ -169,7 +169,9 @@ const char *api_need_str(const json_t *object, const char *key, struct err *err)
 
 json_t *api_text(struct slice s)
 {
-    json_t *value = json_stringn(s.ptr == NULL ? "" : s.ptr, s.len);
+    if (s.ptr == NULL)
+        return json_string("");
+    json_t *value = json_stringn(s.ptr, s.len);
     if (value != NULL)
         return value;
     AUTO(buf_done) struct buf clean = {0};

@@ -101,7 +101,7 @@ static const struct wire_events control_supervisor_events = {.note = control_not
 static void control_publish(struct control *c)
 {
     AUTO(buf_done) struct buf args = {0};
-    struct msg_table_changed changed;
+    struct msg_table_changed changed = {0};
     struct err err = {0};
     if (table_write(&c->api, &changed.revision, &err) < 0) {
         LOG(LOG_ERROR, "table_not_written", F("reason", "%s", err.text));

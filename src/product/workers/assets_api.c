@@ -229,7 +229,7 @@ int assets_api_bulk(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *session = NULL;
     struct multipart form;
-    struct slice body;
+    struct slice body = SLICE_NONE;
     struct err why = {0};
     int r = session_of_request(req, &session, err);
     if (r == 0)

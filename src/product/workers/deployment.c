@@ -171,7 +171,7 @@ static void table_await(uint64_t revision)
 int table_publish(struct api_request *req, struct err *err)
 {
     AUTO(buf_done) struct buf args = {0};
-    struct msg_table_changed changed;
+    struct msg_table_changed changed = {0};
     int r = table_write(req->api, &changed.revision, err);
     if (r < 0)
         return r;
