@@ -35,6 +35,8 @@ const portFree = (port) =>
 const address = async (port) => `127.0.0.1:${(await portFree(port)) ? port : 0}`;
 
 async function start() {
+  const running = await run(binary, ["status", "--data", data]).then(() => true, () => false);
+  if (running) throw new Error(`another demo is running in ${data}; end it with Ctrl-C first`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   const args = ["serve", "--data", data, "--listen", await address(8787), "--api", await address(8788)];
