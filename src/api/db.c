@@ -168,12 +168,20 @@ static json_t *db_object(struct sql_stmt *stmt)
 
 /* --- statements --- */
 
+/* Nobody else puts the log back into the database. */
+static void db_tidy(struct db *db)
+{
+    if (db->depth == 0 && sql_log_pages(db->sql) > DB_LOG_PAGES_MAX)
+        sql_checkpoint(db->sql);
+}
+
 static int db_run_args(struct db *db, const char *sql, const char *types, va_list *args)
 {
     AUTO(arena_done) struct arena arena = {0};
     AUTO(sql_stmt_release) struct sql_stmt *stmt = db_prepare(db, sql, types, &arena, args);
     int64_t before = sql_total_changes(db->sql);
     int r = db_error(sql_run(stmt, NULL));
+    db_tidy(db);
     return r < 0 ? r : (int)(sql_total_changes(db->sql) - before);
 }
 
@@ -276,8 +284,7 @@ static int db_finish(struct db *db, bool commit)
         r = db->failed ? -ECANCELED : db_error(sql_commit(db->sql, NULL));
         if (r < 0 && sql_in_transaction(db->sql))
             sql_rollback(db->sql);
-        if (sql_log_pages(db->sql) > DB_LOG_PAGES_MAX)
-            sql_checkpoint(db->sql);
+        db_tidy(db);
     }
     pthread_mutex_unlock(&db->lock);
     return r;

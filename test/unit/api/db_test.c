@@ -1,6 +1,7 @@
 #include "api_test.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 static struct api_fixture f;
 
@@ -67,6 +68,21 @@ static void test_transaction(void **state)
     EXPECT_EQ(n, 1);
 }
 
+static void test_log_is_put_back(void **state)
+{
+    (void)state;
+    struct stat st;
+    char wal[128];
+    AUTO(buf_done) struct buf text = {0};
+    for (int i = 0; i < 64 * 1024; i++)
+        buf_append_char(&text, 'x');
+    for (int i = 0; i < 400; i++) /* 25 MiB in all */
+        EXPECT_EQ(db_run(f.api.db, "UPDATE t SET j = ? WHERE k = 'y'", "S", buf_slice(&text)), 1);
+    snprintf(wal, sizeof(wal), "%s-wal", f.path);
+    EXPECT_EQ(stat(wal, &st), 0);
+    EXPECT(st.st_size < 12 * 1024 * 1024);
+}
+
 static void test_survives_reopening(void **state)
 {
     (void)state;
@@ -85,6 +101,7 @@ int db_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_transaction),
+        cmocka_unit_test(test_log_is_put_back),
         cmocka_unit_test(test_survives_reopening),
     };
     return cmocka_run_group_tests_name("db", tests, setup, teardown);
