@@ -94,4 +94,8 @@ void node_install(struct vm *vm)
     vm_natives(vm, "node", node_rows, ARRAY_LEN(node_rows));
     vm_natives(vm, "node", node_text_rows, node_text_n_rows);
     vm_natives(vm, "node", node_zlib_rows, node_zlib_n_rows);
+    vm_natives(vm, "node", node_crypto_rows, node_crypto_n_rows);
+    vm_natives(vm, "node", node_cipher_rows, node_cipher_n_rows);
+    vm_natives(vm, "node", node_key_rows, node_key_n_rows);
+    vm_natives(vm, "node", node_sign_rows, node_sign_n_rows);
 }
