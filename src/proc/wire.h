@@ -77,6 +77,8 @@ void wire_reply(struct wire_stream *s, struct slice args, int fd, bool end);
 /* Takes everything; beyond wire_send_room() it is queued here, so callers stop at zero room. */
 void wire_send(struct wire_stream *s, struct slice bytes, bool end);
 size_t wire_send_room(const struct wire_stream *s);
+/* Bytes that were sent and wait here for credit. */
+size_t wire_send_queued(const struct wire_stream *s);
 /* DATA bytes that the owner is done with. */
 void wire_consumed(struct wire_stream *s, size_t n);
 /* reason: negative errno told to the other side if the stream is unfinished. */

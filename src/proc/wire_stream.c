@@ -231,6 +231,11 @@ size_t wire_send_room(const struct wire_stream *s)
     return buf_len(&s->pending) > 0 ? 0 : s->send_credit;
 }
 
+size_t wire_send_queued(const struct wire_stream *s)
+{
+    return buf_len(&s->pending);
+}
+
 void wire_consumed(struct wire_stream *s, size_t n)
 {
     CHECK(n <= s->unread);

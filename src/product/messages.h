@@ -94,7 +94,11 @@ enum {
     MSG_PASS_THROUGH = 4,  /* response: passOnException said so */
     MSG_REDIRECT_MANUAL = 8,
     MSG_TRACE = 16, /* request: somebody tails this Worker, report the event in any case */
-    MSG_THREW = 32  /* response to a Worker: the handler threw; status_text is "Name: message" */
+    MSG_THREW = 32, /* response to a Worker: the handler threw; status_text is "Name: message" */
+    /* request, fetch: a WebSocket is asked for, the stream stays open both ways. response, fetched: status 101,
+     * from here DATA both ways is messages (proc/wire_message.h). */
+    MSG_WEBSOCKET = 64,
+    MSG_COMPRESS = 128 /* response with MSG_WEBSOCKET: permessage-deflate may be agreed on */
 };
 
 MESSAGES_DECLARE(MESSAGES_ALL)

@@ -112,6 +112,7 @@ static int gateway_setup(struct role_context *rc, struct err *err)
     g->loop = rc->loop;
     g->workers_fd = g->assets_fd = -1;
     list_init(&g->isolates);
+    gateway_sockets_start(g);
     list_init(&g->orphans);
     g->isolate_idle_us = json_int(rc->settings, "isolates.idle_s", 300) * 1000 * 1000;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -297,6 +298,7 @@ static void gateway_stop(struct role_context *rc, unsigned grace_ms UNUSED)
     struct gateway *g = gateway_of(rc);
 
     g->stopping = true;
+    gateway_sockets_stop(g);
     http_server_drain(g->server, gateway_drained, g);
 }
 

@@ -11,6 +11,7 @@
  *   gateway_worker.c   the versions themselves
  *   gateway_scheduled.c  scheduled events
  *   gateway_egress.c   back: the world
+ *   gateway_websocket.c  front: a client that has changed to WebSocket
  *   gateway_assets.c   back: static assets
  *   gateway_log.c      access log
  */
@@ -48,7 +49,8 @@ struct gateway {
     struct map watched;   /* scripts that somebody tails */
     struct link isolates; /* all links, least recently used first */
     size_t n_isolates;
-    struct timer retire_timer, orphan_timer;
+    struct link sockets; /* clients' WebSockets */
+    struct timer retire_timer, orphan_timer, socket_timer;
     struct link orphans; /* calls whose isolate ended and whose reason is not known yet */
     int64_t isolate_idle_us;
     unsigned isolates_per_worker;
@@ -88,6 +90,7 @@ struct call_request {
     struct slice path;       /* of the URL, with query */
     int64_t content_length;  /* -1 unknown */
     bool has_body, navigate; /* navigate: Sec-Fetch-Mode says so */
+    bool upgrade;            /* to WebSocket: after a 101 both bodies are messages */
     unsigned depth;
     char id[24];
 };
@@ -190,6 +193,14 @@ void links_retire_idle(struct gateway *g);
 void links_stop(struct gateway *g);
 
 void egress_start(struct call *c);
+
+/* The Worker has answered a client's request with a WebSocket: 101, and the call's front is a socket. */
+void gateway_socket_open(struct call *c, const struct call_head *head);
+bool gateway_socket_is(const struct call *c);
+void gateway_socket_input(struct call *c, struct slice bytes, bool end);
+void gateway_socket_free(struct call *c);
+void gateway_sockets_start(struct gateway *g);
+void gateway_sockets_stop(struct gateway *g);
 
 /* True when an asset (or redirect, or fallback page) answers this request before the Worker is asked. */
 bool assets_take(const struct assets *assets, const struct call_request *r, bool has_worker);

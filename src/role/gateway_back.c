@@ -81,6 +81,13 @@ static struct slice response_headers(struct slice block, int64_t *length)
     return buf_slice(&out);
 }
 
+static bool status_ok(const struct call *c, const struct msg_response *m, bool end)
+{
+    if ((m->flags & MSG_WEBSOCKET) != 0)
+        return m->status == 101 && c->request.upgrade && !end;
+    return m->status >= 200 && m->status <= 599;
+}
+
 static void back_reply(struct wire_stream *s, struct slice args, int fd, bool end)
 {
     struct call *c = wire_stream_user(s);
@@ -90,7 +97,7 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
     fd_release(&fd);
     l->heard_us = loop_now_us(l->gateway->loop);
     if (c->head_sent || msg_response_unpack(args, &m) < 0 || http_header_check(m.headers) < 0 ||
-        m.status < 200 || m.status > 599) {
+        !status_ok(c, &m, end)) {
         isolate_link_condemn(l, "sent a malformed response");
         return;
     }
@@ -103,6 +110,12 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
     if ((m.flags & MSG_THREW) != 0 && c->front->is_client)
         head.status_text = SLICE_NONE; /* for Workers only: it is no reason phrase */
     head.headers = response_headers(m.headers, &head.content_length);
+    if ((m.flags & MSG_WEBSOCKET) != 0) {
+        back_of(c)->event->is_socket = true;
+        l->n_sockets++;
+    } else if (c->request.upgrade) {
+        wire_send(s, SLICE_NONE, true); /* no messages follow */
+    }
     if (end) {
         back_detach(c, 0);
         call_back_done(c);
@@ -181,8 +194,8 @@ static void back_reset(struct wire_stream *s, int reason)
     back_detach(c, 0);
     if (reason == -EAGAIN) {
         call_fail(c, 503, "The Worker has too many requests under way.");
-    } else if (outcome[0] != '\0') {
-        call_ended_by(c, outcome);
+    } else if (outcome[0] != '\0' || c->head_sent) {
+        call_ended_by(c, outcome); /* after the head nobody is told why */
     } else {
         call_back_done(c);
         list_push_back(&g->orphans, &c->queued);
@@ -207,7 +220,8 @@ void link_send(struct isolate_link *l, struct call *c)
     buf_clear(&out);
     msg_request_pack(&out,
                      &(struct msg_request){
-                         .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0),
+                         .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0) |
+                                  (r->upgrade ? MSG_WEBSOCKET : 0),
                          .method = r->method,
                          .url = r->url,
                          .headers = r->headers,
@@ -218,7 +232,8 @@ void link_send(struct isolate_link *l, struct call *c)
     struct isolate_back *b = mem_new(sizeof(*b));
     b->event = event_create(l);
     b->event->call = c;
-    b->stream = wire_open(l->wire, OP_request, buf_slice(&out), -1, !r->has_body, &back_events, c);
+    b->stream = wire_open(l->wire, OP_request, buf_slice(&out), -1, !r->has_body && !r->upgrade,
+                          &back_events, c);
     if (b->stream == NULL) {
         l->n_events--;
         mem_release(&b->event);

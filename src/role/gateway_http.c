@@ -8,8 +8,10 @@
 
 #include "core/clock.h"
 #include "core/id.h"
+#include "net/websocket_frame.h"
 #include "product/messages.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +23,10 @@ static struct http_exchange *http_of(const struct call *c)
 
 static void http_front_head(struct call *c, const struct call_head *head)
 {
+    if ((head->flags & MSG_WEBSOCKET) != 0) {
+        gateway_socket_open(c, head);
+        return;
+    }
     http_respond(http_of(c), head->status, head->headers, head->content_length, head->end);
 }
 
@@ -295,8 +301,29 @@ static void request_fill(struct call *c, const struct http_request *r)
     c->request.path = r->target;
     c->request.content_length = r->content_length;
     c->request.has_body = r->has_body;
+    c->request.upgrade = r->upgrade.len != 0;
     c->request.navigate = http_header_get(r->headers, SLICE("sec-fetch-mode"), &mode) &&
                           slice_eq(mode, SLICE("navigate"));
+}
+
+/* Something else than a good WebSocket handshake is answered here. */
+static bool upgrade_ok(struct call *c, const struct http_request *r)
+{
+    AUTO(buf_done) struct buf ignored = {0};
+
+    if (!slice_eq(r->upgrade, SLICE("websocket"))) {
+        call_fail(c, 426, "Protocol upgrades to %.*s are not offered here.", SLICE_ARG(r->upgrade));
+        return false;
+    }
+    int n = websocket_accept(r, &ignored);
+    if (n == -EOPNOTSUPP) {
+        c->status = 426;
+        c->ended = true;
+        http_answer(http_of(c), 426, SLICE("sec-websocket-version: 13\r\n"), SLICE_NONE);
+    } else if (n < 0) {
+        call_fail(c, 400, "This is no WebSocket handshake.");
+    }
+    return n == 0;
 }
 
 static void http_request(struct http_exchange *x, void *arg)
@@ -316,9 +343,7 @@ static void http_request(struct http_exchange *x, void *arg)
     } else if (w == NULL) {
         call_fail(c, 404, "No Worker answers at %.*s%.*s.", SLICE_ARG(r->authority),
                   SLICE_ARG(path));
-    } else if (r->upgrade.len != 0) {
-        call_fail(c, 426, "Protocol upgrades to %.*s are not offered here.", SLICE_ARG(r->upgrade));
-    } else {
+    } else if (r->upgrade.len == 0 || upgrade_ok(c, r)) {
         request_fill(c, r);
         call_dispatch(c, w);
     }
@@ -326,7 +351,12 @@ static void http_request(struct http_exchange *x, void *arg)
 
 static void http_body(struct http_exchange *x, struct slice bytes, bool end)
 {
-    call_request_data(http_exchange_user(x), bytes, end);
+    struct call *c = http_exchange_user(x);
+
+    if (gateway_socket_is(c))
+        gateway_socket_input(c, bytes, end);
+    else
+        call_request_data(c, bytes, end);
 }
 
 static void http_writable(struct http_exchange *x)
@@ -340,6 +370,8 @@ static void http_closed(struct http_exchange *x, int reason)
 
     if (c->gateway->access != NULL)
         access_log_write(c->gateway->access, c, http_request_of(x));
+    if (gateway_socket_is(c))
+        gateway_socket_free(c);
     call_destroy(c, reason < 0 ? reason : -ECANCELED);
 }
 

@@ -69,6 +69,8 @@ void event_free(struct event *e)
 
     map_remove_u64(&l->events, e->stream_id);
     l->n_events--;
+    if (e->is_socket)
+        l->n_sockets--;
     mem_release(&e);
     if (l->n_events == 0) {
         l->idle_since_us = loop_now_us(l->gateway->loop);
@@ -97,7 +99,7 @@ struct event *event_create(struct isolate_link *l)
 
     e->link = l;
     l->n_events++;
-    if (l->n_events == 1)
+    if (l->n_events == l->n_sockets + 1)
         l->heard_us = loop_now_us(l->gateway->loop);
     return e;
 }
@@ -110,7 +112,7 @@ void event_number(struct event *e, struct wire_stream *s)
 
 static bool is_silent(const struct isolate_link *l)
 {
-    return l->n_events != 0 &&
+    return l->n_events != l->n_sockets &&
            loop_now_us(l->gateway->loop) - l->heard_us > GATEWAY_HEARD_MS * 1000;
 }
 

@@ -18,7 +18,7 @@ struct isolate_link {
     struct wire *wire;        /* NULL until given */
     struct wire_stream *want; /* the stream `isolate_want` to the supervisor, while starting */
     struct map events;        /* stream id -> struct event, until event_end */
-    size_t n_events;
+    size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;
     char outcome[24]; /* why it ended, when it said so */
 };
@@ -41,6 +41,7 @@ struct event {
     struct isolate_link *link;
     uint32_t stream_id;
     struct call *call; /* NULL: the client has been served or has gone */
+    bool is_socket;    /* it waits most of the time */
     void (*done)(void *arg, struct slice outcome); /* scheduled events */
     void *done_arg;
 };

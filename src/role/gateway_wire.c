@@ -226,8 +226,9 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
         .url = m.url,
         .headers = m.headers,
         .cf = m.cf,
-        .content_length = end ? 0 : -1,
-        .has_body = !end,
+        .content_length = end || (m.flags & MSG_WEBSOCKET) != 0 ? 0 : -1,
+        .has_body = !end && (m.flags & MSG_WEBSOCKET) == 0,
+        .upgrade = (m.flags & MSG_WEBSOCKET) != 0,
         .depth = depth,
     };
     snprintf(c->request.id, sizeof(c->request.id), "%.*s.%u", (int)MIN(m.parent.len, 16),

@@ -233,6 +233,7 @@ js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_
     struct channel *ch = call_create(iso, CHANNEL_FETCH, args[FETCH_CB]);
     if (ch == NULL)
         return js_throw(ctx, exception, "Error", "Too many open connections.");
-    ch->out_open = r == 1;
+    bool messages = ((uint32_t)js_to_number(ctx, args[FETCH_FLAGS], 0) & MSG_WEBSOCKET) != 0;
+    ch->out_open = r == 1 || messages;
     return call_start(iso, ch, iso->main, OP_fetch, buf_slice(&iso->message));
 }

@@ -274,6 +274,8 @@ void channel_settle(struct channel *ch)
         channel_give_all(ch);
     else if (ch->want == WANT_PIPE)
         channel_pipe(ch);
+    else if (ch->want == WANT_MESSAGES)
+        isolate_messages_settle(ch);
     else
         channel_maybe_done(ch);
 }
@@ -299,6 +301,8 @@ static void channel_on_data(struct wire_stream *s, struct slice bytes, bool end)
     }
     if (ch->kind == CHANNEL_LINK || ch->want == WANT_BYTES || ch->want == WANT_TEXT)
         channel_collect(ch, bytes);
+    else if (ch->want == WANT_MESSAGES)
+        isolate_messages_data(ch, bytes);
     else
         buf_append_slice(&ch->in, bytes);
     ch->in_end |= end;

@@ -307,7 +307,7 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
         isolate_cf(iso, m.cf),
         isolate_text(iso, m.entrypoint),
         isolate_text(iso, m.request_id),
-        js_bool(ctx, !end),
+        js_bool(ctx, !end && (m.flags & MSG_WEBSOCKET) == 0),
         js_number(ctx, m.flags),
     };
     isolate_hook(iso, &iso->hooks.request, args, ARRAY_LEN(args));
@@ -417,7 +417,7 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
     buf_clear(&iso->message);
     msg_event_end_pack(&iso->message, &(struct msg_event_end){
                                           .outcome = outcome,
-                                          .cpu_us = (uint64_t)ch->cpu_us,
+                                          .cpu_us = (uint64_t)(ch->cpu_past_us + ch->cpu_us),
                                           .wall_us = (uint64_t)(clock_boot_us() - ch->started_us),
                                           .trace = trace,
                                       });

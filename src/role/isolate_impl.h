@@ -3,7 +3,8 @@
  *
  * isolate.c: the process and its control channel. isolate_load.c: from spec to handlers; links.
  * isolate_event.c: entries into the VM, accounting, limits. isolate_channel.c: bodies. isolate_io.c:
- * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper.
+ * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper. isolate_websocket.c:
+ * messages.
  *
  * An *entry* is one macrotask: C calls one hook or callback, microtasks drain, rejections are
  * reported. Whatever natives asked for meanwhile that is already there (buffered bytes, room, failed
@@ -41,7 +42,7 @@ enum channel_kind {
     CHANNEL_KINDS
 };
 
-enum channel_want { WANT_NOTHING, WANT_READ, WANT_BYTES, WANT_TEXT, WANT_PIPE };
+enum channel_want { WANT_NOTHING, WANT_READ, WANT_BYTES, WANT_TEXT, WANT_PIPE, WANT_MESSAGES };
 
 /* One stream of a wire as JavaScript sees it: a number. The low 16 bits are the index in
  * iso->channels, the next 14 count how often the place was used, so that a number of an ended
@@ -76,6 +77,7 @@ struct channel {
     /* events */
     bool replied;
     int64_t cpu_us, started_us;
+    int64_t cpu_past_us; /* of budgets that were used up before (WebSockets) */
     char request_id[ISOLATE_REQUEST_ID_MAX];
     struct buf options; /* of a link job */
 };
@@ -182,6 +184,14 @@ void channel_maybe_done(
 void call_reply(struct channel *ch, struct slice args);
 void call_failed(struct channel *ch, int reason);
 js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
+
+/* isolate_websocket.c */
+void isolate_messages_data(struct channel *ch, struct slice bytes);
+void isolate_messages_settle(struct channel *ch);
+JS_NATIVE(isolate_messages);
+JS_NATIVE(isolate_send_message);
+JS_NATIVE(isolate_send_close);
+JS_NATIVE(isolate_queued);
 
 /* isolate_io.c */
 extern const struct js_native_row isolate_io_rows[];

@@ -317,7 +317,7 @@ static JS_NATIVE(io_cpu_time)
         return js_number(ctx, 0);
     if (ch->iso->current == ch)
         isolate_account(ch->iso);
-    return js_number(ctx, (double)(ch->cpu_us / 1000));
+    return js_number(ctx, (double)((ch->cpu_past_us + ch->cpu_us) / 1000));
 }
 
 /* --- time, log --- */
@@ -359,6 +359,10 @@ const struct js_native_row isolate_io_rows[] = {
     {"pipe", io_pipe},
     {"respond", io_respond},
     {"fetch", io_fetch},
+    {"messages", isolate_messages},
+    {"sendMessage", isolate_send_message},
+    {"sendClose", isolate_send_close},
+    {"queued", isolate_queued},
     {"eventEnd", io_event_end},
     {"cpuTime", io_cpu_time},
     {"timerAt", io_timer_at},

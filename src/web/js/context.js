@@ -66,6 +66,8 @@ export class Invocation {
         this.gone = false; // the client is
         this.reader = null; // of the response's stream
         this.cap = null; // timer that ends what runs under waitUntil()
+        this.upgrade = false; // the client asks for a WebSocket
+        this.socket = null; // and has one: {vanished()}
         this.props = undefined;
         open.add(this);
     }

@@ -15,7 +15,9 @@ import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { streamCancel, ReaderState } from "./streams/readable.js";
-import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW } from "./fetch.js";
+import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, WEBSOCKET, COMPRESS } from "./fetch.js";
+import { releaseSocket, coupleSocket } from "./websocket.js";
+import { flags } from "./compat.js";
 import { utf8 } from "./encoding.js";
 import { toWire } from "./headers.js";
 import { wrapReadable, readableOf } from "./streams/classes.js";
@@ -146,14 +148,27 @@ function respond(invocation, response) {
         fail(invocation, new TypeError("Return value from serve handler must not be an error response (like Response.error())."));
         return;
     }
-    const kind = bodyKind(response);
+    const kind = bodyKind(response), socket = responses.responseSocket(response);
     try {
         bodyTake(response);
-        if (kind === NULL || kind === TEXT || kind === BYTES) respondWhole(invocation, response, kind);
+        if (socket !== null) respondSocket(invocation, response, socket);
+        else if (kind === NULL || kind === TEXT || kind === BYTES) respondWhole(invocation, response, kind);
         else respondStream(invocation, response, kind);
     } catch (error) {
         fail(invocation, error);
     }
+}
+
+/* From here the event lasts as long as the connection. */
+function respondSocket(invocation, response, socket) {
+    if (!invocation.upgrade)
+        throw new TypeError('Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
+    releaseSocket(socket);
+    invocation.answered = true;
+    invocation.status = 101;
+    io.respond(invocation.channel, 101, WEBSOCKET | (flags.web_socket_compression ? COMPRESS : 0), -1, "",
+        responses.responseBlock(response), true);
+    invocation.socket = coupleSocket(socket, invocation.channel, invocation, () => sent(invocation));
 }
 
 function respondWhole(invocation, response, kind) {
@@ -244,6 +259,10 @@ async function settled(invocation, promise) {
 export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags }) {
     const invocation = new Invocation("fetch", channel, requestId);
     invocation.traced = (flags & TRACE) !== 0;
+    if ((flags & WEBSOCKET) !== 0) {
+        invocation.upgrade = true;
+        headers += "upgrade: websocket\r\n";
+    }
     byChannel.set(channel, invocation);
     context.enter(invocation);
     let result;
@@ -315,6 +334,11 @@ export function abortEvent(channel) {
     const invocation = byChannel.get(channel);
     if (invocation === undefined) return;
     context.enter(invocation);
+    if (invocation.socket !== null) {
+        invocation.outcome = "canceled";
+        invocation.socket.vanished();
+        return;
+    }
     invocation.gone = true;
     invocation.outcome = "canceled";
     invocation.answered = true;

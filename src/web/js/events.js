@@ -148,7 +148,7 @@ export class EventTarget {
         return !event.defaultPrevented;
     }
 
-    #run(event, list) {
+    #run(event, list, report = access.report) {
         for (const listener of list) {
             if (listener.removed) continue;
             if (listener.once) this.removeEventListener(event.type, listener.callback);
@@ -157,7 +157,7 @@ export class EventTarget {
                 if (typeof callback === "function") callback.call(this, event);
                 else callback.handleEvent(event);
             } catch (error) {
-                access.report(error);
+                report(error);
             }
             if (init.stopped(event)) break;
         }
@@ -165,6 +165,17 @@ export class EventTarget {
 
     static {
         access = {
+            /* Events of ours. `on<type>` is a plain property here and comes first, as upstream. */
+            dispatch(target, event, report) {
+                const handler = target[`on${event.type}`], list = target.#listeners?.get(event.type) ?? [];
+                init.begin(event, target);
+                try {
+                    const first = typeof handler === "function" ? [{ callback: handler, once: false, removed: false }] : [];
+                    target.#run(event, [...first, ...list], report);
+                } finally {
+                    init.finish(event);
+                }
+            },
             has: (target, type) => (target.#listeners?.get(type)?.length ?? 0) > 0,
             report: () => {},
             added: null,
@@ -177,6 +188,9 @@ export function dispatchPreventable(target, event) {
     init.forceCancelable(event);
     return !target.dispatchEvent(event);
 }
+
+/* Dispatches an event of ours; what a listener throws goes to report(). */
+export const dispatchTo = (target, event, report) => access.dispatch(target, event, report);
 
 export const hasListeners = (target, type) => access.has(target, type);
 export function onListenerError(report) {

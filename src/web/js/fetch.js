@@ -5,7 +5,7 @@
  * the binding.
  */
 import * as context from "./context.js";
-import { Request, isRequest, requestBlock, requestSignal, requestCf, requestManual } from "./request.js";
+import { Request, isRequest, requestBlock, requestSignal, requestCf, requestManual, requestHeader } from "./request.js";
 import { fetchedResponse, Response } from "./response.js";
 import { NULL, TEXT, BYTES, CHANNEL, bodyKind, bodySource, bodyTake, bodyInit, Channel, readAll } from "./body.js";
 import { channelStream, untouched } from "./body_source.js";
@@ -13,12 +13,14 @@ import { findInBlock } from "./headers.js";
 import { onAborted } from "./abort.js";
 import { sendStream } from "./send.js";
 import { URL } from "./url.js";
+import { fetchedSocket, setConnector } from "./websocket.js";
 
 const io = native.io;
 const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
-export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32;
+export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64,
+    COMPRESS = 128;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
 
@@ -155,6 +157,10 @@ async function run(binding, request) {
         cf: requestCf(request), body: null, stream: null, once: false, signal,
     };
     bodyOf(request, call);
+    if (requestHeader(request, "upgrade")?.toLowerCase() === "websocket" && call.body === null) {
+        call.flags |= WEBSOCKET;
+        call.headers = withoutHeader(call.headers, "upgrade");
+    }
     if (binding === WORLD && findInBlock(call.headers, "accept-encoding", 0) === undefined)
         call.headers += "accept-encoding: gzip\r\n";
     const trail = [];
@@ -169,13 +175,20 @@ async function run(binding, request) {
     }
 }
 
+function socketOf(answer) {
+    const header = (name) => findInBlock(answer.headers, name, 0) ?? "";
+    return fetchedSocket(answer.channel, context.current, header("sec-websocket-protocol"), header("sec-websocket-extensions"));
+}
+
 function responseOf(answer, call, redirected, manual) {
+    const isSocket = (answer.flags & WEBSOCKET) !== 0;
+    if (!isSocket && (call.flags & WEBSOCKET) !== 0) io.end(answer.channel); // no messages of ours follow
     const coding = manual ? null : codingOf(findInBlock(answer.headers, "content-encoding", 0));
-    const channel = answer.hasBody && call.method !== "HEAD" ? new Channel(answer.channel, answer.length, coding) : null;
+    const channel = answer.hasBody && !isSocket && call.method !== "HEAD" ? new Channel(answer.channel, answer.length, coding) : null;
     const hash = call.url.indexOf("#");
     const response = fetchedResponse({
         status: answer.status, statusText: answer.statusText, headers: answer.headers,
-        url: hash < 0 ? call.url : call.url.slice(0, hash), redirected, channel,
+        url: hash < 0 ? call.url : call.url.slice(0, hash), redirected, channel, webSocket: isSocket ? socketOf(answer) : null,
     });
     if (channel !== null && call.signal !== null) {
         onAborted(call.signal, (reason) => {
@@ -218,6 +231,20 @@ function fetchWith(binding, input, init) {
         return Promise.reject(error);
     }
 }
+
+/* What `new WebSocket(url)` asks. */
+setConnector(async (url, protocols) => {
+    const invocation = context.need();
+    const answer = await exchange(WORLD, {
+        flags: REDIRECT_MANUAL | WEBSOCKET, method: "GET", url,
+        headers: protocols.length > 0 ? `sec-websocket-protocol: ${protocols.join(", ")}\r\n` : "",
+        cf: "", body: null, stream: null, signal: null,
+    });
+    return {
+        channel: answer.channel, invocation, status: answer.status, isSocket: (answer.flags & WEBSOCKET) !== 0,
+        header: (name) => findInBlock(answer.headers, name, 0),
+    };
+});
 
 export function fetch(input, init = undefined) {
     return fetchWith(WORLD, input, init);

@@ -25,6 +25,8 @@ import { installWasm } from "./wasm.js";
 import { runtimePrototypes } from "./inspect.js";
 import { MessageChannel, MessagePort } from "./messages.js";
 import { FetchEvent, ScheduledEvent, onServiceWorkerListener } from "./service_worker.js";
+import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from "./websocket.js";
+import { flags, setFlags } from "./compat.js";
 import * as context from "./context.js";
 
 class WorkerGlobalScope extends events.EventTarget {}
@@ -43,8 +45,6 @@ class Navigator {
         return true;
     }
 }
-
-const flags = {};
 
 /* The scope's own EventTarget: globalThis cannot have private fields of ours. */
 const scope = new ServiceWorkerGlobalScope();
@@ -73,7 +73,7 @@ const CLASSES = {
     Performance: perf.Performance, PerformanceEntry: perf.PerformanceEntry, PerformanceMark: perf.PerformanceMark,
     PerformanceMeasure: perf.PerformanceMeasure, PerformanceResourceTiming: perf.PerformanceResourceTiming,
     PerformanceObserver: perf.PerformanceObserver, PerformanceObserverEntryList: perf.PerformanceObserverEntryList,
-    MessageChannel, MessagePort, WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator,
+    MessageChannel, MessagePort, WebSocket, WebSocketPair, WebSocketRequestResponsePair, WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator,
     SuppressedError: dispose.SuppressedError, DisposableStack: dispose.DisposableStack,
     AsyncDisposableStack: dispose.AsyncDisposableStack,
 };
@@ -163,16 +163,11 @@ export function installGlobals() {
 
 /* Globals that depend on the Worker's compatibility flags. */
 export function setCompatibility({ date = "", flags: given = [] } = {}) {
-    for (const name of given) flags[name] = true;
-    for (const [name, since] of Object.entries(DEFAULT_ON)) if (date >= since && !given.includes(`no_${name}`)) flags[name] = true;
+    setFlags(date, given);
     if (!flags.nodejs_compat && !flags.nodejs_compat_v2) return;
     for (const name of ["setImmediate", "clearImmediate"])
         Object.defineProperty(global, name, { value: timers[name], writable: true, configurable: true, enumerable: false });
     Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: false });
 }
-const DEFAULT_ON = {
-    url_standard: "2022-10-31", global_navigator: "2022-03-21", streams_enable_constructors: "2022-11-30",
-    transformstream_enable_standard_constructor: "2022-11-30", handle_cross_request_promise_resolution: "2024-10-14",
-};
 
 export { scope, asInterface };

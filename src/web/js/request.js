@@ -1,6 +1,6 @@
 /* Request. https://fetch.spec.whatwg.org/#request-class, with what the edge adds (cf, fetcher). */
 import { Body, bodyInit, bodyInitChannel, bodyShare, bodyKind, setContentType, NULL, Channel } from "./body.js";
-import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, isHeaders } from "./headers.js";
+import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, isHeaders, findInBlock } from "./headers.js";
 import { isSignal, makeSignal } from "./abort.js";
 import { isPlainUrl } from "./url.js";
 import { isResponse, responseContentType } from "./response.js";
@@ -188,6 +188,7 @@ export class Request extends Body {
             signalIfAny: (request) => request.#signal,
             cfText: (request) => (request.#cf === undefined ? "" : typeof request.#cf === "string" ? request.#cf : JSON.stringify(request.#cf)),
             manual: (request) => request.#manual,
+            header: (request, name) => (request.#headers === null ? findInBlock(request.#block, name, 0) : headerGet(request.#headers, name)),
             incoming: (request) => request.#incoming,
             contentType: (request) => headerGet(request.headers, "content-type"),
         };
@@ -200,6 +201,8 @@ export const requestSignal = access.signalIfAny;
 export const requestCf = access.cfText;
 export const requestManual = access.manual;
 export const requestIncoming = access.incoming;
+/* By lower-case name; undefined when absent. */
+export const requestHeader = access.header;
 
 /* The request of a fetch event. */
 export function incomingRequest(channel, method, url, headers, cf, hasBody) {

@@ -1,6 +1,7 @@
 /* Response. https://fetch.spec.whatwg.org/#response-class */
 import { Body, bodyInit, bodyInitText, bodyInitChannel, bodyShare, bodyKind, bodySource, bodyDrop, NULL, TEXT, BYTES } from "./body.js";
 import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, freezeHeaders } from "./headers.js";
+import { isWebSocket } from "./websocket.js";
 
 const parse = native.url.parse;
 const scratch = new Uint32Array(8);
@@ -8,7 +9,7 @@ const scratch = new Uint32Array(8);
 const FETCHED = Symbol("fetched");
 /* For answers that came without one (HTTP/2, other isolates). */
 const REASONS = {
-    200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content", 205: "Reset Content",
+    101: "Switching Protocols", 200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content", 205: "Reset Content",
     206: "Partial Content", 207: "Multi-Status", 208: "Already Reported", 226: "IM Used", 300: "Multiple Choices",
     301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 305: "Use Proxy", 307: "Temporary Redirect",
     308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden",
@@ -39,6 +40,7 @@ export class Response extends Body {
     #redirected = false;
     #manual = false; // encodeBody: "manual"
     #cf = undefined;
+    #webSocket = null;
 
     constructor(body = null, init = undefined) {
         super();
@@ -51,10 +53,16 @@ export class Response extends Body {
     }
 
     #options(init) {
-        const { status, statusText, headers, encodeBody } = init;
+        const { status, statusText, headers, encodeBody, webSocket } = init;
+        if (webSocket !== undefined && webSocket !== null) {
+            if (!isWebSocket(webSocket))
+                throw new TypeError("Incorrect type for the 'webSocket' field on 'InitializerDict': the provided value is not of type 'WebSocket'.");
+            if (Math.trunc(Number(status)) !== 101) throw new RangeError("Responses with a WebSocket must have status code 101.");
+            this.#webSocket = webSocket;
+        }
         if (status !== undefined) {
             const n = Math.trunc(Number(status));
-            if (!(n >= 200 && n <= 599))
+            if (!(n >= 200 && n <= 599) && this.#webSocket === null)
                 throw new RangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
             this.#status = n;
         }
@@ -70,8 +78,6 @@ export class Response extends Body {
             this.#manual = encodeBody === "manual";
         }
         if (init.cf !== undefined) this.#cf = init.cf;
-        if (init.webSocket !== undefined && init.webSocket !== null)
-            throw new TypeError("Responses with a WebSocket must have status code 101.");
     }
 
     #setBody(body) {
@@ -94,7 +100,7 @@ export class Response extends Body {
     get url() { return this.#url; }
     get type() { return this.#type; }
     get cf() { return this.#cf; }
-    get webSocket() { return null; }
+    get webSocket() { return this.#webSocket; }
 
     get headers() {
         if (this.#headers === null) {
@@ -105,6 +111,7 @@ export class Response extends Body {
     }
 
     clone() {
+        if (this.#webSocket !== null) throw new TypeError("Cannot clone a response to a WebSocket handshake.");
         const clone = new Response(FETCHED);
         clone.#status = this.#status;
         clone.#statusText = this.#statusText;
@@ -167,7 +174,8 @@ export class Response extends Body {
                 if (response.#headers !== null) return headerGet(response.#headers, name);
                 return name === "content-type" && response.#contentType !== null ? response.#contentType : undefined;
             },
-            /* {status, statusText, headers, url, redirected, channel} */
+            socket: (response) => response.#webSocket,
+            /* {status, statusText, headers, url, redirected, channel, webSocket?} */
             fetched(init) {
                 const response = new Response(FETCHED);
                 response.#status = init.status;
@@ -175,6 +183,7 @@ export class Response extends Body {
                 response.#headers = headersFromBlock(init.headers, true);
                 response.#url = init.url;
                 response.#redirected = init.redirected;
+                response.#webSocket = init.webSocket ?? null;
                 if (init.channel !== null) bodyInitChannel(response, init.channel);
                 return response;
             },
@@ -199,6 +208,7 @@ export const responseStatusText = access.statusText;
 export const responseBlock = access.block;
 export const responseHeader = access.header;
 export const responseManual = access.manual;
+export const responseSocket = access.socket;
 export const fetchedResponse = access.fetched;
 export const responseContentType = (response) => access.header(response, "content-type");
 export { NULL };
