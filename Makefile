@@ -56,6 +56,7 @@ test-compat: compile
 
 # JavaScriptCore handles SIGSEGV itself (WebAssembly bounds) and keeps memory until exit.
 asan: export ASAN_OPTIONS = handle_segv=0:allow_user_segv_handler=1:detect_leaks=0
+asan: export SELVEDGE_TEST_CONFIG = $(CURDIR)/test/e2e/lib/asan.jsonc
 asan: export UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
 asan: setup
 	@$(MAKE) compile unit test-e2e test-compat BUILD=build-asan \

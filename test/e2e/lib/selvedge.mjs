@@ -18,8 +18,9 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // options: {data (kept afterwards when given), args: more arguments of `serve`, env}.
 // Returns {apiUrl, httpUrl, token, account, data, pid, log(), wrangler(args, cwd, options), stop(), kill(signal), exited}.
 export async function startSelvedge(options = {}) {
+  const config = process.env.SELVEDGE_TEST_CONFIG ? ["--config", process.env.SELVEDGE_TEST_CONFIG] : [];
   const data = options.data ?? mkdtempSync(join(tmpdir(), "selvedge-test-"));
-  const child = spawn(binary, ["serve", "--data", data, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", ...(options.args ?? [])], {
+  const child = spawn(binary, ["serve", "--data", data, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", ...config, ...(options.args ?? [])], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...options.env },
   });
