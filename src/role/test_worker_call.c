@@ -156,7 +156,10 @@ static int call_read_file(struct test_runner *r, struct slice url, struct buf *r
     struct slice plain = slice_cut(&url, '?');
     if (slice_find_slice(plain, SLICE("/../")) >= 0 || slice_to_cstr(plain, path, sizeof(path)) < 0)
         return -EINVAL;
-    snprintf(full, sizeof(full), "%s%s", r->wpt_root, path);
+    const char *place = path;
+    if (strcmp(path, "/resources/WebIDLParser.js") == 0) /* a name that the tests' server maps */
+        place = "/resources/webidl2/lib/webidl2.js";
+    snprintf(full, sizeof(full), "%s%s", r->wpt_root, place);
     return file_read(AT_FDCWD, full, TEST_WORKER_FILE_MAX, ret);
 }
 

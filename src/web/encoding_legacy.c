@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <unicode/ucnv.h>
 
+#include "web/encoding_impl.h"
 #include "web/web_impl.h"
 
 struct legacy_encoding {
     const char *name;   /* as the standard writes it */
-    const char *icu;    /* converter */
+    const char *icu;    /* converter; NULL = in encoding_own.c */
     const char *labels; /* all of them, separated by blanks */
 };
 
@@ -30,7 +31,7 @@ static const struct legacy_encoding legacy_encodings[] = {
     {"iso-8859-13", "ISO-8859-13", "iso-8859-13 iso8859-13 iso885913"},
     {"iso-8859-14", "ISO-8859-14", "iso-8859-14 iso8859-14 iso885914"},
     {"iso-8859-15", "ISO-8859-15", "csisolatin9 iso-8859-15 iso8859-15 iso885915 iso_8859-15 l9"},
-    {"iso-8859-16", "ISO-8859-16", "iso-8859-16"},
+    {"iso-8859-16", NULL, "iso-8859-16"},
     {"koi8-r", "KOI8-R", "cskoi8r koi koi8 koi8-r koi8_r"},
     {"koi8-u", "KOI8-U", "koi8-ru koi8-u"},
     {"macintosh", "macintosh", "csmacintosh mac macintosh x-mac-roman"},
@@ -44,12 +45,13 @@ static const struct legacy_encoding legacy_encodings[] = {
     {"windows-1257", "windows-1257", "cp1257 windows-1257 x-cp1257"},
     {"windows-1258", "windows-1258", "cp1258 windows-1258 x-cp1258"},
     {"x-mac-cyrillic", "x-mac-cyrillic", "x-mac-cyrillic x-mac-ukrainian"},
-    {"gbk", "GBK", "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk"},
-    {"gb18030", "gb18030", "gb18030"},
+    {"x-user-defined", NULL, "x-user-defined"},
+    {"gbk", NULL, "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk"},
+    {"gb18030", NULL, "gb18030"},
     {"big5", "Big5-HKSCS", "big5 big5-hkscs cn-big5 csbig5 x-x-big5"},
     {"euc-jp", "EUC-JP", "cseucpkdfmtjapanese euc-jp x-euc-jp"},
-    {"iso-2022-jp", "ISO-2022-JP", "csiso2022jp iso-2022-jp"},
-    {"shift_jis", "windows-31j", "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis"},
+    {"iso-2022-jp", NULL, "csiso2022jp iso-2022-jp"},
+    {"shift_jis", NULL, "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis"},
     {"euc-kr", "windows-949", "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"},
 };
 /* clang-format on */
@@ -106,13 +108,7 @@ static void legacy_append(const UChar *units, const UChar *end, struct buf *out)
         uint32_t c = *units++;
         if (c >= 0xd800 && c <= 0xdbff && units < end)
             c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)*units++ - 0xdc00);
-        char utf8[4];
-        size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-        static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-        for (size_t i = n - 1; i > 0; i--, c >>= 6)
-            utf8[i] = (char)(0x80 | (c & 0x3f));
-        utf8[0] = (char)(lead[n] | c);
-        buf_append(out, utf8, n);
+        encoding_append(out, c);
     }
 }
 
@@ -129,28 +125,43 @@ static int legacy_convert(UConverter *converter, struct slice in, bool flush, st
     return U_FAILURE(status) ? -EBADMSG : 0;
 }
 
-/* decodeLegacy(bytes, encoding, flags, pending): pending[0] = bytes at the end of an unfinished character. */
+static int legacy_decode_icu(UConverter *converter, struct slice in, struct decoding *d)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    if (d->fatal)
+        ucnv_setToUCallBack(converter, UCNV_TO_U_CALLBACK_STOP, NULL, NULL, NULL, &status);
+    int r = legacy_convert(converter, in, !d->stream, d->out);
+    int32_t left = d->stream ? ucnv_toUCountPending(converter, &status) : 0;
+    d->pending = left > 0 ? (uint32_t)left : 0;
+    return r;
+}
+
+/* decodeLegacy(bytes, encoding, flags, memory): memory[0] = bytes at the end of an unfinished character,
+ * memory[1] = state for the next piece. */
 js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_value self UNUSED,
                                 size_t n_args, const js_value args[], js_value *exception)
 {
     AUTO(buf_done) struct buf name = {0}, out = {0};
-    uint32_t *pending = web_scratch(ctx, n_args, args, 3, 1);
+    uint32_t *memory = web_scratch(ctx, n_args, args, 3, 2);
     struct slice in;
-    if (pending == NULL || js_append_utf8(ctx, args[1], &name) < 0 ||
+    if (memory == NULL || js_append_utf8(ctx, args[1], &name) < 0 ||
         js_view(ctx, args[0], &in) < 0)
         return js_throw(ctx, exception, "TypeError", "decodeLegacy wants bytes and an encoding");
-    AUTO(legacy_close) UConverter *converter = legacy_open(buf_slice(&name));
-    if (converter == NULL)
-        return js_throw(ctx, exception, "RangeError", "Invalid or unsupported encoding");
-
     unsigned flags = (unsigned)js_to_number(ctx, args[2], 0);
-    bool stream = (flags & LEGACY_STREAM) != 0;
-    UErrorCode status = U_ZERO_ERROR;
-    if ((flags & LEGACY_FATAL) != 0)
-        ucnv_setToUCallBack(converter, UCNV_TO_U_CALLBACK_STOP, NULL, NULL, NULL, &status);
-    if (legacy_convert(converter, in, !stream, &out) < 0)
+    struct decoding d = {.fatal = (flags & LEGACY_FATAL) != 0,
+                         .stream = (flags & LEGACY_STREAM) != 0,
+                         .state = memory[1],
+                         .out = &out};
+    int r = encoding_own_decode(buf_slice(&name), in, &d);
+    if (r == -ENOENT) {
+        AUTO(legacy_close) UConverter *converter = legacy_open(buf_slice(&name));
+        if (converter == NULL)
+            return js_throw(ctx, exception, "RangeError", "Invalid or unsupported encoding");
+        r = legacy_decode_icu(converter, in, &d);
+    }
+    if (r < 0)
         return js_undefined(ctx);
-    int32_t left = stream ? ucnv_toUCountPending(converter, &status) : 0;
-    *pending = left > 0 ? (uint32_t)left : 0;
+    memory[0] = d.pending;
+    memory[1] = d.state;
     return js_string(ctx, buf_slice(&out));
 }

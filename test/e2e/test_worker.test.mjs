@@ -57,9 +57,9 @@ test('what cannot be read or linked is a failure', async () => {
 });
 
 test('classic web platform tests', async () => {
-    const { status, lines } = await run('--wpt', '--wpt-root', '.', 'wpt/harness.any.js', 'wpt/variants.any.js');
+    const { status, lines } = await run('--wpt', '--wpt-root', '.', 'wpt/harness.any.js', 'wpt/encodings.any.js', 'wpt/variants.any.js');
     assert.equal(lines[0], '# wpt/harness.any.js');
-    assert.deepEqual(lines.slice(-6), ['# wpt/variants.any.js', '# wpt/variants.any.js?1', 'PASS variant ?1', '# wpt/variants.any.js?2', 'PASS variant ?2', '14 passed, 0 failed']);
+    assert.deepEqual(lines.slice(-6), ['# wpt/variants.any.js', '# wpt/variants.any.js?1', 'PASS variant ?1', '# wpt/variants.any.js?2', 'PASS variant ?2', '31 passed, 0 failed']);
     assert.equal(status, 0);
 });
 

@@ -109,10 +109,11 @@ export class TextDecoder {
     #fatal;
     #ignoreBOM;
     #tail = null;
+    #state = 0; // of encodings with shifts
     #begun = false; // the place where a byte order mark may stand is behind us
 
     constructor(label = "utf-8", options) {
-        const name = String(label).trim().toLowerCase();
+        const name = String(label).replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, "").toLowerCase();
         const encoding = LABELS.get(name) ?? text.label(name);
         if (encoding === undefined) throw new RangeError(`"${label}" is not a valid encoding.`);
         this.#encoding = encoding;
@@ -159,9 +160,10 @@ export class TextDecoder {
 
     #convert(bytes, flags, stream) {
         if (this.#kind !== LEGACY) return text.decode(bytes, this.#kind, flags);
-        const pending = new Uint32Array(1);
-        const result = text.decodeLegacy(bytes, this.#encoding, flags | (stream ? STREAM : 0), pending);
-        if (pending[0] > 0) this.#tail = bytes.slice(bytes.length - pending[0]);
+        const memory = new Uint32Array([0, this.#state]);
+        const result = text.decodeLegacy(bytes, this.#encoding, flags | (stream ? STREAM : 0), memory);
+        if (memory[0] > 0) this.#tail = bytes.slice(bytes.length - memory[0]);
+        this.#state = stream && result !== undefined ? memory[1] : 0;
         return result;
     }
 }

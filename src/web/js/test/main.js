@@ -51,8 +51,9 @@ async function runTest(name, invocation) {
     return answer([result]);
 }
 
+/* Names and messages of tests hold anything; JSON readers want whole characters. */
 function answer(results) {
-    return new Response(stringify(results));
+    return new Response(stringify(results, (key, value) => (typeof value === "string" ? value.toWellFormed() : value)));
 }
 
 async function runWpt(url) {
