@@ -130,5 +130,6 @@ void tls_context_destroy(struct tls_context *tls)
     if (tls == NULL)
         return;
     SSL_CTX_free(tls->ctx);
+    tls_names_destroy(tls->names);
     free(tls);
 }

@@ -9,6 +9,8 @@
 #include "core/err.h"
 #include "core/slice.h"
 
+enum { TLS_NAMES_MAX = 1024 };
+
 struct tls_context;
 
 /* PEM texts; ALPN h2 and http/1.1. -EBADMSG with the library's reason in err. */
@@ -20,3 +22,9 @@ void tls_context_destroy(struct tls_context *tls);
  * certificate DATA/keys/server.{crt,key} for *.domain, domain, localhost, 127.0.0.1, ::1, renewed when
  * less than 30 days are left. Keys are files of mode 0600. */
 NODISCARD int tls_authority_ensure(int keys_dir_fd, const char *domain, struct err *err);
+
+/* Gives every host directly below `domain` a certificate of its own, made by the local authority when a
+ * client first asks for it (SNI): clients refuse a wildcard below a single label such as "localhost".
+ * At most TLS_NAMES_MAX are kept. The context must use keys/server.key. */
+NODISCARD int tls_context_names(struct tls_context *tls, int keys_dir_fd, const char *domain,
+                                struct err *err);

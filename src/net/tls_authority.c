@@ -9,6 +9,7 @@
 #include "net/tls_impl.h"
 
 #include "core/file.h"
+#include "core/map.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,10 +143,11 @@ static bool tls_set_serial(X509 *cert)
     return ok;
 }
 
-/* A new key and an unsigned certificate for it. */
+/* An unsigned certificate for the key that is there, or for a new one. */
 static bool tls_pair_begin(struct tls_pair *ret, const char *common_name, int days)
 {
-    ret->key = EVP_EC_gen("P-256");
+    if (ret->key == NULL)
+        ret->key = EVP_EC_gen("P-256");
     ret->cert = X509_new();
     if (ret->key == NULL || ret->cert == NULL || !tls_set_serial(ret->cert))
         return false;
@@ -182,13 +184,10 @@ static int tls_make_authority(struct tls_pair *ret, const char *domain, struct e
     return ok ? 0 : tls_fail(err, "cannot make the local authority");
 }
 
-static int tls_make_server(struct tls_pair *ret, const struct tls_pair *authority,
-                           const char *domain, struct err *err)
+/* names: the subject alternative names in OpenSSL's notation. */
+static int tls_make_leaf(struct tls_pair *ret, const struct tls_pair *authority, const char *names,
+                         struct err *err)
 {
-    char names[3 * TLS_DOMAIN_MAX];
-
-    (void)snprintf(names, sizeof(names), /* fits, as above */
-                   "DNS:%s,DNS:*.%s,DNS:localhost,IP:127.0.0.1,IP:::1", domain, domain);
     bool ok =
         tls_pair_begin(ret, "Selvedge", TLS_SERVER_DAYS) &&
         X509_set_issuer_name(ret->cert, X509_get_subject_name(authority->cert)) == 1 &&
@@ -199,7 +198,17 @@ static int tls_make_server(struct tls_pair *ret, const struct tls_pair *authorit
         tls_add_extension(ret->cert, authority->cert, NID_authority_key_identifier, "keyid") &&
         tls_add_extension(ret->cert, authority->cert, NID_subject_alt_name, names) &&
         X509_sign(ret->cert, authority->key, EVP_sha256()) > 0;
-    return ok ? 0 : tls_fail(err, "cannot make the server's certificate");
+    return ok ? 0 : tls_fail(err, "cannot make a server's certificate");
+}
+
+static int tls_make_server(struct tls_pair *ret, const struct tls_pair *authority,
+                           const char *domain, struct err *err)
+{
+    char names[3 * TLS_DOMAIN_MAX];
+
+    (void)snprintf(names, sizeof(names), /* fits, as above */
+                   "DNS:%s,DNS:*.%s,DNS:localhost,IP:127.0.0.1,IP:::1", domain, domain);
+    return tls_make_leaf(ret, authority, names, err);
 }
 
 /* --- judging them --- */
@@ -271,4 +280,102 @@ int tls_authority_ensure(int keys_dir_fd, const char *domain, struct err *err)
     if (r == -ESTALE)
         r = tls_remake(keys_dir_fd, domain, &authority, true, err);
     return r;
+}
+
+/* --- a certificate for each name --- */
+
+struct tls_names {
+    struct tls_pair authority;
+    EVP_PKEY *key; /* owned: the server's, for every name */
+    char domain[TLS_DOMAIN_MAX + 1];
+    struct map certs; /* host -> X509, owned */
+};
+
+static void tls_names_clear(struct tls_names *names)
+{
+    struct slice key;
+    void *cert;
+
+    for (size_t at = 0; map_next(&names->certs, &at, &key, &cert);)
+        X509_free(cert);
+    map_done(&names->certs);
+    names->certs = (struct map){0};
+}
+
+void tls_names_destroy(struct tls_names *names)
+{
+    if (names == NULL)
+        return;
+    tls_names_clear(names);
+    tls_pair_done(&names->authority);
+    EVP_PKEY_free(names->key);
+    mem_release(&names);
+}
+
+/* One label of letters, digits and hyphens below the domain. */
+static bool tls_name_is_ours(const struct tls_names *names, struct slice host)
+{
+    struct slice domain = slice_of(names->domain);
+
+    if (host.len <= domain.len + 1 || host.len > TLS_DOMAIN_MAX || !slice_ends(host, domain) ||
+        host.ptr[host.len - domain.len - 1] != '.')
+        return false;
+    for (size_t i = 0; i < host.len - domain.len - 1; i++) {
+        char c = host.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static X509 *tls_name_cert(struct tls_names *names, struct slice host)
+{
+    X509 *known = map_get(&names->certs, host);
+    if (known != NULL)
+        return known;
+
+    char alternative[TLS_DOMAIN_MAX + 8];
+    struct tls_pair leaf = {.key = names->key};
+    (void)snprintf(alternative, sizeof(alternative), "DNS:%.*s",
+                   SLICE_ARG(host)); /* length checked */
+    if (tls_make_leaf(&leaf, &names->authority, alternative, NULL) < 0) {
+        X509_free(leaf.cert);
+        return NULL;
+    }
+    if (names->certs.n >= TLS_NAMES_MAX)
+        tls_names_clear(names);
+    map_put(&names->certs, host, leaf.cert);
+    return leaf.cert;
+}
+
+static int tls_on_name(SSL *ssl, int *alert, void *arg)
+{
+    (void)alert;
+    struct tls_names *names = arg;
+    struct slice host = slice_of(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+
+    if (!tls_name_is_ours(names, host))
+        return SSL_TLSEXT_ERR_NOACK; /* the common certificate serves */
+    X509 *cert = tls_name_cert(names, host);
+    if (cert == NULL || SSL_use_certificate(ssl, cert) != 1 ||
+        SSL_use_PrivateKey(ssl, names->key) != 1)
+        return SSL_TLSEXT_ERR_NOACK;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+int tls_context_names(struct tls_context *tls, int keys_dir_fd, const char *domain, struct err *err)
+{
+    AUTO(tls_pair_done) struct tls_pair server = {0};
+    struct tls_names *names = mem_new(sizeof(*names));
+
+    CHECK(tls->names == NULL && strlen(domain) <= TLS_DOMAIN_MAX);
+    tls->names = names; /* from here on the context's to free */
+    memcpy(names->domain, domain, strlen(domain) + 1);
+    if (!tls_pair_load(keys_dir_fd, "authority.crt", "authority.key", &names->authority) ||
+        !tls_pair_load(keys_dir_fd, "server.crt", "server.key", &server))
+        return err_set(err, -ENOENT, 0, "the local authority's files are missing in keys/");
+    names->key = TAKE(server.key);
+    SSL_CTX_set_tlsext_servername_callback(tls->ctx, tls_on_name);
+    SSL_CTX_set_tlsext_servername_arg(tls->ctx, names);
+    return 0;
 }

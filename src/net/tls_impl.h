@@ -5,9 +5,14 @@
 
 #include <openssl/ssl.h>
 
+struct tls_names;
+
 struct tls_context {
-    SSL_CTX *ctx; /* owned */
+    SSL_CTX *ctx;            /* owned */
+    struct tls_names *names; /* owned; NULL: one certificate for everybody */
 };
+
+void tls_names_destroy(struct tls_names *names); /* accepts NULL */
 
 /* The library's oldest queued reason as text, for err; empties the queue. */
 const char *tls_reason(char *buf, size_t size);

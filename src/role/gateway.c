@@ -34,14 +34,16 @@ static int setup_tls(struct role_context *rc, struct tls_context **ret, struct e
     AUTO(buf_done) struct buf certificate = {0}, key = {0};
     const char *cert_path = json_str(rc->settings, "tls.certificate", "");
     const char *key_path = json_str(rc->settings, "tls.key", "");
+    const char *domain = json_str(rc->settings, "domain", "localhost");
+    bool own = cert_path[0] == '\0';
 
     if (mkdirat(rc->data_fd, "keys", 0700) < 0 && errno != EEXIST)
         return err_set(err, -errno, 0, "cannot make the directory keys/ in the data directory: %m");
     keys = openat(rc->data_fd, "keys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (keys < 0)
         return err_set(err, -errno, 0, "cannot open keys/ in the data directory: %m");
-    if (cert_path[0] == '\0') {
-        int r = tls_authority_ensure(keys, json_str(rc->settings, "domain", "localhost"), err);
+    if (own) {
+        int r = tls_authority_ensure(keys, domain, err);
         if (r < 0)
             return r;
         cert_path = "server.crt";
@@ -53,7 +55,8 @@ static int setup_tls(struct role_context *rc, struct tls_context **ret, struct e
     if (r < 0)
         return err_set(err, r, 0, "cannot read the certificate %s or its key %s", cert_path,
                        key_path);
-    return tls_context_create(buf_slice(&certificate), buf_slice(&key), ret, err);
+    r = tls_context_create(buf_slice(&certificate), buf_slice(&key), ret, err);
+    return r < 0 || !own ? r : tls_context_names(*ret, keys, domain, err);
 }
 
 /* What the gateway reads while it runs; mounted read-only, opened in the sandbox. */
