@@ -59,6 +59,8 @@ static void http1_fill_request(struct http_exchange *x, const struct http1_head 
         .remote_ip = slice_of(c->remote_ip),
         .remote_port = c->remote_port,
         .tls = c->io.ssl != NULL,
+        .tls_version = c->io.ssl == NULL ? "" : SSL_get_version(c->io.ssl),
+        .tls_cipher = c->io.ssl == NULL ? "" : SSL_get_cipher_name(c->io.ssl),
         .version = head->version,
         .has_body = head->chunked || head->content_length > 0,
         .content_length = head->chunked ? -1 : MAX(head->content_length, (int64_t)0),

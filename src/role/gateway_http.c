@@ -140,20 +140,28 @@ static void request_headers(struct buf *out, const struct http_request *r, const
                                  : SLICE("\r\nx-forwarded-proto: http\r\n"));
 }
 
+/* Most requests come the way the one before came: the text is made again only when that changes. The
+ * library's names are constants, so their addresses tell. */
 static struct slice request_cf(const struct http_request *r)
 {
-    static const char *const texts[2][3] = {
-        {"{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/1.0\",\"tlsVersion\":\"\",\"tlsCipher\":\"\"}",
-         "{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/1.1\",\"tlsVersion\":\"\",\"tlsCipher\":\"\"}",
-         "{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/2\",\"tlsVersion\":\"\",\"tlsCipher\":\"\"}"},
-        {"{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/"
-         "1.0\",\"tlsVersion\":\"TLSv1.3\",\"tlsCipher\":\"\"}",
-         "{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/"
-         "1.1\",\"tlsVersion\":\"TLSv1.3\",\"tlsCipher\":\"\"}",
-         "{\"colo\":\"LOC\",\"httpProtocol\":\"HTTP/"
-         "2\",\"tlsVersion\":\"TLSv1.3\",\"tlsCipher\":\"\"}"}};
+    static struct buf text;
+    static const char *version, *cipher;
+    static int protocol;
 
-    return slice_of(texts[r->tls][r->version == 20 ? 2 : r->version == 11 ? 1 : 0]);
+    if (version == r->tls_version && cipher == r->tls_cipher && protocol == r->version)
+        return buf_slice(&text);
+    version = r->tls_version;
+    cipher = r->tls_cipher;
+    protocol = r->version;
+    buf_clear(&text);
+    buf_printf(&text,
+               "{\"colo\":\"LOC\",\"httpProtocol\":\"%s\",\"tlsVersion\":\"%s\","
+               "\"tlsCipher\":\"%s\"}",
+               protocol == 20   ? "HTTP/2"
+               : protocol == 11 ? "HTTP/1.1"
+                                : "HTTP/1.0",
+               version, cipher);
+    return buf_slice(&text);
 }
 
 /* 16 hex digits: unique in the process by a counter, unguessable by its random start. */
