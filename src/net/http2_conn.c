@@ -168,8 +168,8 @@ static void http2_fill_request(struct http_exchange *x, bool has_body)
     q->remote_ip = slice_of(c->remote_ip);
     q->remote_port = c->remote_port;
     q->tls = c->io.ssl != NULL;
-    q->tls_version = q->tls ? SSL_get_version(c->io.ssl) : "";
-    q->tls_cipher = q->tls ? SSL_get_cipher_name(c->io.ssl) : "";
+    q->tls_version = transport_tls_version(&c->io);
+    q->tls_cipher = transport_tls_cipher(&c->io);
     q->version = 20;
     q->has_body = has_body;
     q->content_length = has_body ? -1 : 0;

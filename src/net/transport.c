@@ -171,3 +171,13 @@ void transport_done(struct transport *t)
     t->ssl = NULL;
     fd_release(&t->fd);
 }
+
+const char *transport_tls_version(const struct transport *t)
+{
+    return t->ssl == NULL ? "" : SSL_get_version(t->ssl);
+}
+
+const char *transport_tls_cipher(const struct transport *t)
+{
+    return t->ssl == NULL ? "" : SSL_get_cipher_name(t->ssl);
+}

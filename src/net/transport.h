@@ -20,6 +20,9 @@ struct transport {
 
 /* Takes the descriptor, also on failure. tls may be NULL. -ENOMEM. */
 NODISCARD int transport_init(struct transport *t, int fd, struct tls_context *tls);
+/* Constants of the library; "" in clear. */
+const char *transport_tls_version(const struct transport *t);
+const char *transport_tls_cipher(const struct transport *t);
 /* 0 done (at once in clear text), -EAGAIN, -EBADMSG. */
 NODISCARD int transport_handshake(struct transport *t);
 /* The protocol agreed on by ALPN; empty when none. */
