@@ -100,7 +100,8 @@ export function compare(name, table) {
         try {
             const text = moduleText(table);
             const worker = `${text}\nexport default { async fetch() { return new Response('RESULT' + JSON.stringify(await runAll())); } };\n`;
-            const [expected, body] = await Promise.all([inNode(dir, text), inIsolate(driver, dir, worker, table.compat, table.bindings)]);
+            const known = table.cases.every((item) => item.want !== undefined);
+            const [expected, body] = await Promise.all([known ? [] : inNode(dir, text), inIsolate(driver, dir, worker, table.compat, table.bindings)]);
             const actual = JSON.parse(body);
             for (const [i, item] of table.cases.entries()) {
                 const expr = typeof item === 'string' ? item : item.expr;

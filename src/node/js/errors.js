@@ -129,6 +129,7 @@ const TABLE = {
     ERR_HTTP_INVALID_STATUS_CODE: [RangeError, (x) => `Invalid status code: ${x}`],
     ERR_ILLEGAL_CONSTRUCTOR: [TypeError, "Illegal constructor"],
     ERR_INCOMPATIBLE_OPTION_PAIR: [TypeError, (a, b) => `Option "${a}" cannot be used in combination with option "${b}"`],
+    ERR_INVALID_ADDRESS: [Error, "Invalid address"],
     ERR_INVALID_ARG_TYPE: [TypeError, invalidArgType],
     ERR_INVALID_ARG_VALUE: [TypeError, invalidArgValue],
     ERR_INVALID_BUFFER_SIZE: [RangeError, (x) => `Buffer size must be a multiple of ${x}`],

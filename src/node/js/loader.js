@@ -35,7 +35,7 @@ const loaded = new Map();
 /* What scripts may use of the web platform; spec, registry() and readFile() are those of the Worker. */
 const web = {
     frame: workers.frame, frameGet: workers.frameGet, frameRun: workers.frameRun, context, timers, keyData,
-    MODULES, PREFIX_ONLY, spec: null, registry: null, readFile: null, env: null, populateEnv: false,
+    MODULES, PREFIX_ONLY, spec: null, builtins: null, registry: null, readFile: null, env: null, populateEnv: false,
 };
 
 function load(name) {
@@ -104,8 +104,14 @@ export function nodeBuiltins(spec, registry, readFile) {
     web.populateEnv = on && !flags.includes("nodejs_compat_do_not_populate_process_env") &&
         (flags.includes("nodejs_compat_populate_process_env") || date >= ENV_SINCE);
     const map = new Map();
+    web.builtins = map; // those of `cloudflare:` are added by the caller
     const names = v2 ? Object.keys(MODULES) : on ? FIRST : flags.includes("nodejs_als") ? ["async_hooks"] : [];
     for (const name of names) map.set(`node:${name}`, once(() => namespace(name)));
-    if (v2) installGlobals(date, flags);
+    if (v2) {
+        installGlobals(date, flags);
+        map.set("cloudflare:node", once(() => workers.namespace({
+            httpServerHandler: load("http_server").httpServerHandler, handleAsNodeRequest: load("http_server").handleAsNodeRequest,
+        })));
+    }
     return map;
 }
