@@ -69,7 +69,7 @@ struct http_request {
     uint16_t remote_port;
     bool tls;
     const char *tls_version, *tls_cipher; /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; "" in clear */
-    int version; /* 10, 11, 20 */
+    int version;                          /* 10, 11, 20 */
     bool has_body;
     int64_t content_length; /* -1 unknown */
     struct slice

@@ -41,8 +41,9 @@ static EVP_CIPHER *cipher_named(js_context ctx, js_value name)
 static const char *cipher_mode_name(unsigned mode)
 {
     static const char *const names[] = {
-        [EVP_CIPH_STREAM_CIPHER] = "stream", [EVP_CIPH_ECB_MODE] = "ecb", [EVP_CIPH_CBC_MODE] = "cbc",
-        [EVP_CIPH_CFB_MODE] = "cfb",         [EVP_CIPH_OFB_MODE] = "ofb", [EVP_CIPH_CTR_MODE] = "ctr",
+        [EVP_CIPH_STREAM_CIPHER] = "stream", [EVP_CIPH_ECB_MODE] = "ecb",
+        [EVP_CIPH_CBC_MODE] = "cbc",         [EVP_CIPH_CFB_MODE] = "cfb",
+        [EVP_CIPH_OFB_MODE] = "ofb",         [EVP_CIPH_CTR_MODE] = "ctr",
         [EVP_CIPH_GCM_MODE] = "gcm",         [EVP_CIPH_CCM_MODE] = "ccm"};
     if (mode == EVP_CIPH_OCB_MODE)
         return "ocb";
@@ -63,26 +64,30 @@ static JS_NATIVE(node_cipher_info)
     snprintf(name, sizeof name, "%s", OBJ_nid2sn(EVP_CIPHER_get_nid(c)));
     for (char *p = name; *p != 0; p++)
         *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-    js_value values[] = {js_string(ctx, slice_of(name)),
-                         js_number(ctx, EVP_CIPHER_get_nid(c)),
-                         js_number(ctx, EVP_CIPHER_get_block_size(c)),
-                         js_number(ctx, EVP_CIPHER_get_iv_length(c)),
-                         js_number(ctx, EVP_CIPHER_get_key_length(c)),
-                         js_string(ctx, slice_of(cipher_mode_name((unsigned)EVP_CIPHER_get_mode(c))))};
+    js_value values[] = {
+        js_string(ctx, slice_of(name)),
+        js_number(ctx, EVP_CIPHER_get_nid(c)),
+        js_number(ctx, EVP_CIPHER_get_block_size(c)),
+        js_number(ctx, EVP_CIPHER_get_iv_length(c)),
+        js_number(ctx, EVP_CIPHER_get_key_length(c)),
+        js_string(ctx, slice_of(cipher_mode_name((unsigned)EVP_CIPHER_get_mode(c))))};
     return js_array(ctx, values, ARRAY_LEN(values));
 }
 
 static bool cipher_is_aead(const struct crypto_cipher *c)
 {
-    return (EVP_CIPHER_get_flags(EVP_CIPHER_CTX_get0_cipher(c->evp)) & EVP_CIPH_FLAG_AEAD_CIPHER) != 0;
+    return (EVP_CIPHER_get_flags(EVP_CIPHER_CTX_get0_cipher(c->evp)) & EVP_CIPH_FLAG_AEAD_CIPHER) !=
+           0;
 }
 
 /* Lengths go in before the key does. */
-static bool cipher_begin(struct crypto_cipher *c, const EVP_CIPHER *evp, struct slice key, struct slice iv)
+static bool cipher_begin(struct crypto_cipher *c, const EVP_CIPHER *evp, struct slice key,
+                         struct slice iv)
 {
     if (!EVP_CipherInit_ex2(c->evp, evp, NULL, NULL, c->encrypt, NULL))
         return false;
-    if (cipher_is_aead(c) && iv.len > 0 && EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_SET_IVLEN, (int)iv.len, NULL) != 1)
+    if (cipher_is_aead(c) && iv.len > 0 &&
+        EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_SET_IVLEN, (int)iv.len, NULL) != 1)
         return false;
     bool lengths = c->mode == EVP_CIPH_CCM_MODE || c->mode == EVP_CIPH_OCB_MODE;
     if (lengths && EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_SET_TAG, (int)c->tag_len, NULL) != 1)
@@ -90,7 +95,8 @@ static bool cipher_begin(struct crypto_cipher *c, const EVP_CIPHER *evp, struct 
     if (c->mode == EVP_CIPH_WRAP_MODE)
         EVP_CIPHER_CTX_set_flags(c->evp, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
     return EVP_CipherInit_ex2(c->evp, NULL, (const unsigned char *)key.ptr,
-                              iv.len == 0 ? NULL : (const unsigned char *)iv.ptr, c->encrypt, NULL) == 1;
+                              iv.len == 0 ? NULL : (const unsigned char *)iv.ptr, c->encrypt,
+                              NULL) == 1;
 }
 
 static JS_NATIVE(node_cipher_open)
@@ -105,7 +111,8 @@ static JS_NATIVE(node_cipher_open)
     c->mode = (unsigned)EVP_CIPHER_get_mode(evp);
     c->tag_len = (size_t)node_number(ctx, n_args, args, 4, CIPHER_TAG_MAX);
     c->tag_len = MIN(c->tag_len, (size_t)CIPHER_TAG_MAX);
-    bool good = cipher_begin(c, evp, node_view(ctx, n_args, args, 2), node_view(ctx, n_args, args, 3));
+    bool good =
+        cipher_begin(c, evp, node_view(ctx, n_args, args, 2), node_view(ctx, n_args, args, 3));
     js_value handle = node_object_value(ctx, &c->object, sizeof *c);
     return good ? handle : crypto_throw(ctx, exception, "Invalid key or initialization vector");
 }
@@ -128,7 +135,8 @@ static JS_NATIVE(node_cipher_aad)
         good = EVP_CipherUpdate(c->evp, NULL, &len, NULL, total) == 1;
     }
     if (good)
-        good = EVP_CipherUpdate(c->evp, NULL, &len, (const unsigned char *)aad.ptr, (int)aad.len) == 1;
+        good =
+            EVP_CipherUpdate(c->evp, NULL, &len, (const unsigned char *)aad.ptr, (int)aad.len) == 1;
     ERR_clear_error();
     return js_bool(ctx, good);
 }
@@ -149,7 +157,8 @@ static JS_NATIVE(node_cipher_set_tag)
 static JS_NATIVE(node_cipher_get_tag)
 {
     struct crypto_cipher *c = cipher_handle(ctx, n_args, args);
-    if (c == NULL || EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_GET_TAG, (int)c->tag_len, c->tag) != 1)
+    if (c == NULL ||
+        EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_GET_TAG, (int)c->tag_len, c->tag) != 1)
         return js_undefined(ctx);
     return js_bytes(ctx, slice_from(c->tag, c->tag_len));
 }
@@ -164,7 +173,8 @@ static JS_NATIVE(node_cipher_update)
         return js_undefined(ctx);
     int len = 0;
     unsigned char *to = (unsigned char *)buf_reserve(&out, in.len + 64);
-    int r = EVP_CipherUpdate(c->evp, to, &len, (const unsigned char *)(in.len == 0 ? "" : in.ptr), (int)in.len);
+    int r = EVP_CipherUpdate(c->evp, to, &len, (const unsigned char *)(in.len == 0 ? "" : in.ptr),
+                             (int)in.len);
     if (r != 1) {
         /* CCM checks its tag here; whether it was right is said at the end. */
         ERR_clear_error();
@@ -204,8 +214,9 @@ static JS_NATIVE(node_cipher_padding)
 }
 
 const struct js_native_row node_cipher_rows[] = {
-    {"cipherInfo", node_cipher_info},     {"cipherOpen", node_cipher_open},   {"cipherAad", node_cipher_aad},
-    {"cipherSetTag", node_cipher_set_tag}, {"cipherGetTag", node_cipher_get_tag},
-    {"cipherUpdate", node_cipher_update}, {"cipherFinal", node_cipher_final}, {"cipherPadding", node_cipher_padding},
+    {"cipherInfo", node_cipher_info},      {"cipherOpen", node_cipher_open},
+    {"cipherAad", node_cipher_aad},        {"cipherSetTag", node_cipher_set_tag},
+    {"cipherGetTag", node_cipher_get_tag}, {"cipherUpdate", node_cipher_update},
+    {"cipherFinal", node_cipher_final},    {"cipherPadding", node_cipher_padding},
 };
 const size_t node_cipher_n_rows = ARRAY_LEN(node_cipher_rows);

@@ -16,7 +16,7 @@ enum { HASH_MAGIC = 0x6e686173, HASH_OUT_MAX = 256 * 1024 * 1024 };
 
 struct crypto_hash {
     struct node_object object;
-    EVP_MD_CTX *md;   /* one of the two is there */
+    EVP_MD_CTX *md; /* one of the two is there */
     EVP_MAC_CTX *mac;
     size_t xof; /* bytes wanted of a function with any length; 0 = as it is */
 };
@@ -28,9 +28,10 @@ static const char *crypto_library(int library)
     static const struct {
         int library;
         const char *name;
-    } rows[] = {{ERR_LIB_BN, "BN_"},   {ERR_LIB_RSA, "RSA_"},   {ERR_LIB_DH, "DH_"},   {ERR_LIB_EVP, "EVP_"},
-                {ERR_LIB_PEM, "PEM_"}, {ERR_LIB_ASN1, "ASN1_"}, {ERR_LIB_EC, "EC_"},   {ERR_LIB_X509, "X509_"},
-                {ERR_LIB_DSA, "DSA_"}, {ERR_LIB_PKCS12, "PKCS12_"}};
+    } rows[] = {{ERR_LIB_BN, "BN_"},        {ERR_LIB_RSA, "RSA_"},   {ERR_LIB_DH, "DH_"},
+                {ERR_LIB_EVP, "EVP_"},      {ERR_LIB_PEM, "PEM_"},   {ERR_LIB_ASN1, "ASN1_"},
+                {ERR_LIB_EC, "EC_"},        {ERR_LIB_X509, "X509_"}, {ERR_LIB_DSA, "DSA_"},
+                {ERR_LIB_PKCS12, "PKCS12_"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].library == library)
             return rows[i].name;
@@ -152,10 +153,11 @@ static JS_NATIVE(node_hmac_open)
     AUTO(mac_release) EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     struct crypto_hash *h = hash_new();
     h->mac = EVP_MAC_CTX_new(mac);
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)EVP_MD_get0_name(md), 0),
-        OSSL_PARAM_construct_end()};
-    int good = EVP_MAC_init(h->mac, (const unsigned char *)(key.len == 0 ? "" : key.ptr), key.len, params);
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(
+                               OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t)EVP_MD_get0_name(md), 0),
+                           OSSL_PARAM_construct_end()};
+    int good =
+        EVP_MAC_init(h->mac, (const unsigned char *)(key.len == 0 ? "" : key.ptr), key.len, params);
     js_value v = node_object_value(ctx, &h->object, sizeof *h);
     return good == 1 ? v : crypto_throw(ctx, exception, "HMAC failed");
 }
@@ -175,8 +177,9 @@ static JS_NATIVE(node_hash_update)
 
 static int hash_final(struct crypto_hash *h, struct buf *out)
 {
-    size_t len = h->xof > 0 ? h->xof - 1 : h->md != NULL ? (size_t)EVP_MD_CTX_get_size(h->md)
-                                                           : EVP_MAC_CTX_get_mac_size(h->mac);
+    size_t len = h->xof > 0      ? h->xof - 1
+                 : h->md != NULL ? (size_t)EVP_MD_CTX_get_size(h->md)
+                                 : EVP_MAC_CTX_get_mac_size(h->mac);
     unsigned char *to = (unsigned char *)buf_reserve(out, len + 1);
     int good;
     if (h->md == NULL)
@@ -235,9 +238,10 @@ static JS_NATIVE(node_pbkdf2)
         return js_undefined(ctx);
     struct slice password = node_view(ctx, n_args, args, 1), salt = node_view(ctx, n_args, args, 2);
     size_t len = out_length(ctx, n_args, args, 4);
-    if (len > 0 && !PKCS5_PBKDF2_HMAC(password.ptr, (int)password.len, (const unsigned char *)salt.ptr, (int)salt.len,
-                                      (int)node_number(ctx, n_args, args, 3, 1), md, (int)len,
-                                      (unsigned char *)buf_reserve(&out, len + 1)))
+    if (len > 0 &&
+        !PKCS5_PBKDF2_HMAC(password.ptr, (int)password.len, (const unsigned char *)salt.ptr,
+                           (int)salt.len, (int)node_number(ctx, n_args, args, 3, 1), md, (int)len,
+                           (unsigned char *)buf_reserve(&out, len + 1)))
         return crypto_throw(ctx, exception, "PBKDF2 failed");
     buf_added(&out, len);
     return js_bytes_buf(ctx, &out);
@@ -253,8 +257,9 @@ static JS_NATIVE(node_scrypt)
         cost[i] = (uint64_t)node_number(ctx, n_args, args, i + 2, 0);
     size_t len = out_length(ctx, n_args, args, 6);
     unsigned char *to = len == 0 ? NULL : (unsigned char *)buf_reserve(&out, len + 1);
-    if (!EVP_PBE_scrypt(password.len == 0 ? "" : password.ptr, password.len, (const unsigned char *)salt.ptr, salt.len,
-                        cost[0], cost[1], cost[2], cost[3], to, len))
+    if (!EVP_PBE_scrypt(password.len == 0 ? "" : password.ptr, password.len,
+                        (const unsigned char *)salt.ptr, salt.len, cost[0], cost[1], cost[2],
+                        cost[3], to, len))
         return crypto_throw(ctx, exception, "Invalid scrypt params");
     buf_added(&out, len);
     return js_bytes_buf(ctx, &out);
@@ -279,9 +284,11 @@ static JS_NATIVE(node_hkdf)
         return js_undefined(ctx);
     AUTO(kdf_release) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     AUTO(kdf_ctx_release) EVP_KDF_CTX *k = EVP_KDF_CTX_new(kdf);
-    static const char *const names[] = {OSSL_KDF_PARAM_KEY, OSSL_KDF_PARAM_SALT, OSSL_KDF_PARAM_INFO};
+    static const char *const names[] = {OSSL_KDF_PARAM_KEY, OSSL_KDF_PARAM_SALT,
+                                        OSSL_KDF_PARAM_INFO};
     OSSL_PARAM params[5], *p = params;
-    *p++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)EVP_MD_get0_name(md), 0);
+    *p++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+                                            (char *)(uintptr_t)EVP_MD_get0_name(md), 0);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct slice s = node_view(ctx, n_args, args, i + 1);
         *p++ = OSSL_PARAM_construct_octet_string(names[i], (void *)(uintptr_t)s.ptr, s.len);
@@ -342,7 +349,8 @@ static JS_NATIVE(node_mod_pow)
     AUTO(bn_release) BIGNUM *modulus = bn_of(node_view(ctx, n_args, args, 2));
     AUTO(bn_release) BIGNUM *r = BN_new();
     AUTO(bn_ctx_release) BN_CTX *bn = BN_CTX_new();
-    if (base == NULL || exponent == NULL || modulus == NULL || !BN_mod_exp(r, base, exponent, modulus, bn))
+    if (base == NULL || exponent == NULL || modulus == NULL ||
+        !BN_mod_exp(r, base, exponent, modulus, bn))
         return crypto_throw(ctx, exception, "modular exponentiation failed");
     AUTO(buf_done) struct buf out = {0};
     int len = BN_num_bytes(modulus);
@@ -352,10 +360,12 @@ static JS_NATIVE(node_mod_pow)
 }
 
 const struct js_native_row node_crypto_rows[] = {
-    {"hashOpen", node_hash_open},     {"hashCopy", node_hash_copy},   {"hashUpdate", node_hash_update},
-    {"hashDigest", node_hash_digest}, {"hashOnce", node_hash_once},   {"hashKnown", node_hash_known},
-    {"hmacOpen", node_hmac_open},     {"pbkdf2", node_pbkdf2},        {"scrypt", node_scrypt},
-    {"hkdf", node_hkdf},              {"primeMake", node_prime_make}, {"primeCheck", node_prime_check},
+    {"hashOpen", node_hash_open},     {"hashCopy", node_hash_copy},
+    {"hashUpdate", node_hash_update}, {"hashDigest", node_hash_digest},
+    {"hashOnce", node_hash_once},     {"hashKnown", node_hash_known},
+    {"hmacOpen", node_hmac_open},     {"pbkdf2", node_pbkdf2},
+    {"scrypt", node_scrypt},          {"hkdf", node_hkdf},
+    {"primeMake", node_prime_make},   {"primeCheck", node_prime_check},
     {"modPow", node_mod_pow},
 };
 const size_t node_crypto_n_rows = ARRAY_LEN(node_crypto_rows);

@@ -57,7 +57,8 @@ static void encoder_release(OSSL_ENCODER_CTX **e)
 
 /* --- parsing --- */
 
-static int no_passphrase(char *buf UNUSED, size_t size UNUSED, size_t *len, const OSSL_PARAM params[] UNUSED, void *asked)
+static int no_passphrase(char *buf UNUSED, size_t size UNUSED, size_t *len,
+                         const OSSL_PARAM params[] UNUSED, void *asked)
 {
     *(bool *)asked = true;
     *len = 0;
@@ -85,7 +86,8 @@ static JS_NATIVE(node_key_parse)
     node_name(ctx, node_arg(ctx, n_args, args, 3), structure, sizeof structure);
     if (!private && slice_find_slice(data, SLICE("-----BEGIN CERTIFICATE")) >= 0) {
         EVP_PKEY *from_cert = key_from_certificate(data);
-        return from_cert == NULL ? crypto_throw(ctx, exception, "not a certificate") : crypto_key_value(ctx, from_cert);
+        return from_cert == NULL ? crypto_throw(ctx, exception, "not a certificate")
+                                 : crypto_key_value(ctx, from_cert);
     }
     EVP_PKEY *pkey = NULL;
     AUTO(decoder_release)
@@ -144,8 +146,10 @@ static const char *key_type(const EVP_PKEY *pkey)
 {
     static const struct {
         const char *openssl, *node;
-    } rows[] = {{"RSA", "rsa"},         {"RSA-PSS", "rsa-pss"}, {"EC", "ec"},   {"ED25519", "ed25519"}, {"ED448", "ed448"},
-                {"X25519", "x25519"},   {"X448", "x448"},       {"DSA", "dsa"}, {"DH", "dh"},           {"DHX", "dh"}};
+    } rows[] = {{"RSA", "rsa"},         {"RSA-PSS", "rsa-pss"}, {"EC", "ec"},
+                {"ED25519", "ed25519"}, {"ED448", "ed448"},     {"X25519", "x25519"},
+                {"X448", "x448"},       {"DSA", "dsa"},         {"DH", "dh"},
+                {"DHX", "dh"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (EVP_PKEY_is_a(pkey, rows[i].openssl))
             return rows[i].node;
@@ -188,9 +192,11 @@ static JS_NATIVE(node_key_info)
     js_set(ctx, info, "publicExponent", key_number(ctx, pkey, OSSL_PKEY_PARAM_RSA_E, 0));
     int salt = 0;
     if (EVP_PKEY_is_a(pkey, "RSA-PSS")) {
-        if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_RSA_DIGEST, text, sizeof text, &len))
+        if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_RSA_DIGEST, text, sizeof text,
+                                           &len))
             js_set(ctx, info, "hash", js_string(ctx, slice_of(text)));
-        if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, text, sizeof text, &len))
+        if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, text, sizeof text,
+                                           &len))
             js_set(ctx, info, "mgf", js_string(ctx, slice_of(text)));
         if (EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt))
             js_set(ctx, info, "saltLength", js_number(ctx, salt));
@@ -199,7 +205,8 @@ static JS_NATIVE(node_key_info)
     return info;
 }
 
-static void set_octets(js_context ctx, js_value object, const EVP_PKEY *pkey, const char *param, const char *name)
+static void set_octets(js_context ctx, js_value object, const EVP_PKEY *pkey, const char *param,
+                       const char *name)
 {
     unsigned char bytes[256];
     size_t len = 0;
@@ -215,10 +222,10 @@ static JS_NATIVE(node_key_parts)
         const char *param, *name;
         bool private;
     } rsa[] = {
-        {OSSL_PKEY_PARAM_RSA_N, "n", false},          {OSSL_PKEY_PARAM_RSA_E, "e", false},
-        {OSSL_PKEY_PARAM_RSA_D, "d", true},           {OSSL_PKEY_PARAM_RSA_FACTOR1, "p", true},
-        {OSSL_PKEY_PARAM_RSA_FACTOR2, "q", true},     {OSSL_PKEY_PARAM_RSA_EXPONENT1, "dp", true},
-        {OSSL_PKEY_PARAM_RSA_EXPONENT2, "dq", true},  {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, "qi", true},
+        {OSSL_PKEY_PARAM_RSA_N, "n", false},         {OSSL_PKEY_PARAM_RSA_E, "e", false},
+        {OSSL_PKEY_PARAM_RSA_D, "d", true},          {OSSL_PKEY_PARAM_RSA_FACTOR1, "p", true},
+        {OSSL_PKEY_PARAM_RSA_FACTOR2, "q", true},    {OSSL_PKEY_PARAM_RSA_EXPONENT1, "dp", true},
+        {OSSL_PKEY_PARAM_RSA_EXPONENT2, "dq", true}, {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, "qi", true},
     };
     EVP_PKEY *pkey = crypto_key_arg(ctx, n_args, args, 0);
     bool private = n_args > 1 && js_is_true(ctx, args[1]);
@@ -262,7 +269,8 @@ static JS_NATIVE(node_key_make)
     node_name(ctx, node_arg(ctx, n_args, args, 0), type, sizeof type);
     node_name(ctx, node_arg(ctx, n_args, args, 3), name, sizeof name);
     node_name(ctx, node_arg(ctx, n_args, args, 4), mgf, sizeof mgf);
-    unsigned bits = (unsigned)node_number(ctx, n_args, args, 1, 0), exponent = (unsigned)node_number(ctx, n_args, args, 2, 65537);
+    unsigned bits = (unsigned)node_number(ctx, n_args, args, 1, 0),
+             exponent = (unsigned)node_number(ctx, n_args, args, 2, 65537);
     int salt = (int)node_number(ctx, n_args, args, 5, -1);
     AUTO(crypto_pkey_ctx_release) EVP_PKEY_CTX *k = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     if (k == NULL || EVP_PKEY_keygen_init(k) != 1) {
@@ -298,15 +306,18 @@ static JS_NATIVE(node_key_raw)
     node_name(ctx, node_arg(ctx, n_args, args, 0), type, sizeof type);
     bool private = n_args > 1 && js_is_true(ctx, args[1]);
     struct slice bytes = node_view(ctx, n_args, args, 2);
-    EVP_PKEY *pkey = private ? EVP_PKEY_new_raw_private_key_ex(NULL, type, NULL, (const unsigned char *)bytes.ptr, bytes.len)
-                             : EVP_PKEY_new_raw_public_key_ex(NULL, type, NULL, (const unsigned char *)bytes.ptr, bytes.len);
+    EVP_PKEY *pkey = private ? EVP_PKEY_new_raw_private_key_ex(
+                                   NULL, type, NULL, (const unsigned char *)bytes.ptr, bytes.len)
+                             : EVP_PKEY_new_raw_public_key_ex(
+                                   NULL, type, NULL, (const unsigned char *)bytes.ptr, bytes.len);
     if (pkey == NULL)
         ERR_clear_error();
     return pkey == NULL ? js_undefined(ctx) : crypto_key_value(ctx, pkey);
 }
 
 const struct js_native_row node_key_rows[] = {
-    {"keyParse", node_key_parse}, {"keyWrite", node_key_write}, {"keyInfo", node_key_info}, {"keyParts", node_key_parts},
-    {"keyEqual", node_key_equal}, {"keyMake", node_key_make},   {"keyRaw", node_key_raw},
+    {"keyParse", node_key_parse}, {"keyWrite", node_key_write}, {"keyInfo", node_key_info},
+    {"keyParts", node_key_parts}, {"keyEqual", node_key_equal}, {"keyMake", node_key_make},
+    {"keyRaw", node_key_raw},
 };
 const size_t node_key_n_rows = ARRAY_LEN(node_key_rows);

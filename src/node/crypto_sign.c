@@ -94,16 +94,20 @@ static JS_NATIVE(node_key_sign)
     if (pkey == NULL || !sign_digest(ctx, args[0], &md))
         return js_undefined(ctx);
     struct slice data = node_view(ctx, n_args, args, 2);
-    int padding = (int)node_number(ctx, n_args, args, 3, SIGN_DEFAULT), salt = (int)node_number(ctx, n_args, args, 4, SIGN_DEFAULT);
+    int padding = (int)node_number(ctx, n_args, args, 3, SIGN_DEFAULT),
+        salt = (int)node_number(ctx, n_args, args, 4, SIGN_DEFAULT);
     size_t len = 0;
-    bool good = EVP_DigestSignInit_ex(m, &k, md == NULL ? NULL : EVP_MD_get0_name(md), NULL, NULL, pkey, NULL) == 1 &&
+    bool good = EVP_DigestSignInit_ex(m, &k, md == NULL ? NULL : EVP_MD_get0_name(md), NULL, NULL,
+                                      pkey, NULL) == 1 &&
                 sign_options(k, pkey, padding, salt) &&
                 EVP_DigestSign(m, NULL, &len, (const unsigned char *)data.ptr, data.len) == 1 &&
-                EVP_DigestSign(m, (unsigned char *)buf_reserve(&sig, len + 1), &len, (const unsigned char *)data.ptr, data.len) == 1;
+                EVP_DigestSign(m, (unsigned char *)buf_reserve(&sig, len + 1), &len,
+                               (const unsigned char *)data.ptr, data.len) == 1;
     if (!good)
         return crypto_throw(ctx, exception, "signing failed");
     buf_added(&sig, len);
-    if (n_args > 5 && js_is_true(ctx, args[5]) && EVP_PKEY_is_a(pkey, "EC") && !sign_to_p1363(pkey, &sig))
+    if (n_args > 5 && js_is_true(ctx, args[5]) && EVP_PKEY_is_a(pkey, "EC") &&
+        !sign_to_p1363(pkey, &sig))
         return crypto_throw(ctx, exception, "signing failed");
     return js_bytes_buf(ctx, &sig);
 }
@@ -119,16 +123,19 @@ static JS_NATIVE(node_key_verify)
     if (pkey == NULL || !sign_digest(ctx, args[0], &md))
         return js_undefined(ctx);
     struct slice data = node_view(ctx, n_args, args, 2), sig = node_view(ctx, n_args, args, 3);
-    int padding = (int)node_number(ctx, n_args, args, 4, SIGN_DEFAULT), salt = (int)node_number(ctx, n_args, args, 5, SIGN_DEFAULT);
+    int padding = (int)node_number(ctx, n_args, args, 4, SIGN_DEFAULT),
+        salt = (int)node_number(ctx, n_args, args, 5, SIGN_DEFAULT);
     if (n_args > 6 && js_is_true(ctx, args[6]) && EVP_PKEY_is_a(pkey, "EC")) {
         if (!sign_from_p1363(pkey, sig, &der))
             return js_bool(ctx, false);
         sig = buf_slice(&der);
     }
-    if (EVP_DigestVerifyInit_ex(m, &k, md == NULL ? NULL : EVP_MD_get0_name(md), NULL, NULL, pkey, NULL) != 1 ||
+    if (EVP_DigestVerifyInit_ex(m, &k, md == NULL ? NULL : EVP_MD_get0_name(md), NULL, NULL, pkey,
+                                NULL) != 1 ||
         !sign_options(k, pkey, padding, salt))
         return crypto_throw(ctx, exception, "verifying failed");
-    int r = EVP_DigestVerify(m, (const unsigned char *)sig.ptr, sig.len, (const unsigned char *)data.ptr, data.len);
+    int r = EVP_DigestVerify(m, (const unsigned char *)sig.ptr, sig.len,
+                             (const unsigned char *)data.ptr, data.len);
     ERR_clear_error();
     return js_bool(ctx, r == 1);
 }
@@ -164,10 +171,12 @@ static JS_NATIVE(node_key_crypt)
     if (good && padding == RSA_PKCS1_OAEP_PADDING && md != NULL)
         good = EVP_PKEY_CTX_set_rsa_oaep_md(k, md) == 1;
     if (good && label.len > 0)
-        good = EVP_PKEY_CTX_set0_rsa_oaep_label(k, OPENSSL_memdup(label.ptr, label.len), (int)label.len) == 1;
+        good = EVP_PKEY_CTX_set0_rsa_oaep_label(k, OPENSSL_memdup(label.ptr, label.len),
+                                                (int)label.len) == 1;
     const unsigned char *in = (const unsigned char *)(data.len == 0 ? "" : data.ptr);
-    good = good && crypt_rows[op].run(k, NULL, &len, in, data.len) == 1 &&
-           crypt_rows[op].run(k, (unsigned char *)buf_reserve(&out, len + 1), &len, in, data.len) == 1;
+    good =
+        good && crypt_rows[op].run(k, NULL, &len, in, data.len) == 1 &&
+        crypt_rows[op].run(k, (unsigned char *)buf_reserve(&out, len + 1), &len, in, data.len) == 1;
     if (!good)
         return crypto_throw(ctx, exception, "the operation failed");
     buf_added(&out, len);
@@ -179,13 +188,15 @@ static JS_NATIVE(node_key_crypt)
 /* keyDerive(private, public) */
 static JS_NATIVE(node_key_derive)
 {
-    EVP_PKEY *own = crypto_key_arg(ctx, n_args, args, 0), *peer = crypto_key_arg(ctx, n_args, args, 1);
+    EVP_PKEY *own = crypto_key_arg(ctx, n_args, args, 0),
+             *peer = crypto_key_arg(ctx, n_args, args, 1);
     size_t len = 0;
     AUTO(buf_done) struct buf out = {0};
     if (own == NULL || peer == NULL)
         return js_throw(ctx, exception, "TypeError", "not a key");
     AUTO(crypto_pkey_ctx_release) EVP_PKEY_CTX *k = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
-    if (EVP_PKEY_derive_init(k) != 1 || EVP_PKEY_derive_set_peer(k, peer) != 1 || EVP_PKEY_derive(k, NULL, &len) != 1 ||
+    if (EVP_PKEY_derive_init(k) != 1 || EVP_PKEY_derive_set_peer(k, peer) != 1 ||
+        EVP_PKEY_derive(k, NULL, &len) != 1 ||
         EVP_PKEY_derive(k, (unsigned char *)buf_reserve(&out, len + 1), &len) != 1)
         return crypto_throw(ctx, exception, "diffieHellman failed");
     buf_added(&out, len);
@@ -224,7 +235,8 @@ static EC_GROUP *group_named(js_context ctx, js_value name)
 static js_value point_value(js_context ctx, const EC_GROUP *group, const EC_POINT *point, int form)
 {
     unsigned char bytes[256];
-    size_t len = EC_POINT_point2oct(group, point, (point_conversion_form_t)form, bytes, sizeof bytes, NULL);
+    size_t len =
+        EC_POINT_point2oct(group, point, (point_conversion_form_t)form, bytes, sizeof bytes, NULL);
     return len == 0 ? js_undefined(ctx) : js_bytes(ctx, slice_from(bytes, len));
 }
 
@@ -241,11 +253,14 @@ static JS_NATIVE(node_ec_point)
     if (point.len > 0) {
         good = EC_POINT_oct2point(group, p, (const unsigned char *)point.ptr, point.len, NULL) == 1;
     } else {
-        AUTO(bn_release) BIGNUM *n = BN_bin2bn((const unsigned char *)scalar.ptr, (int)scalar.len, NULL);
-        good = !BN_is_zero(n) && BN_cmp(n, EC_GROUP_get0_order(group)) < 0 && EC_POINT_mul(group, p, n, NULL, NULL, NULL) == 1;
+        AUTO(bn_release)
+        BIGNUM *n = BN_bin2bn((const unsigned char *)scalar.ptr, (int)scalar.len, NULL);
+        good = !BN_is_zero(n) && BN_cmp(n, EC_GROUP_get0_order(group)) < 0 &&
+               EC_POINT_mul(group, p, n, NULL, NULL, NULL) == 1;
     }
     ERR_clear_error();
-    return good ? point_value(ctx, group, p, (int)node_number(ctx, n_args, args, 3, POINT_CONVERSION_UNCOMPRESSED))
+    return good ? point_value(ctx, group, p,
+                              (int)node_number(ctx, n_args, args, 3, POINT_CONVERSION_UNCOMPRESSED))
                 : js_undefined(ctx);
 }
 
@@ -258,13 +273,16 @@ static JS_NATIVE(node_ec_secret)
         return js_null(ctx);
     AUTO(point_release) EC_POINT *p = EC_POINT_new(group);
     AUTO(point_release) EC_POINT *product = EC_POINT_new(group);
-    AUTO(bn_release) BIGNUM *n = BN_bin2bn((const unsigned char *)scalar.ptr, (int)scalar.len, NULL);
+    AUTO(bn_release)
+    BIGNUM *n = BN_bin2bn((const unsigned char *)scalar.ptr, (int)scalar.len, NULL);
     AUTO(bn_release) BIGNUM *x = BN_new();
     int width = (EC_GROUP_get_degree(group) + 7) / 8;
     unsigned char out[128];
-    bool good = EC_POINT_oct2point(group, p, (const unsigned char *)bytes.ptr, bytes.len, NULL) == 1 &&
-                EC_POINT_mul(group, product, NULL, p, n, NULL) == 1 &&
-                EC_POINT_get_affine_coordinates(group, product, x, NULL, NULL) == 1 && width <= (int)sizeof out;
+    bool good =
+        EC_POINT_oct2point(group, p, (const unsigned char *)bytes.ptr, bytes.len, NULL) == 1 &&
+        EC_POINT_mul(group, product, NULL, p, n, NULL) == 1 &&
+        EC_POINT_get_affine_coordinates(group, product, x, NULL, NULL) == 1 &&
+        width <= (int)sizeof out;
     ERR_clear_error();
     if (!good)
         return js_undefined(ctx);
@@ -290,7 +308,9 @@ static JS_NATIVE(node_ec_order)
 static js_value name_text(js_context ctx, const X509_NAME *name)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    X509_NAME_print_ex(bio, name, 0, ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT | XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN);
+    X509_NAME_print_ex(bio, name, 0,
+                       ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT |
+                           XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN);
     char *text = NULL;
     long len = BIO_get_mem_data(bio, &text);
     js_value v = js_string(ctx, slice_from(text, (size_t)len));

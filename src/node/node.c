@@ -33,8 +33,8 @@ static JS_NATIVE(node_script)
 static JS_NATIVE(node_memory)
 {
     struct vm_memory m = vm_memory(node_vm);
-    js_value values[] = {js_number(ctx, (double)m.heap_size), js_number(ctx, (double)m.heap_capacity),
-                         js_number(ctx, (double)m.extra)};
+    js_value values[] = {js_number(ctx, (double)m.heap_size),
+                         js_number(ctx, (double)m.heap_capacity), js_number(ctx, (double)m.extra)};
     return js_array(ctx, values, ARRAY_LEN(values));
 }
 

@@ -55,18 +55,21 @@ JS_NATIVE(node_brotli_open)
 }
 
 /* One piece of output; true when there is more to do. */
-static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct slice *in, struct buf *out, int *ret_code)
+static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct slice *in,
+                        struct buf *out, int *ret_code)
 {
     const uint8_t *next_in = (const uint8_t *)in->ptr;
     uint8_t *next_out = (uint8_t *)buf_reserve(out, ZLIB_PIECE);
     size_t avail_in = in->len, avail_out = ZLIB_PIECE;
     bool more = false;
     if (b->encoder != NULL) {
-        if (!BrotliEncoderCompressStream(b->encoder, op, &avail_in, &next_in, &avail_out, &next_out, NULL))
+        if (!BrotliEncoderCompressStream(b->encoder, op, &avail_in, &next_in, &avail_out, &next_out,
+                                         NULL))
             *ret_code = -2;
         more = BrotliEncoderHasMoreOutput(b->encoder) || avail_in > 0;
     } else {
-        BrotliDecoderResult r = BrotliDecoderDecompressStream(b->decoder, &avail_in, &next_in, &avail_out, &next_out, NULL);
+        BrotliDecoderResult r = BrotliDecoderDecompressStream(b->decoder, &avail_in, &next_in,
+                                                              &avail_out, &next_out, NULL);
         more = r == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
         if (r == BROTLI_DECODER_RESULT_ERROR)
             *ret_code = BrotliDecoderGetErrorCode(b->decoder);
@@ -81,21 +84,24 @@ static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct
 JS_NATIVE(node_brotli_write)
 {
     AUTO(buf_done) struct buf out = {0};
-    struct node_object *object = n_args > 0 ? node_object_of(ctx, args[0], ZLIB_BROTLI_MAGIC) : NULL;
+    struct node_object *object =
+        n_args > 0 ? node_object_of(ctx, args[0], ZLIB_BROTLI_MAGIC) : NULL;
     if (object == NULL)
         return js_throw(ctx, exception, "Error", "zlib binding closed");
     struct node_brotli *b = CONTAINER_OF(object, struct node_brotli, object);
     struct slice in = node_view(ctx, n_args, args, 1);
     double limit = node_number(ctx, n_args, args, 3, 1e16);
     int code = 0;
-    while (brotli_step(b, (BrotliEncoderOperation)node_number(ctx, n_args, args, 2, 0), &in, &out, &code))
+    while (brotli_step(b, (BrotliEncoderOperation)node_number(ctx, n_args, args, 2, 0), &in, &out,
+                       &code))
         if ((double)buf_len(&out) > limit)
             break;
     if ((double)buf_len(&out) > limit)
         code = ZLIB_TOO_LARGE;
-    const char *message = code == 0 ? ""
-                          : code == BROTLI_UNEXPECTED_END
-                              ? "unexpected end of file"
-                              : b->decoder != NULL ? BrotliDecoderErrorString((BrotliDecoderErrorCode)code) : "Compression failed";
+    const char *message = code == 0                       ? ""
+                          : code == BROTLI_UNEXPECTED_END ? "unexpected end of file"
+                          : b->decoder != NULL
+                              ? BrotliDecoderErrorString((BrotliDecoderErrorCode)code)
+                              : "Compression failed";
     return zlib_answer(ctx, &out, code, message, in.len);
 }

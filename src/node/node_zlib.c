@@ -105,7 +105,8 @@ js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *mess
     if (code == 0 && rest == 0)
         return js_bytes_buf(ctx, out);
     js_value bytes = js_bytes_buf(ctx, out);
-    js_value parts[] = {js_number(ctx, code), js_string(ctx, slice_of(message)), js_number(ctx, (double)rest), bytes};
+    js_value parts[] = {js_number(ctx, code), js_string(ctx, slice_of(message)),
+                        js_number(ctx, (double)rest), bytes};
     return js_array(ctx, parts, ARRAY_LEN(parts));
 }
 
@@ -170,7 +171,8 @@ static const char *zlib_message(const struct node_zlib *z, int code)
     if (code == Z_BUF_ERROR)
         return "unexpected end of file";
     if (code == Z_NEED_DICT)
-        return buf_len((struct buf *)(uintptr_t)&z->dictionary) == 0 ? "Missing dictionary" : "Bad dictionary";
+        return buf_len((struct buf *)(uintptr_t)&z->dictionary) == 0 ? "Missing dictionary"
+                                                                     : "Bad dictionary";
     return z->stream.msg == NULL ? "Zlib error" : z->stream.msg;
 }
 
@@ -187,7 +189,8 @@ static JS_NATIVE(node_zlib_write)
     z->stream.next_in = (Bytef *)(uintptr_t)in.ptr;
     z->stream.avail_in = (unsigned)MIN(in.len, UINT32_MAX);
     int code = zlib_run(z, flush, limit > 1e15 ? SIZE_MAX : (size_t)limit, &out);
-    return zlib_answer(ctx, &out, code, code == Z_OK ? "" : zlib_message(z, code), z->stream.avail_in);
+    return zlib_answer(ctx, &out, code, code == Z_OK ? "" : zlib_message(z, code),
+                       z->stream.avail_in);
 }
 
 static JS_NATIVE(node_zlib_reset)
@@ -196,7 +199,8 @@ static JS_NATIVE(node_zlib_reset)
     if (z == NULL || !z->open)
         return js_undefined(ctx);
     z->magic_seen = 0;
-    (void)(zlib_compresses(z) ? deflateReset(&z->stream) : inflateReset(&z->stream)); /* fails only on a broken state */
+    (void)(zlib_compresses(z) ? deflateReset(&z->stream)
+                              : inflateReset(&z->stream)); /* fails only on a broken state */
     (void)zlib_set_dictionary(z);
     return js_undefined(ctx);
 }
@@ -233,8 +237,9 @@ static JS_NATIVE(node_zlib_crc32)
 }
 
 const struct js_native_row node_zlib_rows[] = {
-    {"zlibOpen", node_zlib_open},     {"zlibWrite", node_zlib_write}, {"zlibReset", node_zlib_reset},
-    {"zlibParams", node_zlib_params}, {"zlibClose", node_zlib_close}, {"crc32", node_zlib_crc32},
+    {"zlibOpen", node_zlib_open},     {"zlibWrite", node_zlib_write},
+    {"zlibReset", node_zlib_reset},   {"zlibParams", node_zlib_params},
+    {"zlibClose", node_zlib_close},   {"crc32", node_zlib_crc32},
     {"brotliOpen", node_brotli_open}, {"brotliWrite", node_brotli_write},
 };
 const size_t node_zlib_n_rows = ARRAY_LEN(node_zlib_rows);

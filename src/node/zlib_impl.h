@@ -4,14 +4,25 @@
 #include "node/node_impl.h"
 
 /* As in Node's constants. */
-enum zlib_mode { ZLIB_DEFLATE = 1, ZLIB_INFLATE, ZLIB_GZIP, ZLIB_GUNZIP, ZLIB_DEFLATERAW, ZLIB_INFLATERAW, ZLIB_UNZIP,
-                 ZLIB_BROTLI_DECODE, ZLIB_BROTLI_ENCODE, ZLIB_MODES };
+enum zlib_mode {
+    ZLIB_DEFLATE = 1,
+    ZLIB_INFLATE,
+    ZLIB_GZIP,
+    ZLIB_GUNZIP,
+    ZLIB_DEFLATERAW,
+    ZLIB_INFLATERAW,
+    ZLIB_UNZIP,
+    ZLIB_BROTLI_DECODE,
+    ZLIB_BROTLI_ENCODE,
+    ZLIB_MODES
+};
 enum { ZLIB_PIECE = 64 * 1024, ZLIB_NODE_MAGIC = 0x6e7a6c62, ZLIB_BROTLI_MAGIC = 0x6e62726f };
 enum { ZLIB_TOO_LARGE = -1000 }; /* over the caller's limit of output */
 
 /* The answer of one write: bytes, or [code, message, how many input bytes were left]. */
 js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *message, size_t rest);
 
-#define NODE_NATIVE(name) js_value name(js_context, js_value, js_value, size_t, const js_value[], js_value *)
+#define NODE_NATIVE(name)                                                                          \
+    js_value name(js_context, js_value, js_value, size_t, const js_value[], js_value *)
 NODE_NATIVE(node_brotli_open);
 NODE_NATIVE(node_brotli_write);

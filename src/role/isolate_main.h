@@ -19,9 +19,9 @@ struct isolate_options {
     struct slice bundle, linker; /* ASCII, live as long as the process */
     void (*install)(
         struct vm *vm); /* natives besides `io` and those of the products; may be NULL */
-    struct slice extra;      /* evaluated last: its hooks replace those of the bundle, which it finds
+    struct slice extra; /* evaluated last: its hooks replace those of the bundle, which it finds
                                 as native.test.inside; empty = none */
-    bool allow_eval;         /* eval() after the start, too */
+    bool allow_eval;    /* eval() after the start, too */
 };
 
 /* What isolate_main() uses. */

@@ -34,7 +34,7 @@ struct test_event {
     uint32_t stream_id;
     uint16_t status;
     struct buf body;
-    json_t *trace; /* owned */
+    json_t *trace;              /* owned */
     bool answered, ended, over; /* over: nothing more will come */
     int64_t begin_us;
 };
@@ -136,8 +136,8 @@ static bool event_run(struct test_event *e, struct slice method, struct slice ur
                                                   .request_id = SLICE("0123456789abcdef")});
     running = e;
     e->begin_us = clock_boot_us();
-    e->stream = wire_open(e->service->wire, OP_request, buf_slice(&args), -1, true, &event_events,
-                          e);
+    e->stream =
+        wire_open(e->service->wire, OP_request, buf_slice(&args), -1, true, &event_events, e);
     if (e->stream == NULL)
         return false;
     e->stream_id = wire_stream_id(e->stream);
@@ -196,7 +196,8 @@ static void report(struct test_runner *r, const json_t *result, int64_t ms)
 
 static void report_failure(struct test_runner *r, const char *name, const char *message)
 {
-    AUTO(json_release) json_t *result =
+    AUTO(json_release)
+    json_t *result =
         json_pack("{s:s, s:s, s:s}", "name", name, "status", "FAIL", "message", message);
     report(r, result, -1);
 }
@@ -240,8 +241,8 @@ static bool runner_event(struct test_service *s, struct slice method, const char
     struct test_runner *r = s->runner;
     bool done = event_run(&e, method, slice_of(url));
     int64_t ms = (clock_boot_us() - e.begin_us) / 1000;
-    bool parsed = e.answered && e.status == 200 &&
-                  json_parse_nul(buf_slice(&e.body), &results, NULL) == 0;
+    bool parsed =
+        e.answered && e.status == 200 && json_parse_nul(buf_slice(&e.body), &results, NULL) == 0;
     if (!parsed)
         report_end(&e, name, done);
     for (size_t i = 0; i < json_array_size(results); i++) {
@@ -314,12 +315,13 @@ static const char wpt_code[] =
 static int wpt_prepare(struct test_runner *r, struct err *err)
 {
     char path[TEST_WORKER_PATH_MAX + 32];
-    AUTO(json_release) json_t *spec = json_pack(
+    AUTO(json_release)
+    json_t *spec = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:{s:s, s:O}, s:[], s:{s:i, s:i, s:i}, s:[]}",
         "account", "00000000000000000000000000000000", "script", "wpt", "version",
         "00000000-0000-4000-8000-000000000000", "format", "modules", "main", "main", "code",
-        "linked.js", "modules", "compat", "date", r->date == NULL ? "2026-08-22" : r->date,
-        "flags", r->flags, "bindings", "limits", "cpu_ms", TEST_WORKER_CPU_MS, "memory_mb",
+        "linked.js", "modules", "compat", "date", r->date == NULL ? "2026-08-22" : r->date, "flags",
+        r->flags, "bindings", "limits", "cpu_ms", TEST_WORKER_CPU_MS, "memory_mb",
         TEST_WORKER_MEMORY_MB, "subrequests", 10000, "mounts");
     r->n_services = 1;
     r->services = mem_new(sizeof(*r->services));
@@ -400,7 +402,8 @@ static void usage(void)
 static void option_binding(struct test_runner *r, const char *value)
 {
     const char *eq = strchr(value, '=');
-    AUTO(mem_release) char *name = strndup(value, eq == NULL ? strlen(value) : (size_t)(eq - value));
+    AUTO(mem_release)
+    char *name = strndup(value, eq == NULL ? strlen(value) : (size_t)(eq - value));
     json_object_set_new(r->texts, name, json_string(eq == NULL ? "" : eq + 1));
 }
 
@@ -444,14 +447,20 @@ static bool runner_option(struct test_runner *r, int c)
 
 static bool runner_options(struct test_runner *r, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},      {"wpt", no_argument, NULL, 'w'},
-        {"wpt-root", required_argument, NULL, 'r'},    {"compat-date", required_argument, NULL, 'd'},
-        {"compat-flag", required_argument, NULL, 'f'}, {"binding", required_argument, NULL, 'b'},
-        {"filter", required_argument, NULL, 'F'},      {"timeout", required_argument, NULL, 't'},
-        {"no-sandbox", no_argument, NULL, 's'},        {"verbose", no_argument, NULL, 'v'},
-        {"experimental", no_argument, NULL, 'x'},      {"predictable", no_argument, NULL, 'x'},
-        {"help", no_argument, NULL, 'h'},              {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"wpt", no_argument, NULL, 'w'},
+                                            {"wpt-root", required_argument, NULL, 'r'},
+                                            {"compat-date", required_argument, NULL, 'd'},
+                                            {"compat-flag", required_argument, NULL, 'f'},
+                                            {"binding", required_argument, NULL, 'b'},
+                                            {"filter", required_argument, NULL, 'F'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"no-sandbox", no_argument, NULL, 's'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"experimental", no_argument, NULL, 'x'},
+                                            {"predictable", no_argument, NULL, 'x'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (!runner_option(r, c))
             return false;
@@ -492,8 +501,9 @@ static int runner_make_root(struct test_runner *r, struct err *err)
     }
     char code[TEST_WORKER_PATH_MAX + 8];
     snprintf(code, sizeof(code), "%s/code", r->root); /* the linker's, empty */
-    return chmod(r->root, 0755) < 0 || mkdir(code, 0755) < 0 ? err_set(err, -errno, 0, "%s: %m", code)
-                                                             : 0;
+    return chmod(r->root, 0755) < 0 || mkdir(code, 0755) < 0
+               ? err_set(err, -errno, 0, "%s: %m", code)
+               : 0;
 }
 
 int cli_test_worker(int argc, char **argv)

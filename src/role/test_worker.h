@@ -40,7 +40,7 @@ struct test_service {
     struct process process;
     struct wire *control, *wire, *keeper;
     bool running, loaded, failed;
-    int status; /* of its end, as waitpid() has it */
+    int status;    /* of its end, as waitpid() has it */
     json_t *tests; /* owned: names; NULL until loaded */
     struct buf load_error;
 };

@@ -168,11 +168,11 @@ static void call_file(struct test_runner *r, struct wire_stream *s, const struct
     static const struct wire_stream_events ignore = {0};
     AUTO(buf_done) struct buf content = {0}, out = {0};
     bool found = call_read_file(r, m->url, &content) == 0;
-    msg_fetched_pack(&out, &(struct msg_fetched){.status = found ? 200 : 404,
-                                                 .flags = MSG_HAS_BODY,
-                                                 .content_length = (int64_t)buf_len(&content),
-                                                 .status_text = found ? SLICE("OK")
-                                                                      : SLICE("Not Found")});
+    msg_fetched_pack(
+        &out, &(struct msg_fetched){.status = found ? 200 : 404,
+                                    .flags = MSG_HAS_BODY,
+                                    .content_length = (int64_t)buf_len(&content),
+                                    .status_text = found ? SLICE("OK") : SLICE("Not Found")});
     wire_stream_own(s, &ignore, NULL);
     wire_reply(s, buf_slice(&out), -1, false);
     wire_send(s, buf_slice(&content), true);

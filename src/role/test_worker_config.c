@@ -69,8 +69,7 @@ int config_read(struct test_runner *r, struct err *err)
     } else {
         result = file_read(AT_FDCWD, r->config_file, TEST_WORKER_FILE_MAX, &text);
         if (result < 0)
-            return err_set(err, result, 0, "cannot read %s: %s", r->config_file,
-                           strerror(-result));
+            return err_set(err, result, 0, "cannot read %s: %s", r->config_file, strerror(-result));
         result = json_parse(buf_slice(&text), &r->config, err);
     }
     if (result < 0)
@@ -80,9 +79,10 @@ int config_read(struct test_runner *r, struct err *err)
     r->services = mem_new((r->n_services + 1) * sizeof(*r->services));
     for (size_t i = 0; i < r->n_services; i++) {
         const json_t *config = json_array_get(services, i);
-        r->services[i] = (struct test_service){
-            .runner = r, .config = config, .name = json_str(config, "name", ""),
-            .process = {.pidfd = -1}};
+        r->services[i] = (struct test_service){.runner = r,
+                                               .config = config,
+                                               .name = json_str(config, "name", ""),
+                                               .process = {.pidfd = -1}};
     }
     return r->n_services > 0 ? 0 : err_set(err, -EINVAL, 0, "the description has no services");
 }
@@ -161,13 +161,12 @@ static int link_add(struct service_link *l, const json_t *module, struct err *er
     char file[16];
     if (kind == NULL)
         return err_set(err, -EINVAL, 0, "module %s: its kind is not known", name);
-    int result = config_content(l->service->runner, json_object_get(module, kind->key), &content,
-                                err);
+    int result =
+        config_content(l->service->runner, json_object_get(module, kind->key), &content, err);
     if (result < 0)
         return result;
-    json_array_append_new(l->listed,
-                          json_pack("{s:s, s:s, s:I}", "name", name, "type", kind->type, "size",
-                                    (json_int_t)buf_len(&content)));
+    json_array_append_new(l->listed, json_pack("{s:s, s:s, s:I}", "name", name, "type", kind->type,
+                                               "size", (json_int_t)buf_len(&content)));
     buf_append_slice(&l->body, buf_slice(&content));
     if (kind->script)
         return 0;
@@ -196,9 +195,9 @@ static int link_run(struct service_link *l, json_t *compat, struct err *err)
 {
     struct test_service *s = l->service;
     AUTO(buf_done) struct buf options = {0}, code = {0};
-    AUTO(json_release) json_t *about = json_pack(
-        "{s:s, s:s, s:O, s:O}", "main", service_main(s), "format", "modules", "compat", compat,
-        "modules", l->listed);
+    AUTO(json_release)
+    json_t *about = json_pack("{s:s, s:s, s:O, s:O}", "main", service_main(s), "format", "modules",
+                              "compat", compat, "modules", l->listed);
     json_print(&options, about);
     int result = service_link(s->runner, buf_slice(&options), buf_slice(&l->body), &code, err);
     return result < 0 ? result : service_write(s, "linked.js", buf_slice(&code), err);
@@ -262,13 +261,14 @@ static int service_prepare(struct test_service *s, struct err *err)
     s->bindings = service_bindings(&l, err);
     if (result == 0)
         result = link_run(&l, compat, err);
-    AUTO(json_release) json_t *spec = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:O, s:{s:i, s:i, s:i}, s:[]}", "account",
-        "00000000000000000000000000000000", "script", s->name, "version",
-        "00000000-0000-4000-8000-000000000000", "format", "modules", "main", service_main(s),
-        "code", "linked.js", "modules", l.spec_modules, "compat", compat, "bindings", s->bindings,
-        "limits", "cpu_ms", TEST_WORKER_CPU_MS, "memory_mb", TEST_WORKER_MEMORY_MB, "subrequests",
-        10000, "mounts");
+    AUTO(json_release)
+    json_t *spec =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:O, s:{s:i, s:i, s:i}, s:[]}",
+                  "account", "00000000000000000000000000000000", "script", s->name, "version",
+                  "00000000-0000-4000-8000-000000000000", "format", "modules", "main",
+                  service_main(s), "code", "linked.js", "modules", l.spec_modules, "compat", compat,
+                  "bindings", s->bindings, "limits", "cpu_ms", TEST_WORKER_CPU_MS, "memory_mb",
+                  TEST_WORKER_MEMORY_MB, "subrequests", 10000, "mounts");
     json_print(&s->spec, spec);
     json_decref(l.listed);
     buf_done(&l.body);

@@ -164,8 +164,8 @@ int service_link(struct test_runner *r, struct slice options, struct slice body,
     if (result < 0)
         return err_set(err, result, 0, "cannot start a linker: %s", strerror(-result));
     msg_link_pack(&args, &(struct msg_link){.options = options});
-    struct wire_stream *s = wire_open(ends.main_wire, OP_link, buf_slice(&args), -1, false,
-                                      &job_stream_events, &job);
+    struct wire_stream *s =
+        wire_open(ends.main_wire, OP_link, buf_slice(&args), -1, false, &job_stream_events, &job);
     wire_send(s, body, true);
     if (!runner_wait(r, &job.done, TEST_WORKER_START_S))
         job.result = -ETIMEDOUT;

@@ -144,8 +144,7 @@ js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_val
     AUTO(buf_done) struct buf name = {0}, out = {0};
     uint32_t *memory = web_scratch(ctx, n_args, args, 3, 2);
     struct slice in;
-    if (memory == NULL || js_append_utf8(ctx, args[1], &name) < 0 ||
-        js_view(ctx, args[0], &in) < 0)
+    if (memory == NULL || js_append_utf8(ctx, args[1], &name) < 0 || js_view(ctx, args[0], &in) < 0)
         return js_throw(ctx, exception, "TypeError", "decodeLegacy wants bytes and an encoding");
     unsigned flags = (unsigned)js_to_number(ctx, args[2], 0);
     struct decoding d = {.fatal = (flags & LEGACY_FATAL) != 0,
