@@ -31,11 +31,15 @@ static int grant_parse_one(const json_t *row, struct grant_mount *ret)
     const char *source = json_str(row, "source", "");
     const char *target = json_str(row, "target", "");
     const char *access = json_str(row, "access", "");
-    bool lmdb = strcmp(access, "lmdb") == 0;
+    static const char *const names[] = {
+        [GRANT_READ] = "read", [GRANT_LMDB] = "lmdb", [GRANT_WRITE] = "write"};
+    unsigned kind = 0;
+    while (kind < ARRAY_LEN(names) && strcmp(access, names[kind]) != 0)
+        kind++;
     if (!grant_source_is_plain(source) || !grant_part_is_plain(slice_of(target)) ||
-        strchr(target, '/') != NULL || (!lmdb && strcmp(access, "read") != 0))
+        strchr(target, '/') != NULL || kind == ARRAY_LEN(names))
         return -EINVAL;
-    ret->access = lmdb ? GRANT_LMDB : GRANT_READ;
+    ret->access = (enum grant_access)kind;
     int r = slice_to_cstr(slice_of(source), ret->source, sizeof(ret->source));
     return r < 0 ? r : slice_to_cstr(slice_of(target), ret->target, sizeof(ret->target));
 }
@@ -63,7 +67,8 @@ static int grant_open(const struct grant_mount *m, int data_fd, struct grant_tre
 {
     char path[GRANT_SOURCE_MAX + 16];
     *ret = (struct grant_trees){-1, -1};
-    ret->tree = mount_tree_open(data_fd, m->source, MOUNT_READ);
+    ret->tree = mount_tree_open(data_fd, m->source,
+                                m->access == GRANT_WRITE ? MOUNT_WRITE : MOUNT_READ);
     if (ret->tree < 0 || m->access != GRANT_LMDB)
         return MIN(ret->tree, 0);
     snprintf(path, sizeof(path), "%s/lock.mdb", m->source);

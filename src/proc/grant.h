@@ -13,7 +13,8 @@ enum { GRANT_MOUNTS_MAX = 128, GRANT_SOURCE_MAX = 256, GRANT_TARGET_MAX = 128 };
 
 enum grant_access {
     GRANT_READ,
-    GRANT_LMDB /* read-only, with lock.mdb inside it writable: readers register there */
+    GRANT_LMDB, /* read-only, with lock.mdb inside it writable: readers register there */
+    GRANT_WRITE /* files may be made, changed and removed in it: a Durable Object's own */
 };
 
 struct grant_mount {

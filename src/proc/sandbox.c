@@ -269,7 +269,7 @@ int sandbox_enter(const struct sandbox *s, struct err *err)
         return err_set(err, r, 0, "cannot give up rights: %s", strerror(-r));
     bool isolate = s->profile == SANDBOX_ISOLATE;
     const struct landlock_rules rules = {
-        .writes_below = isolate ? "/g" : "/", .makes_files = !isolate, .network = s->network};
+        .writes_below = isolate ? "/g" : "/", .makes_files = true, .network = s->network};
     r = landlock_enter(&rules, err);
     if (r == 0)
         r = seccomp_filter_load(s->profile, err);

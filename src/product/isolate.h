@@ -18,6 +18,7 @@ struct work_pool;
 struct loop *isolate_loop(struct isolate *iso);
 struct work_pool *isolate_pool(struct isolate *iso);
 struct wire *isolate_keeper(struct isolate *iso);
+struct wire *isolate_gateway(struct isolate *iso);
 /* NULL when the index is none of this version's. */
 struct binding *isolate_binding(struct isolate *iso, double index);
 /* Path under which a mount of the spec is visible here: "/g/<target>". */
@@ -29,3 +30,9 @@ int isolate_mount_path(struct isolate *iso, const char *target, char *buf, size_
  * string or null; when hasBody, bytes are read from the same channel with io.read/io.collect. */
 js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_value body,
                              js_value callback);
+
+/* One call of fn in an entry of its own that no event pays for; fn is held by the caller. */
+void isolate_run_callback(struct isolate *iso, js_value fn, const js_value *args, size_t n);
+/* run(arg) after each entry, when its microtasks have run and before anything else does. May enter the VM itself
+ * by isolate_run_callback(). There is room for one. */
+void isolate_on_turn(struct isolate *iso, void (*run)(void *arg), void *arg);

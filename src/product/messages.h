@@ -53,15 +53,22 @@
     M(isolate_retire, ISOLATE, GATEWAY, F(bytes, why) /* N: send no more events, it ends after those it has */) \
     M(load_failed,  ISOLATE, GATEWAY, F(bytes, text) /* N: the exception; the isolate exits */)    \
     M(request,      GATEWAY, ISOLATE, F(u32, flags) F(bytes, method) F(bytes, url) F(bytes, headers) \
-                                      F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id) /* S, body */) \
+                                      F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id)         \
+                                      F(bytes, object) F(bytes, object_name) F(bytes, props) /* S, body; object: id of a Durable Object of the class `entrypoint`; props: JSON */) \
     M(response,     ISOLATE, GATEWAY, F(u16, status) F(u32, flags) F(i64, content_length)          \
                                       F(bytes, status_text) F(bytes, headers) /* REPLY, body */)   \
     M(scheduled,    GATEWAY, ISOLATE, F(i64, scheduled_ms) F(bytes, cron) F(bytes, request_id) /* S */) \
+    M(alarm,        GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(i64, scheduled_ms)   \
+                                      F(u32, retry) F(bytes, request_id) /* S: REPLY is outcome */) \
+    M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) /* N: its Durable Objects begin anew elsewhere */) \
+    M(alarm_fire,   KEEPER, GATEWAY, F(bytes, ns) F(bytes, object) F(i64, scheduled_ms) F(u32, retry) /* S: REPLY is outcome */) \
+    M(object_over,  ISOLATE, GATEWAY, F(bytes, ns) F(bytes, object) /* N: the object is not here any more */) \
     M(outcome,      ISOLATE, GATEWAY, F(bytes, outcome) /* REPLY of scheduled: "ok", "exception" */) \
     M(event_end,    ISOLATE, GATEWAY, F(bytes, outcome) F(u64, cpu_us) F(u64, wall_us) F(bytes, trace) \
                                       /* N on the event's stream id: nothing of it runs any more */) \
     M(fetch,        ISOLATE, GATEWAY, F(u32, binding) F(u32, flags) F(bytes, method) F(bytes, url) \
-                                      F(bytes, headers) F(bytes, cf) F(bytes, parent) /* S, body; REPLY is fetched */) \
+                                      F(bytes, headers) F(bytes, cf) F(bytes, parent)                \
+                                      F(bytes, object) F(bytes, object_name) /* S, body; REPLY is fetched */) \
     M(fetched,      GATEWAY, ISOLATE, F(i64, result) F(bytes, error) F(u16, status) F(u32, flags)  \
                                       F(i64, content_length) F(bytes, status_text) F(bytes, headers) /* REPLY, body */) \
     /* options: {"main","format","compat":{"date","flags"},"modules":[{"name","type","size"}]}; the body is    \
@@ -98,7 +105,13 @@ enum {
     /* request, fetch: a WebSocket is asked for, the stream stays open both ways. response, fetched: status 101,
      * from here DATA both ways is messages (proc/wire_message.h). */
     MSG_WEBSOCKET = 64,
-    MSG_COMPRESS = 128 /* response with MSG_WEBSOCKET: permessage-deflate may be agreed on */
+    MSG_COMPRESS = 128, /* response with MSG_WEBSOCKET: permessage-deflate may be agreed on */
+    MSG_RETRYABLE = 256, /* fetched with an error: it may be tried again */
+    /* request, fetch, and the answers to them: both bodies are frames of an RPC session (src/web/js/rpc). */
+    MSG_RPC = 512,
+    MSG_OVERLOADED = 1024,  /* fetched with an error, response that threw: too many requests */
+    MSG_OBJECT_RESET = 2048, /* the same: the Durable Object was reset */
+    MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };
 
 MESSAGES_DECLARE(MESSAGES_ALL)

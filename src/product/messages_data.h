@@ -23,7 +23,17 @@
     M(r2_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, options) F(i64, size) /* S, body */) \
     M(r2_delete,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, keys) /* S: JSON array */) \
     M(r2_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object, body */) \
-    M(r2_list,      CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)
+    M(r2_list,      CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)                    \
+    M(r2_multipart_create, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, options) /* S: json {key, uploadId} */) \
+    M(r2_multipart_part, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, upload) F(u32, number) F(bytes, options) \
+                                     F(i64, size) /* S, body; json {partNumber, etag} */)          \
+    M(r2_multipart_complete, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, upload) F(bytes, parts) \
+                                     F(bytes, options) /* S: parts is JSON [{partNumber, etag}]; json: object */) \
+    M(r2_multipart_abort, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, upload) /* S */) \
+    M(r2_multipart_list, CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)               \
+    M(r2_copy,      CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object or part */) \
+    M(alarm_set,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) F(i64, time_ms) /* S: wake it then; -1 = never */) \
+    M(objects_list, CONTROL, KEEPER, F(bytes, store) F(bytes, cursor) F(u32, limit) /* S: json [{id, hasStoredData}] */)
 /* clang-format on */
 
 /* d1_run.flags. The answer is an array, one {results, success, meta} per statement (a sql may hold several);
@@ -37,4 +47,8 @@ enum {
  * contentEncoding, cacheControl, cacheExpiry (ms)}, customMetadata, storageClass, onlyIf, md5…}; an object is
  * {key, version, size, etag, uploaded (ms), httpMetadata, customMetadata, storageClass, checksums}; options of
  * r2_list {prefix, delimiter, cursor, startAfter, limit}, answer {objects, truncated, cursor,
- * delimitedPrefixes}; r2_put and r2_get answer an object. */
+ * delimitedPrefixes}; r2_put and r2_get answer an object. A write whose onlyIf does not hold answers result 1, a
+ * read 1 (412) or 2 (304). Options of r2_get {onlyIf, range, head}; of r2_multipart_complete {onlyIf}; of
+ * r2_multipart_list {key, upload, after, limit} for {upload, parts, truncated}, without upload {prefix, delimiter,
+ * keyMarker, uploadMarker, limit} for {uploads, delimitedPrefixes, truncated, nextKey, nextUpload}; of r2_copy
+ * {bucket, key, sourceIf, range, onlyIf, replace, httpMetadata, customMetadata, storageClass, upload, part}. */

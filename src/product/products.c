@@ -4,12 +4,13 @@
 #include "product/product.h"
 
 #include "product/d1/d1.h"
+#include "product/durable/durable.h"
 #include "product/fetcher/fetcher.h"
 #include "product/kv/kv_product.h"
 #include "product/r2/r2.h"
 
 const struct product *const products[] = {
-    &product_kv, &product_d1, &product_r2, &product_service, &product_assets, NULL,
+    &product_kv, &product_d1, &product_r2, &product_durable, &product_durable_class, &product_service, &product_assets, NULL,
 };
 
 const struct product *product_by_binding(const char *type)

@@ -242,12 +242,14 @@ static void supervisor_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t 
         CHECK(msg_isolate_gone_unpack(args, &gone) == 0);
         isolate_gone(g, gone.isolate, gone.outcome, gone.text);
         break;
-    case OP_role_fd: /* control was restarted: its new wire */
+    case OP_role_fd: /* control or the keeper was restarted: its new wire */
         CHECK(msg_role_fd_unpack(args, &named) == 0);
         if (slice_eq(named.name, SLICE("wire.control"))) {
             if (g->control != NULL)
                 wire_destroy(g->control);
             g->control = wire_create(g->loop, TAKE_FD(fd), 0, &control_events, g);
+        } else if (slice_eq(named.name, SLICE("wire.keeper")) && fd >= 0) {
+            gateway_keeper_attach(g, TAKE_FD(fd));
         }
         break;
     default:
@@ -279,6 +281,9 @@ static int gateway_run(struct role_context *rc, struct err *err)
         return err_set(err, -errno, 0, "cannot open workers/ and assets/ in the sandbox: %m");
     if (control >= 0)
         g->control = wire_create(g->loop, control, 0, &control_events, g);
+    int keeper = role_take_fd(rc, "wire.keeper");
+    if (keeper >= 0)
+        gateway_keeper_attach(g, keeper);
     g->client = http_client_create(&(struct http_client_options){
         .loop = g->loop,
         .allow_private = json_bool(rc->settings, "egress.allow_private", false),

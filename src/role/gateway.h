@@ -10,8 +10,10 @@
  *   gateway_isolate.c  the isolates of a version: start, choice, queue, retirement
  *   gateway_worker.c   the versions themselves
  *   gateway_scheduled.c  scheduled events
+ *   gateway_object.c   Durable Objects: where each one is; their alarms
  *   gateway_egress.c   back: the world
  *   gateway_websocket.c  front: a client that has changed to WebSocket
+ *   gateway_egress_socket.c  back: a WebSocket to the world
  *   gateway_assets.c   back: static assets
  *   gateway_log.c      access log
  */
@@ -44,9 +46,11 @@ struct gateway {
     struct http_server *server;
     struct http_client *client;
     struct wire *control; /* NULL while control is away */
+    struct wire *keeper;  /* the same; it tells of alarms */
     struct table *table;
     struct map workers;   /* "script/version" -> struct worker */
     struct map watched;   /* scripts that somebody tails */
+    struct map homes;     /* namespace and id of a Durable Object -> struct home */
     struct link isolates; /* all links, least recently used first */
     size_t n_isolates;
     struct link sockets; /* clients' WebSockets */
@@ -76,6 +80,11 @@ struct script {
 /* -EBADMSG keeps the old table. */
 NODISCARD int table_load(struct gateway *g, struct slice json, struct err *err);
 void table_destroy(struct gateway *g, struct table *table); /* accepts NULL */
+/* A namespace of Durable Objects: whose class it is. */
+struct durable_class {
+    char *id, *script, *name;
+};
+const struct durable_class *table_namespace(const struct table *table, struct slice id);
 struct script *table_script(const struct table *table, struct slice name);
 /* Which Worker answers this host and path; NULL when none does. */
 struct worker *table_route(const struct table *table, struct slice host, struct slice path);
@@ -86,11 +95,13 @@ struct worker *script_pick(const struct script *script);
 
 /* What a call is about. Slices are borrowed from the front and live until the call has a back. */
 struct call_request {
-    struct slice method, url, headers, cf, entrypoint;
+    struct slice method, url, headers, cf, entrypoint, props;
     struct slice path;       /* of the URL, with query */
     int64_t content_length;  /* -1 unknown */
     bool has_body, navigate; /* navigate: Sec-Fetch-Mode says so */
     bool upgrade;            /* to WebSocket: after a 101 both bodies are messages */
+    struct slice ns, object, object_name; /* a Durable Object; object empty: none */
+    bool rpc;                /* both bodies are frames of an RPC session */
     unsigned depth;
     char id[24];
 };
@@ -189,16 +200,28 @@ void isolate_call_start(struct call *c);
 /* Takes it out of whatever list it waits in. */
 void isolate_call_cancel(struct call *c);
 void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text);
+/* --- gateway_object.c --- */
+
+/* Finds who runs the object and passes the call there. */
+void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name);
+/* True when the object is somewhere: the call has been sent there. */
+bool object_call_send(struct call *c);
+/* The wire to the keeper, which tells when alarms are due. */
+void gateway_keeper_attach(struct gateway *g, int fd);
+
 void links_retire_idle(struct gateway *g);
 void links_stop(struct gateway *g);
 
 void egress_start(struct call *c);
+void egress_socket_start(struct call *c); /* the same for a WebSocket */
 
 /* The Worker has answered a client's request with a WebSocket: 101, and the call's front is a socket. */
 void gateway_socket_open(struct call *c, const struct call_head *head);
 bool gateway_socket_is(const struct call *c);
 void gateway_socket_input(struct call *c, struct slice bytes, bool end);
 void gateway_socket_free(struct call *c);
+/* The message that tells a Worker, in the words it knows, which rule the other side broke. */
+void gateway_socket_failure(struct buf *out, int code, struct slice why);
 void gateway_sockets_start(struct gateway *g);
 void gateway_sockets_stop(struct gateway *g);
 

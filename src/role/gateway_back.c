@@ -215,19 +215,23 @@ void link_send(struct isolate_link *l, struct call *c)
 {
     static struct buf out;
     const struct call_request *r = &c->request;
+    struct home *home = r->object.len == 0 ? NULL : object_home(&l, r->ns, r->object);
     bool watched = map_get(&l->gateway->watched, slice_of(l->worker->script)) != NULL;
 
     buf_clear(&out);
     msg_request_pack(&out,
                      &(struct msg_request){
                          .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0) |
-                                  (r->upgrade ? MSG_WEBSOCKET : 0),
+                                  (r->upgrade ? MSG_WEBSOCKET : 0) | (r->rpc ? MSG_RPC : 0),
                          .method = r->method,
                          .url = r->url,
                          .headers = r->headers,
                          .cf = r->cf,
                          .entrypoint = r->entrypoint,
                          .request_id = slice_of(r->id),
+                         .props = r->props,
+                         .object = r->object,
+                         .object_name = r->object_name,
                      });
     struct isolate_back *b = mem_new(sizeof(*b));
     b->event = event_create(l);
@@ -241,6 +245,8 @@ void link_send(struct isolate_link *l, struct call *c)
         call_fail(c, 503, "The Worker has too many requests under way.");
         return;
     }
+    if (home != NULL)
+        object_event_begin(b->event, home);
     event_number(b->event, b->stream);
     call_set_back(c, &isolate_back, b);
 }

@@ -38,6 +38,7 @@ static void link_unlist(struct isolate_link *l)
 static void link_free(struct isolate_link *l)
 {
     link_unlist(l);
+    objects_leave(l, NULL);
     if (l->want != NULL)
         wire_stream_close(l->want, -ECANCELED);
     if (l->wire != NULL)
@@ -56,6 +57,7 @@ void link_leave(struct isolate_link *l, const char *why)
         return;
     l->state = ISOLATE_LEAVING;
     link_unlist(l);
+    objects_leave(l, l->n_events != 0 ? why : NULL);
     if (l->n_events != 0)
         return;
     msg_isolate_drop_pack(&out, &(struct msg_isolate_drop){.isolate = l->id, .why = slice_of(why)});
@@ -68,6 +70,7 @@ void event_free(struct event *e)
     struct isolate_link *l = e->link;
 
     map_remove_u64(&l->events, e->stream_id);
+    object_event_end(e);
     l->n_events--;
     if (e->is_socket)
         l->n_sockets--;
@@ -183,10 +186,12 @@ static void isolate_closed(struct wire *w, int reason UNUSED)
 
     l->state = ISOLATE_LEAVING;
     link_unlist(l);
+    objects_leave(l, NULL);
     for (size_t at = 0; map_next(&l->events, &at, &key, &value);) {
         struct event *e = value;
         if (e->done != NULL)
-            e->done(e->done_arg, SLICE("exception"));
+            e->done(e->done_arg, e->home != NULL ? SLICE("lost") : SLICE("exception"));
+        object_event_end(e);
         mem_release(&e);
     }
     link_free(l);
@@ -252,6 +257,7 @@ void isolate_start(struct worker *w)
                                                            .version = slice_of(w->version)});
     struct isolate_link *l = mem_new(sizeof(*l));
     l->gateway = g;
+    list_init(&l->homes);
     l->worker = worker_ref(w);
     list_push_back(&w->isolates, &l->in_worker);
     list_push_back(&g->isolates, &l->in_gateway);
@@ -277,6 +283,8 @@ void isolate_call_start(struct call *c)
     struct worker *w = c->worker;
     struct isolate_link *best = least_busy(w);
 
+    if (c->request.object.len > 0 && object_call_send(c))
+        return;
     if (!should_wait(w, best)) {
         link_touch(best);
         link_send(best, c);
@@ -365,11 +373,14 @@ static void isolate_note(struct wire *w, uint32_t stream_id, uint16_t op, struct
     case OP_load_failed:
         note_load_failed(l, args);
         return;
+    case OP_object_over:
+        object_over(l, args);
+        return;
     case OP_loaded:
         return;
     case OP_isolate_retire:
         /* Over its soft limit of memory: it finishes what it has and ends. */
-        link_leave(l, "retired");
+        link_leave(l, "memory");
         return;
     default:
         isolate_link_condemn(l, "sent a note that isolates may not send");
@@ -386,6 +397,7 @@ void isolate_link_condemn(struct isolate_link *l, const char *why)
     if (l->state == ISOLATE_READY) {
         l->state = ISOLATE_LEAVING;
         link_unlist(l);
+        objects_leave(l, NULL);
     }
     msg_isolate_drop_pack(&out, &(struct msg_isolate_drop){.isolate = l->id, .why = slice_of(why)});
     wire_note(l->gateway->rc->supervisor, 0, OP_isolate_drop, buf_slice(&out), -1);

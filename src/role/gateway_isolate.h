@@ -18,6 +18,7 @@ struct isolate_link {
     struct wire *wire;        /* NULL until given */
     struct wire_stream *want; /* the stream `isolate_want` to the supervisor, while starting */
     struct map events;        /* stream id -> struct event, until event_end */
+    struct link homes;        /* of Durable Objects that are here */
     size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;
     char outcome[24]; /* why it ended, when it said so */
@@ -42,6 +43,7 @@ struct event {
     uint32_t stream_id;
     struct call *call; /* NULL: the client has been served or has gone */
     bool is_socket;    /* it waits most of the time */
+    struct home *home; /* the Durable Object that it is for, or NULL */
     void (*done)(void *arg, struct slice outcome); /* scheduled events */
     void *done_arg;
 };
@@ -58,6 +60,15 @@ struct event *event_create(struct isolate_link *l);
 /* Files it under the stream that carries it. */
 void event_number(struct event *e, struct wire_stream *s);
 void event_free(struct event *e);
+
+/* gateway_object.c. The home of an object: the one it has, and then *l becomes its link, or a new one at *l. */
+struct home *object_home(struct isolate_link **l, struct slice ns, struct slice object);
+void object_event_begin(struct event *e, struct home *h);
+void object_event_end(struct event *e);
+/* The note object_over. */
+void object_over(struct isolate_link *l, struct slice args);
+/* Its objects go on elsewhere; why: what the isolate is told, NULL = it is told nothing. */
+void objects_leave(struct isolate_link *l, const char *why);
 
 /* Answers a call whose isolate ended; outcome "" when nobody knows why. */
 void call_ended_by(struct call *c, const char *outcome);

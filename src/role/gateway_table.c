@@ -22,6 +22,7 @@ struct table {
     char *domain;
     struct map scripts;   /* name -> struct script */
     struct map domains;   /* host -> struct script */
+    struct map namespaces; /* id -> struct durable_class, owned */
     struct route *routes; /* longest pattern first */
     size_t n_routes;
 };
@@ -50,6 +51,14 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
     mem_release(&table->routes);
     map_done(&table->scripts);
     map_done(&table->domains);
+    for (size_t at = 0; map_next(&table->namespaces, &at, &key, &value);) {
+        struct durable_class *class = value;
+        mem_release(&class->id);
+        mem_release(&class->script);
+        mem_release(&class->name);
+        mem_release(&class);
+    }
+    map_done(&table->namespaces);
     mem_release(&table->domain);
     mem_release(&table);
 }
@@ -71,6 +80,16 @@ static void load_script(struct gateway *g, struct table *t, const char *name, co
         s->versions[s->n_versions++].percentage = (unsigned)json_int(version, "percentage", 0);
     }
     map_put(&t->scripts, slice_of(name), s);
+}
+
+static void load_namespace(struct table *t, const char *id, const json_t *value)
+{
+    struct durable_class *class = mem_new(sizeof(*class));
+
+    class->id = strdup(id);
+    class->script = strdup(json_str(value, "script", ""));
+    class->name = strdup(json_str(value, "class", ""));
+    map_put(&t->namespaces, slice_of(id), class);
 }
 
 static int route_compare(const void *a, const void *b)
@@ -146,10 +165,17 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
             map_put(&t->domains, slice_of(json_str(value, "hostname", "")), s);
     }
     load_routes(t, json_object_get(root, "routes"));
+    json_object_foreach(json_object_get(root, "namespaces"), name, value)
+        load_namespace(t, name, value);
     retire_absent(g, t);
     table_destroy(g, g->table);
     g->table = t;
     return 0;
+}
+
+const struct durable_class *table_namespace(const struct table *table, struct slice id)
+{
+    return table == NULL ? NULL : map_get(&table->namespaces, id);
 }
 
 struct script *table_script(const struct table *table, struct slice name)

@@ -35,6 +35,7 @@ static void wire_front_head(struct call *c, const struct call_head *head)
     if ((head->flags & MSG_THREW) != 0 && head->end) {
         msg_fetched_pack(&out, &(struct msg_fetched){.result = -EREMOTEIO,
                                                      .error = head->status_text,
+                                                     .flags = head->flags & MSG_ERROR_FLAGS,
                                                      .content_length = -1});
         wire_reply(stream_of(c), buf_slice(&out), -1, true);
         wire_front_over(c);
@@ -69,6 +70,33 @@ static void wire_front_consumed(struct call *c, size_t n)
     wire_consumed(stream_of(c), n);
 }
 
+/* What a caller of a Durable Object is told instead. */
+static uint32_t object_failure(int status, struct slice *text)
+{
+    static const struct {
+        const char *begins, *becomes;
+        uint32_t flags;
+    } rows[] = {
+        {"Too many requests", "Durable Object is overloaded. Too many requests queued.",
+         MSG_OVERLOADED},
+        {"The Worker has too many", "Durable Object is overloaded. Too many requests queued.",
+         MSG_OVERLOADED},
+        {"The Worker exceeded its CPU",
+         "Durable Object exceeded its CPU time limit and was reset.", MSG_OBJECT_RESET},
+        {"The Worker exceeded its memory",
+         "Durable Object's isolate exceeded its memory limit and was reset.", MSG_OBJECT_RESET},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (slice_starts(*text, slice_of(rows[i].begins))) {
+            *text = slice_of(rows[i].becomes);
+            return rows[i].flags;
+        }
+    if (status == 502)
+        *text = SLICE("Network connection lost.");
+    return status == 502 || status == 503 ? MSG_RETRYABLE : 0;
+}
+
 /* Pages for people become errors for programs: a fetch that never got an answer rejects. Statuses that
  * a Worker or the platform answers with (404, 500, ...) stay responses. */
 static void wire_front_fail(struct call *c, int status, struct slice text)
@@ -78,8 +106,10 @@ static void wire_front_fail(struct call *c, int status, struct slice text)
 
     if (!c->head_sent) {
         buf_clear(&out);
+        uint32_t flags = c->request.object.len > 0 ? object_failure(status, &text) : 0;
         msg_fetched_pack(&out, &(struct msg_fetched){.result = status == 504 ? -ETIMEDOUT : -EPIPE,
                                                      .error = text,
+                                                     .flags = flags,
                                                      .status = (uint16_t)status,
                                                      .content_length = -1});
         wire_reply(s, buf_slice(&out), -1, true);
@@ -144,6 +174,19 @@ static unsigned depth_of(struct slice parent)
     return (unsigned)MIN(depth, GATEWAY_DEPTH_MAX);
 }
 
+/* ctx.props of the entrypoint: valid until the next call. */
+static struct slice binding_props(const json_t *binding)
+{
+    static struct buf text;
+    const json_t *props = json_object_get(binding, "props");
+
+    if (!json_is_object(props))
+        return SLICE_NONE;
+    buf_clear(&text);
+    json_print(&text, props);
+    return buf_slice(&text);
+}
+
 static void fetch_service(struct call *c, const json_t *binding)
 {
     struct script *script =
@@ -156,6 +199,7 @@ static void fetch_service(struct call *c, const json_t *binding)
         return;
     }
     c->request.entrypoint = slice_of(json_str(binding, "entrypoint", ""));
+    c->request.props = binding_props(binding);
     c->worker = worker_ref(w);
     if (worker_has_code(w))
         isolate_call_start(c);
@@ -183,15 +227,19 @@ static void fetch_world(struct call *c, struct slice authority)
         egress_start(c);
 }
 
-static void fetch_bound(struct call *c, struct worker *self, uint32_t index)
+static void fetch_bound(struct call *c, struct worker *self, const struct msg_fetch *m)
 {
     static const struct {
         const char *type;
         bool to_self;
     } kinds[] = {{"service", false}, {"assets", true}};
-    const json_t *binding = worker_binding(self, index);
+    const json_t *binding = worker_binding(self, m->binding);
     const char *type = binding == NULL ? "" : json_str(binding, "type", "");
 
+    if (strcmp(type, "durable_object_namespace") == 0) {
+        object_call(c, binding, m->object, m->object_name);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].type, type) == 0) {
             if (kinds[i].to_self)
@@ -200,7 +248,7 @@ static void fetch_bound(struct call *c, struct worker *self, uint32_t index)
                 fetch_service(c, binding);
             return;
         }
-    call_fail(c, 403, "Binding %u of this version cannot be fetched.", index);
+    call_fail(c, 403, "Binding %u of this version cannot be fetched.", m->binding);
 }
 
 void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
@@ -229,6 +277,7 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
         .content_length = end || (m.flags & MSG_WEBSOCKET) != 0 ? 0 : -1,
         .has_body = !end && (m.flags & MSG_WEBSOCKET) == 0,
         .upgrade = (m.flags & MSG_WEBSOCKET) != 0,
+        .rpc = (m.flags & MSG_RPC) != 0,
         .depth = depth,
     };
     snprintf(c->request.id, sizeof(c->request.id), "%.*s.%u", (int)MIN(m.parent.len, 16),
@@ -246,5 +295,5 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     else if (m.binding == BINDING_NONE)
         fetch_world(c, authority);
     else
-        fetch_bound(c, l->worker, m.binding);
+        fetch_bound(c, l->worker, &m);
 }

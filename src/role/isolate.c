@@ -32,6 +32,11 @@ struct work_pool *isolate_pool(struct isolate *iso)
     return iso->pool;
 }
 
+struct wire *isolate_gateway(struct isolate *iso)
+{
+    return iso->main;
+}
+
 struct wire *isolate_keeper(struct isolate *iso)
 {
     return iso->keeper;

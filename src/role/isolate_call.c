@@ -35,7 +35,8 @@ void call_failed(struct channel *ch, int reason)
                            js_bool(ctx, false)};
         return call_answered(ch, args, ARRAY_LEN(args));
     }
-    js_value args[] = {js_string(ctx, SLICE("Network connection lost."))};
+    js_value args[] = {js_string(ctx, SLICE("Network connection lost.")), js_number(ctx, reason),
+                       js_number(ctx, MSG_RETRYABLE)};
     call_answered(ch, args, ARRAY_LEN(args));
 }
 
@@ -49,7 +50,7 @@ static void call_fetched(struct channel *ch, struct slice payload)
         ch->in_end = true;
         channel_close(ch, -ECANCELED);
         js_value args[] = {js_string(ctx, m.error.len > 0 ? m.error : SLICE("internal error")),
-                           js_number(ctx, (double)m.result)};
+                           js_number(ctx, (double)m.result), js_number(ctx, m.flags)};
         return call_answered(ch, args, ARRAY_LEN(args));
     }
     js_value args[] = {
@@ -180,7 +181,7 @@ static int call_add(struct isolate *iso, struct call_texts *t, js_value v, bool 
                   : js_append_utf8(iso->ctx, v, &iso->scratch);
 }
 
-/* fetch(binding, flags, method, url, headers, cf, body, cb) */
+/* fetch(binding, flags, method, url, headers, cf, body, cb, object?, its name?) */
 enum {
     FETCH_BINDING,
     FETCH_FLAGS,
@@ -190,10 +191,13 @@ enum {
     FETCH_CF,
     FETCH_BODY,
     FETCH_CB,
-    FETCH_N
+    FETCH_N,
+    FETCH_OBJECT = FETCH_N,
+    FETCH_OBJECT_NAME,
+    FETCH_N_OBJECT
 };
 
-static int fetch_pack(struct isolate *iso, const js_value args[], bool has_body)
+static int fetch_pack(struct isolate *iso, const js_value args[], size_t n_args, bool has_body)
 {
     js_context ctx = iso->ctx;
     struct call_texts t = {.n = 0};
@@ -202,6 +206,12 @@ static int fetch_pack(struct isolate *iso, const js_value args[], bool has_body)
     buf_clear(&iso->scratch);
     for (unsigned i = FETCH_METHOD; i <= FETCH_CF; i++) {
         int r = call_add(iso, &t, args[i], i == FETCH_HEADERS);
+        if (r < 0)
+            return r;
+    }
+    bool object = n_args >= FETCH_N_OBJECT;
+    for (unsigned i = FETCH_OBJECT; i < FETCH_N_OBJECT && object; i++) {
+        int r = call_add(iso, &t, args[i], false);
         if (r < 0)
             return r;
     }
@@ -215,6 +225,8 @@ static int fetch_pack(struct isolate *iso, const js_value args[], bool has_body)
                        .headers = call_text(iso, &t, 2),
                        .cf = call_text(iso, &t, 3),
                        .parent = slice_of(iso->current == NULL ? "" : iso->current->request_id),
+                       .object = object ? call_text(iso, &t, 4) : SLICE_NONE,
+                       .object_name = object ? call_text(iso, &t, 5) : SLICE_NONE,
                    });
     return 0;
 }
@@ -224,7 +236,7 @@ js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_
     struct isolate *iso = js_user(ctx);
     if (n_args < FETCH_N || !js_is_object(ctx, args[FETCH_CB]))
         return js_throw(ctx, exception, "TypeError", "io.fetch wants %d arguments", FETCH_N);
-    if (fetch_pack(iso, args, !js_is_nullish(ctx, args[FETCH_BODY])) < 0)
+    if (fetch_pack(iso, args, n_args, !js_is_nullish(ctx, args[FETCH_BODY])) < 0)
         return js_throw(ctx, exception, "TypeError", "fetch: a field is not a byte string");
     buf_clear(&iso->scratch);
     int r = call_body(ctx, args[FETCH_BODY], &iso->scratch);

@@ -164,7 +164,27 @@ void isolate_leave(struct isolate *iso)
     vm_turn(iso->vm);
     isolate_end_now(iso);
     iso->current = NULL;
+    if (iso->turn_run != NULL)
+        iso->turn_run(iso->turn_arg);
     isolate_run_ready(iso);
+}
+
+void isolate_on_turn(struct isolate *iso, void (*run)(void *arg), void *arg)
+{
+    CHECK(iso->turn_run == NULL);
+    iso->turn_run = run;
+    iso->turn_arg = arg;
+}
+
+void isolate_run_callback(struct isolate *iso, js_value fn, const js_value *args, size_t n)
+{
+    js_value exception = NULL;
+    if (iso->exit_status >= 0)
+        return;
+    isolate_enter(iso, NULL, iso->cpu_limit_us);
+    if (js_call(iso->ctx, fn, args, n, &exception) == NULL && !vm_terminated(iso->vm))
+        isolate_unhandled(iso, js_undefined(iso->ctx), exception);
+    isolate_leave(iso);
 }
 
 void isolate_callback(struct channel *ch, js_value fn, const js_value *args, size_t n)
@@ -309,6 +329,9 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
         isolate_text(iso, m.request_id),
         js_bool(ctx, !end && (m.flags & MSG_WEBSOCKET) == 0),
         js_number(ctx, m.flags),
+        isolate_text(iso, m.props),
+        isolate_text(iso, m.object),
+        isolate_text(iso, m.object_name),
     };
     isolate_hook(iso, &iso->hooks.request, args, ARRAY_LEN(args));
     isolate_leave(iso);
@@ -334,6 +357,31 @@ static bool isolate_on_scheduled(struct isolate *iso, struct wire_stream *s, str
         isolate_text(iso, m.request_id),
     };
     isolate_hook(iso, &iso->hooks.scheduled, args, ARRAY_LEN(args));
+    isolate_leave(iso);
+    return true;
+}
+
+static bool isolate_on_alarm(struct isolate *iso, struct wire_stream *s, struct slice payload)
+{
+    struct msg_alarm m;
+    if (msg_alarm_unpack(payload, &m) < 0)
+        return false;
+    struct channel *ch = isolate_event_begin(iso, s, CHANNEL_SCHEDULED, m.request_id);
+    if (ch == NULL)
+        return true;
+    ch->in_end = true;
+
+    js_context ctx = iso->ctx;
+    isolate_enter(iso, ch, iso->cpu_limit_us);
+    js_value args[] = {
+        js_number(ctx, ch->id),
+        isolate_text(iso, m.class_name),
+        isolate_text(iso, m.object),
+        js_number(ctx, (double)m.scheduled_ms),
+        js_number(ctx, m.retry),
+        isolate_text(iso, m.request_id),
+    };
+    isolate_hook(iso, &iso->hooks.alarm, args, ARRAY_LEN(args));
     isolate_leave(iso);
     return true;
 }
@@ -365,6 +413,8 @@ static void isolate_on_stream(struct wire *wire, struct wire_stream *s, uint16_t
         ok = isolate_on_request(iso, s, args, end);
     else if (op == OP_scheduled && iso->kind == ISOLATE_WORKER)
         ok = isolate_on_scheduled(iso, s, args);
+    else if (op == OP_alarm && iso->kind == ISOLATE_WORKER)
+        ok = isolate_on_alarm(iso, s, args);
     else if (op == OP_link)
         ok = isolate_on_link(iso, s, args, end);
     if (!ok) {
@@ -379,10 +429,18 @@ static void isolate_on_lost(struct wire *wire UNUSED, int reason UNUSED)
     _exit(ISOLATE_EXIT_OK);
 }
 
-static void isolate_on_main_note(struct wire *wire UNUSED, uint32_t stream_id UNUSED,
-                                 uint16_t op UNUSED, struct slice args UNUSED, int fd)
+static void isolate_on_main_note(struct wire *wire, uint32_t stream_id UNUSED, uint16_t op,
+                                 struct slice args, int fd)
 {
-    fd_release(&fd); /* none is defined; a newer gateway may know some */
+    struct isolate *iso = wire_user(wire);
+    struct msg_objects_reset m;
+    fd_release(&fd);
+    if (op != OP_objects_reset || msg_objects_reset_unpack(args, &m) < 0 || iso->exit_status >= 0)
+        return; /* a newer gateway may know others */
+    isolate_enter(iso, NULL, iso->cpu_limit_us);
+    js_value why[] = {js_string(iso->ctx, m.why)};
+    isolate_hook(iso, &iso->hooks.objects_reset, why, ARRAY_LEN(why));
+    isolate_leave(iso);
 }
 
 const struct wire_events isolate_main_events = {

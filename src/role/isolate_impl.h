@@ -83,7 +83,8 @@ struct channel {
 };
 
 struct isolate_hooks {
-    struct js_hold warm, load, request, scheduled, abort, timer, unhandled, link, condemn;
+    struct js_hold warm, load, request, scheduled, abort, timer, unhandled, link, condemn, alarm,
+        objects_reset;
 };
 
 struct isolate {
@@ -125,6 +126,8 @@ struct isolate {
     double clock[1];        /* wall ms of this entry, seen by scripts as io.clock */
     struct timer js_timer;
     struct loop_hook round;
+    void (*turn_run)(void *arg); /* isolate_on_turn() */
+    void *turn_arg;
 
     /* ending */
     int exit_status; /* -1 = running */

@@ -54,7 +54,7 @@ static int keeper_account_read(int data_fd, char ret[ID_HEX_SIZE])
 
 static int keeper_dirs(struct keeper_process *p, const char *account)
 {
-    static const char *const kinds[] = {"kv", "d1", "r2"};
+    static const char *const kinds[] = {"kv", "d1", "r2", "durable"};
     int data_fd = p->rc->data_fd;
     char path[128], data[SANDBOX_PATH_MAX - 64], link[64];
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -108,6 +108,10 @@ static int keeper_run(struct role_context *rc, struct err *err)
     int fd = role_take_fd(rc, "wire.control");
     if (fd >= 0)
         keeper_add_control(p->keeper, fd);
+    fd = role_take_fd(rc, "wire.gateway");
+    if (fd >= 0)
+        keeper_add_gateway(p->keeper, fd);
+    keeper_alarms_load(p->keeper);
     return 0;
 }
 
@@ -127,6 +131,8 @@ static void keeper_new_wire(struct keeper_process *p, struct slice args, int fd)
     CHECK(msg_role_fd_unpack(args, &m) == 0 && fd >= 0);
     if (slice_eq(m.name, SLICE("wire.control")))
         keeper_add_control(p->keeper, TAKE_FD(fd));
+    else if (slice_eq(m.name, SLICE("wire.gateway")))
+        keeper_add_gateway(p->keeper, TAKE_FD(fd));
     fd_release(&fd);
 }
 
@@ -139,7 +145,7 @@ static void keeper_note(struct wire *w, uint32_t stream_id, uint16_t op, struct 
     case OP_isolate_attach:
         keeper_attach(p, args, TAKE_FD(fd));
         break;
-    case OP_role_fd: /* control was restarted */
+    case OP_role_fd: /* control or the gateway was restarted */
         keeper_new_wire(p, args, TAKE_FD(fd));
         break;
     default:

@@ -199,6 +199,9 @@ void keeper_destroy(struct keeper *k)
     if (k == NULL)
         return;
     timer_stop(&k->tick);
+    keeper_alarms_stop(k);
+    if (k->gateway != NULL)
+        wire_destroy(TAKE(k->gateway));
     LIST_FOR_SAFE (l, &k->peers)
         keeper_peer_drop(LIST_ENTRY(l, struct keeper_peer, link));
     while (k->n_units > 0)

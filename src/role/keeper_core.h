@@ -17,6 +17,10 @@ void keeper_destroy(struct keeper *k); /* accepts NULL */
 
 /* Takes a connected socket. Control names stores itself. */
 void keeper_add_control(struct keeper *k, int fd);
+/* Is told when alarms of Durable Objects are due. */
+void keeper_add_gateway(struct keeper *k, int fd);
+/* Reads which alarms were set before this process; once, at start. */
+void keeper_alarms_load(struct keeper *k);
 /* An isolate may reach the stores of the spec's bindings, by index, and nothing else. -EBADMSG when the
  * spec is not what it must be; the socket is taken in any case. */
 NODISCARD int keeper_add_isolate(struct keeper *k, int fd, uint64_t isolate, struct slice spec);

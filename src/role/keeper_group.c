@@ -21,6 +21,7 @@ static void keeper_unit_reset_answer(struct keeper_call *c)
     buf_clear(&c->reply_body);
     fd_release(&c->reply_fd);
     c->reply_fd = -1;
+    c->n_reply_ranges = 0;
 }
 
 static void keeper_unit_run(struct keeper_unit *u)
@@ -206,6 +207,8 @@ static void keeper_group_done(struct work *work)
         struct keeper_unit *u = LIST_ENTRY(l, struct keeper_unit, link);
         wrote |= u->op->writes;
         list_remove(l);
+        if (u->op->op == OP_alarm_set && u->call.result >= 0)
+            keeper_alarm_changed(u);
         keeper_unit_answer(u);
     }
     if (!wrote || !keeper_settle_due(s)) {

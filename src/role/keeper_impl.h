@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the keeper role: keeper.c (process), keeper_core.c (peers and grants),
  * keeper_unit.c (one operation from its first byte to its answer), keeper_spool.c (large bodies),
- * keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
+ * keeper_alarm.c (alarms of Durable Objects), keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
  *
  * The life of an operation (struct keeper_unit):
  *
@@ -64,6 +64,8 @@ struct keeper {
     struct map stores; /* name -> struct keeper_stored, owned */
     struct link peers;
     struct timer tick;
+    struct wire *gateway; /* owned; NULL while it is away */
+    struct map alarms;    /* "<namespace>/<object>" -> struct keeper_alarm, owned */
     uint64_t body_bytes;
     unsigned n_units;
     void (*idle)(void *arg); /* told when draining and no unit is left */
@@ -134,6 +136,10 @@ void keeper_spares_drop(struct keeper_stored *s);
 /* keeper_group.c */
 void keeper_group_add(struct keeper_unit *u);
 void keeper_group_kick(struct keeper_stored *stored);
+
+/* keeper_alarm.c */
+void keeper_alarm_changed(const struct keeper_unit *u); /* an alarm_set has been committed */
+void keeper_alarms_stop(struct keeper *k);
 
 /* keeper_store.c */
 extern const struct keeper_op keeper_store_ops[];

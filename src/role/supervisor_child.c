@@ -31,6 +31,7 @@ static const struct connection {
 } connections[] = {
     {CHILD_GATEWAY, CHILD_CONTROL, "wire.control", "wire.gateway"},
     {CHILD_KEEPER, CHILD_CONTROL, "wire.control", "wire.keeper"},
+    {CHILD_GATEWAY, CHILD_KEEPER, "wire.keeper", "wire.gateway"},
 };
 
 #define FROM(kind) (1u << (kind))

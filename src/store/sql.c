@@ -102,7 +102,8 @@ int sql_failed(struct sql *db, int rc, struct err *err)
     int offset = code->code == SQLITE_ERROR ? sqlite3_error_offset(db->db) : -1;
     if (code->code == SQLITE_INTERRUPT)
         return err_set(err, code->r, rc,
-                       "D1 DB storage operation exceeded timeout which caused object to be reset.");
+                       "%s storage operation exceeded timeout which caused object to be reset.",
+                       db->flags & SQL_OBJECT ? "Durable Object" : "D1 DB");
     if (offset >= 0)
         return err_set(err, code->r, rc, "%s at offset %d: %s", text, offset, code->name);
     const char *extended = code->code == SQLITE_CONSTRAINT ? sql_extended(db) : "";
@@ -118,7 +119,7 @@ static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
-static void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database,
+void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database,
                           const char *table, sqlite3_int64 old_row, sqlite3_int64 new_row)
 {
     struct sql *db = arg;
@@ -155,7 +156,7 @@ static int sql_open_modes(const char *path)
     return 0;
 }
 
-static int sql_exec(struct sql *db, const char *text, struct err *err)
+int sql_exec(struct sql *db, const char *text, struct err *err)
 {
     db->ours = true;
     int rc = sqlite3_exec(db->db, text, NULL, NULL, NULL);
@@ -183,13 +184,18 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     flags |=
         db->flags & SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    if (db->flags & SQL_OBJECT) {
+        int made = sql_object_prepare_file(db, err);
+        if (made < 0)
+            return made;
+    }
     int rc = sqlite3_open_v2(path, &db->db, flags, NULL);
     if (db->db == NULL)
         return err_set(err, -ENOMEM, 0, "no memory for a database");
     if (rc != SQLITE_OK)
         return sql_failed(db, rc, err);
     sqlite3_extended_result_codes(db->db, 1);
-    sqlite3_busy_timeout(db->db, SQL_BUSY_MS);
+    sqlite3_busy_timeout(db->db, db->flags & SQL_OBJECT ? 0 : SQL_BUSY_MS);
     char text[160];
     snprintf(text, sizeof(text),
              "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=%d; PRAGMA foreign_keys=ON;",
@@ -197,6 +203,8 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
     int r = sql_exec(db, text, err);
     if (r < 0)
         return r;
+    if (db->flags & SQL_OBJECT)
+        return sql_object_open(db, err);
     /* A reader finds out here whether the file is there and its log can be read. */
     return db->flags & SQL_WRITE ? sql_open_writer(db, path, err)
                                  : sql_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", err);
@@ -268,7 +276,7 @@ static int sql_count_transaction(struct sql *db, struct err *err)
 
 int sql_commit(struct sql *db, struct err *err)
 {
-    int r = db->wrote ? sql_count_transaction(db, err) : 0;
+    int r = db->wrote && !(db->flags & SQL_OBJECT) ? sql_count_transaction(db, err) : 0;
     if (r < 0)
         return r;
     return sql_run_ours(db, "COMMIT", err);

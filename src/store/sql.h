@@ -27,6 +27,10 @@ struct sql_stmt;
 enum sql_open_flags {
     SQL_WRITE = 1,  /* else read-only; the writer makes the file when absent */
     SQL_TENANT = 2, /* statements come from tenants: limits and authorizer */
+    /* With SQL_WRITE: the database of a Durable Object. The connection is the only one (the lock on the file is
+     * the lease: -EAGAIN while another process has it), nobody else reads, no transaction number is kept, and
+     * commits are durable only after sql_object_sync(). */
+    SQL_OBJECT = 4,
 };
 
 NODISCARD int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err);
@@ -104,3 +108,16 @@ void sql_tidy(struct sql *db);
 /* The pieces, for who decides otherwise. All block on the disk. */
 void sql_checkpoint(struct sql *db);
 uint32_t sql_log_pages(const struct sql *db);
+
+/* --- Durable Objects (SQL_OBJECT) --- */
+/* Before the first sql_object_sync() of a commit, on the connection's thread. -EIO. */
+NODISCARD int sql_object_sync_prepare(struct sql *db);
+/* Makes durable what was committed before the call. On any thread, also while the connection is being used; the
+ * connection must not be closed meanwhile. */
+NODISCARD int sql_object_sync(struct sql *db);
+/* Everything goes, tables of ours included; cached statements stay valid objects. Outside a transaction. */
+NODISCARD int sql_object_wipe(struct sql *db, struct err *err);
+/* A table of ours or of the tenant's exists. */
+bool sql_has_table(struct sql *db, const char *name);
+/* How often the statement was compiled again because the schema changed. */
+int sql_recompiled(const struct sql_stmt *s);

@@ -28,6 +28,7 @@ struct sql {
     const char *refusal; /* sentence that replaces SQLite's, or NULL */
     int64_t deadline_us;
     uint32_t log_pages;
+    bool fresh;            /* an object's file that was made by this connection and never synced */
     int log_fd;            /* owned; -1 = not opened: the log, to fill it ahead */
     int64_t log_filled;    /* its size */
     uint32_t data_version; /* for which `size` holds */
@@ -48,3 +49,11 @@ struct sql_stmt {
 /* Maps a result code and fills err from the connection's last error. */
 int sql_failed(struct sql *db, int rc, struct err *err);
 void sql_guard_install(struct sql *db);
+/* Several statements of ours, without parameters. */
+int sql_exec(struct sql *db, const char *text, struct err *err);
+/* Counts rows written. */
+void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
+                   sqlite3_int64 old_row, sqlite3_int64 new_row);
+/* sql_object.c: before and after SQLite has opened the file */
+int sql_object_prepare_file(struct sql *db, struct err *err);
+int sql_object_open(struct sql *db, struct err *err);

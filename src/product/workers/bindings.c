@@ -229,7 +229,8 @@ json_t *bindings_public(const char *script_tag, const json_t *bindings)
             const char *id = json_str(binding, "id", json_str(binding, "database_id", ""));
             json_object_set_new(shown, "id", json_string(id));
             json_object_set_new(shown, "database_id", json_string(id));
-        } else if (strcmp(type, "durable_object_namespace") == 0) {
+        } else if (strcmp(type, "durable_object_namespace") == 0 &&
+                   json_object_get(shown, "namespace_id") == NULL) { /* of an older upload */
             char id[ID_HEX_SIZE];
             durable_namespace_id(json_str(binding, "script_name", script_tag),
                                  json_str(binding, "class_name", ""), id);

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "product/durable/durable_api.h"
 #include "product/messages.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ static int table_script(struct api *api, const json_t *script, json_t *into)
 
 static int table_build(struct api *api, json_t **ret, struct err *err)
 {
-    AUTO(json_release) json_t *scripts = NULL, *routes = NULL, *domains = NULL;
+    AUTO(json_release) json_t *scripts = NULL, *routes = NULL, *domains = NULL, *namespaces = NULL;
     AUTO(json_release) json_t *table = json_object();
     int64_t revision = 0;
     int r = db_run(api->db, "UPDATE worker_revision SET revision = revision + 1", NULL);
@@ -103,6 +104,8 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     if (r >= 0)
         r = db_rows(api->db, &domains, "SELECT hostname, service AS script FROM worker_domains",
                     NULL);
+    if (r >= 0)
+        r = durable_table(api, &namespaces);
     size_t i;
     json_t *script;
     json_t *by_name = json_object();
@@ -118,6 +121,7 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     json_object_set_new(table, "domain", json_string(api->domain));
     json_object_set_new(table, "account", json_string(api->account));
     json_object_set(table, "routes", routes);
+    json_object_set(table, "namespaces", namespaces);
     json_object_set(table, "domains", domains);
     *ret = TAKE(table);
     return 0;

@@ -4,6 +4,7 @@
 #include "product/workers/workers_api_impl.h"
 
 #include "core/file.h"
+#include "product/durable/durable_api.h"
 
 #include <errno.h>
 
@@ -236,12 +237,6 @@ int scripts_api_tails_by_consumer(struct api_request *req, struct err *err)
                  : api_ok_all(req, rows);
 }
 
-int scripts_api_durable_namespaces(struct api_request *req, struct err *err)
-{
-    (void)err;
-    return api_ok_array_page(req, json_array());
-}
-
 int script_delete(struct api_request *req, const char *name, struct err *err)
 {
     static const char *const statements[] = {
@@ -265,6 +260,7 @@ int script_delete(struct api_request *req, const char *name, struct err *err)
         r = db_commit(&tx);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be removed");
+    durable_script_deleted(req, name);
     r = table_publish(req, err);
     const char *dir = arena_printf(&req->arena, "workers/%s", name);
     int removed = file_remove_tree(req->api->data_fd, dir);

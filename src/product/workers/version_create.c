@@ -7,6 +7,7 @@
 #include "product/workers/workers_impl.h"
 
 #include "core/digest.h"
+#include "product/durable/durable_api.h"
 #include "core/file.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct version_job {
     json_t *tag;                       /* owned */
     json_t *manifest;                  /* owned; NULL without assets */
     json_t *handlers, *named_handlers; /* owned */
+    json_t *plan;                      /* owned: its Durable Object classes */
     int64_t startup_ms;
 };
 
@@ -38,6 +40,7 @@ static void version_job_done(struct version_job *job)
     json_release(&job->manifest);
     json_release(&job->handlers);
     json_release(&job->named_handlers);
+    json_release(&job->plan);
 }
 
 static int version_write(struct version_job *job, const char *name, struct slice content,
@@ -160,7 +163,7 @@ static json_t *version_spec_limits(const json_t *metadata)
                      128);
 }
 
-static json_t *version_spec(struct version_job *job)
+static json_t *version_spec(struct version_job *job, struct err *err)
 {
     const json_t *metadata = job->upload->metadata;
     const json_t *annotations = json_object_get(metadata, "annotations");
@@ -169,6 +172,11 @@ static json_t *version_spec(struct version_job *job)
         json_pack("[{s:s, s:s, s:s}]", "source", job->dir, "target", "code", "access", "read");
     json_t *bindings =
         bindings_spec(job->req->api->account, json_object_get(metadata, "bindings"), mounts);
+    if (durable_plan_spec(job->req, job->plan, bindings, mounts, err) < 0) {
+        json_decref(mounts);
+        json_decref(bindings);
+        return NULL;
+    }
     json_t *spec = json_pack(
         "{s:s, s:s, s:O, s:s, s:I, s:I, s:s, s:s, s:s, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
         "account", job->req->api->account, "script", job->script, "tag", job->tag, "version",
@@ -285,6 +293,11 @@ static int version_begin(struct version_job *job, struct err *err)
         return err_set(err, r, API_ERR_INTERNAL, "the versions cannot be read");
     job->number = json_int(job->before, "number", 0) + 1;
     r = bindings_resolve(job->req, job->script, job->upload->metadata, job->before, err);
+    if (r == 0)
+        r = durable_plan_make(job->req, job->script, job->upload->metadata, &job->plan, err);
+    if (r == 0)
+        r = durable_plan_bind(job->req, job->script, job->plan,
+                              json_object_get(job->upload->metadata, "bindings"), err);
     if (r < 0)
         return r;
     r = file_make_dirs(job->req->api->data_fd, job->dir, VERSION_DIR_MODE);
@@ -304,9 +317,9 @@ static int version_code(struct version_job *job, struct err *err)
         r = version_assets(job, err);
     if (r < 0)
         return r;
-    spec = version_spec(job);
+    spec = version_spec(job, err);
     if (spec == NULL)
-        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
+        return err->text[0] != '\0' ? -EIO : err_set(err, -EINVAL, WORKER_ERR_INVALID,
                        "the metadata holds text that is not UTF-8");
     r = version_write_json(job, "spec.json", spec, err);
     if (r == 0 && job->upload->main != NULL && !reuse)
@@ -350,7 +363,10 @@ int version_create(struct api_request *req, const char *script, struct upload *u
     }
     if (r == 0)
         r = version_insert(&job, trigger, err);
+    if (r == 0)
+        r = durable_plan_commit(req, job.plan, err);
     if (r < 0) {
+        durable_plan_undo(req, job.plan);
         int removed = file_remove_tree(req->api->data_fd, job.dir);
         return removed < 0 ? removed : r;
     }

@@ -2,6 +2,7 @@
  * The Workers product in control: its tables and routes.
  * https://developers.cloudflare.com/api/resources/workers/
  */
+#include "product/durable/durable_api.h"
 #include "product/products_api.h"
 #include "product/workers/workers_api_impl.h"
 
@@ -46,6 +47,9 @@ static const char *const workers_schema[] = {
     "INTEGER "
     "NOT NULL) STRICT",
     "INSERT OR IGNORE INTO worker_revision (one, revision) VALUES (1, 0)",
+    "CREATE TABLE IF NOT EXISTS durable_namespaces (id TEXT PRIMARY KEY, script TEXT NOT NULL, class "
+    "TEXT NOT NULL, use_sqlite INTEGER NOT NULL, key TEXT NOT NULL, created_ms INTEGER NOT NULL, "
+    "UNIQUE (script, class)) STRICT",
     NULL,
 };
 
@@ -77,8 +81,9 @@ static const struct api_route workers_routes[] = {
     {"GET", ENVIRONMENT "/content/v2", scripts_api_content, SCRIPTS, 0, 0, NULL},
     {"GET", ACCOUNT "/tails/by-consumer/:script", scripts_api_tails_by_consumer, SCRIPTS, 0, 0,
      NULL},
-    {"GET", ACCOUNT "/durable_objects/namespaces", scripts_api_durable_namespaces, SCRIPTS, 0, 0,
-     NULL},
+    {"GET", ACCOUNT "/durable_objects/namespaces", durable_api_namespaces, SCRIPTS, 0, 0, NULL},
+    {"GET", ACCOUNT "/durable_objects/namespaces/:namespace/objects", durable_api_objects, SCRIPTS, 0,
+     0, NULL},
 
     {"POST", SCRIPT "/versions", versions_api_create, SCRIPTS, 0, WORKER_BODY_MAX, NULL},
     {"GET", SCRIPT "/versions", versions_api_list, SCRIPTS, 0, 0, NULL},

@@ -14,7 +14,6 @@ int scripts_api_delete(struct api_request *req, struct err *err);
 int scripts_api_service(struct api_request *req, struct err *err);
 int scripts_api_references(struct api_request *req, struct err *err);
 int scripts_api_tails_by_consumer(struct api_request *req, struct err *err);
-int scripts_api_durable_namespaces(struct api_request *req, struct err *err);
 int script_delete(struct api_request *req, const char *name, struct err *err);
 /* Uploads what the request holds as a version of the script; *ret is its row. */
 int scripts_upload(struct api_request *req, const char *name, json_t **ret, struct err *err);

@@ -5,7 +5,7 @@
  * is still set. Whatever finishes later (a read, a fetch, a timer) is wrapped by track(), which keeps count
  * of what is outstanding: the count is how a hung request is told from a waiting one.
  */
-import { GLOBAL_SCOPE, OTHER_REQUEST, CONTEXT_ENDED, describeException } from "./errors.js";
+import { GLOBAL_SCOPE, OTHER_REQUEST, OTHER_OBJECT, CONTEXT_ENDED, describeException } from "./errors.js";
 
 const io = native.io;
 /* Wall time of this entry in ms, written by C. */
@@ -34,9 +34,11 @@ export function need() {
 /* An object that belongs to `owner` is used now. */
 export function checkOwner(owner) {
     if (owner === current) return;
+    // Events of one Durable Object share what they open.
+    if (owner.gate !== null && current !== null && owner.gate === current.gate) return;
     if (owner.ended && current !== null) throw new Error(CONTEXT_ENDED);
     if (current === null) throw new Error(GLOBAL_SCOPE);
-    throw new Error(OTHER_REQUEST);
+    throw new Error(owner.gate !== null && current.gate !== null ? OTHER_OBJECT : OTHER_REQUEST);
 }
 
 export class Invocation {
@@ -68,7 +70,9 @@ export class Invocation {
         this.cap = null; // timer that ends what runs under waitUntil()
         this.upgrade = false; // the client asks for a WebSocket
         this.socket = null; // and has one: {vanished()}
-        this.props = undefined;
+        this.props = undefined; // or the JSON text of it
+        this.session = null; // of an RPC event
+        this.gate = null; // of the Durable Object that it is an event of (product/durable/gates.js)
         open.add(this);
     }
 
@@ -124,12 +128,18 @@ export class Invocation {
     end() {
         this.ended = true;
         open.delete(this);
+        if (this.gate === null) this.release();
+        else this.gate.instance.eventOver(this);
+        this.report();
+    }
+
+    /* Timers and I/O go. Those of a Durable Object's event live as long as the object. */
+    release() {
         if (this.timers !== null) hooks.dropTimers(this);
         if (this.channels !== null) {
             for (const channel of this.channels) io.reset(channel, -125);
             this.channels = null;
         }
-        this.report();
     }
 
     report() {
@@ -145,12 +155,25 @@ export const hooks = { dropTimers: null, trace: null };
 export function track(fn) {
     const invocation = need();
     invocation.pending++;
+    if (invocation.gate !== null) return trackGated(invocation, invocation.gate, fn);
     return function (a, b, c, d, e, f, g) {
         invocation.pending--;
         if (invocation.ended) return;
         current = invocation;
         fn(a, b, c, d, e, f, g);
         watch(invocation);
+    };
+}
+
+/* The result waits until the object lets in what was begun where the call was made. */
+function trackGated(invocation, gate, fn) {
+    const section = gate.section();
+    return function (...args) {
+        invocation.pending--;
+        gate.enter(section, () => {
+            current = invocation;
+            fn(...args);
+        });
     };
 }
 
@@ -170,7 +193,7 @@ export function setWatcher(fn) {
 
 /* After an entry: an event that waits for nothing we know of may have hung. */
 export function watch(invocation) {
-    if (invocation.pending === 0 && !invocation.sent && watcher !== null) watcher();
+    if (invocation.pending === 0 && !invocation.sent && invocation.gate === null && watcher !== null) watcher();
 }
 
 /* A promise of what C answers through one callback; start(callback) makes the call. The callback gets

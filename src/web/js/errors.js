@@ -64,6 +64,10 @@ export const OTHER_REQUEST = "Cannot perform I/O on behalf of a different reques
     "request/response bodies, and others) created in the context of one request handler cannot be accessed from a different " +
     "request's handler. This is a limitation of Cloudflare Workers which allows us to improve overall performance.";
 
+export const OTHER_OBJECT = "Cannot perform I/O on behalf of a different Durable Object. I/O objects (such as streams, " +
+    "request/response bodies, and others) created in the context of one Durable Object cannot be accessed from a different " +
+    "Durable Object in the same isolate. This is a limitation of Cloudflare Workers which allows us to improve overall performance.";
+
 export const HUNG = "The Workers runtime canceled this request because it detected that your Worker's code had hung and would " +
     "never generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
 

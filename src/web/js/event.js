@@ -15,7 +15,7 @@ import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { streamCancel, ReaderState } from "./streams/readable.js";
-import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, WEBSOCKET, COMPRESS } from "./fetch.js";
+import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
 import { releaseSocket, coupleSocket } from "./websocket.js";
 import { flags } from "./compat.js";
 import { utf8 } from "./encoding.js";
@@ -95,15 +95,44 @@ function thrownText(error) {
     return toWire(text.slice(0, THROWN_MAX).toWellFormed());
 }
 
+/* What an error says about itself, for callers in other Workers. */
+function errorFlags(error) {
+    let flags = THREW;
+    try {
+        if (error.retryable === true) flags |= RETRYABLE;
+        if (error.overloaded === true) flags |= OVERLOADED;
+        if (error.durableObjectReset === true) flags |= OBJECT_RESET;
+    } catch {
+        // null, or a Proxy of the Worker's own.
+    }
+    return flags;
+}
+
+/* True when a Durable Object's answer has to wait for its writes; it is then given by again(). */
+function held(invocation, again) {
+    if (invocation.gate === null || !invocation.gate.unconfirmed()) return false;
+    invocation.gate.hold(() => {
+        context.enter(invocation);
+        again();
+    });
+    return true;
+}
+
 /* The handler threw, rejected, or gave something that is no response. */
 function fail(invocation, error) {
+    if (invocation.answered || held(invocation, () => fail(invocation, error))) return;
+    failEvent(invocation, error);
+}
+
+/* Whatever else was going on with it. */
+export function failEvent(invocation, error) {
     if (invocation.answered) return;
     invocation.answered = true;
     invocation.outcome = "exception";
     invocation.exception(error);
     invocation.status = 500;
     if (invocation.kind === "fetch" && isNested(invocation) && !invocation.passThrough)
-        io.respond(invocation.channel, 500, THREW, 0, thrownText(error), "", null);
+        io.respond(invocation.channel, 500, errorFlags(error), 0, thrownText(error), "", null);
     else if (invocation.kind === "fetch")
         io.respond(invocation.channel, 500, invocation.passThrough ? PASS_THROUGH : 0, -1, "",
             "content-type: text/plain; charset=UTF-8\r\n", failText(invocation.passThrough));
@@ -139,7 +168,7 @@ Invocation.prototype.settle = function settle() {
 };
 
 function respond(invocation, response) {
-    if (invocation.answered) return;
+    if (invocation.answered || held(invocation, () => respond(invocation, response))) return;
     if (!responses.isResponse(response)) {
         fail(invocation, new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'."));
         return;
@@ -375,7 +404,7 @@ function checkHung() {
     // What one event waits for may be done by another: a promise kept in a global variable.
     for (const invocation of context.open) if (invocation.pending > 0) return rearm();
     for (const invocation of [...context.open]) {
-        if (invocation.sent || invocation.pending > 0) continue;
+        if (invocation.sent || invocation.pending > 0 || invocation.gate !== null) continue;
         context.enter(invocation);
         if (invocation.answered) stuck(invocation);
         else fail(invocation, new Error(HUNG));
@@ -394,7 +423,7 @@ function stuck(invocation) {
 
 function rearm() {
     for (const invocation of context.open) {
-        if (!invocation.sent && invocation.pending === 0) {
+        if (!invocation.sent && invocation.pending === 0 && invocation.gate === null) {
             hungTimer = startTimer(checkHung, HUNG_CHECK_MS);
             return;
         }
@@ -412,7 +441,7 @@ function headersForTrace(headers) {
 }
 
 function eventForTrace(invocation) {
-    if (invocation.kind === "scheduled") return invocation.detail;
+    if (invocation.kind !== "fetch") return invocation.detail;
     const request = invocation.request;
     if (request === null) return null;
     const event = { request: { url: request.url, method: request.method, headers: headersForTrace(request.headers), cf: request.cf ?? {} } };
@@ -425,7 +454,7 @@ context.hooks.trace = (invocation) => JSON.stringify({
     wallTime: Math.max(0, invocation.now() - invocation.start),
     cpuTime: io.cpuTime(invocation.channel),
     truncated: false,
-    executionModel: "stateless",
+    executionModel: invocation.gate === null ? "stateless" : "durableObject",
     outcome: invocation.outcome,
     diagnosticsChannelEvents: [],
     exceptions: invocation.exceptions ?? [],

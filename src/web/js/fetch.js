@@ -20,7 +20,7 @@ const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
 export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64,
-    COMPRESS = 128;
+    COMPRESS = 128, RETRYABLE = 256, OVERLOADED = 1024, OBJECT_RESET = 2048;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
 
@@ -45,7 +45,15 @@ const EREMOTEIO = -121;
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 /* Why there is no response: a sentence of the platform, or what the Worker at the other end threw. */
-function failure(text, errno) {
+function failure(text, errno, flags) {
+    const error = thrown(text, errno);
+    if ((flags & RETRYABLE) !== 0) error.retryable = true;
+    if ((flags & OVERLOADED) !== 0) error.overloaded = true;
+    if ((flags & OBJECT_RESET) !== 0) error.durableObjectReset = true;
+    return error;
+}
+
+function thrown(text, errno) {
     if (errno !== EREMOTEIO) return new Error(text);
     const colon = text.indexOf(": "), name = text.slice(0, colon);
     const error = new (ERRORS[name] ?? Error)(text.slice(colon + 2));
@@ -54,10 +62,25 @@ function failure(text, errno) {
     return error;
 }
 
+export function countSubrequest() {
+    if (++context.need().subrequests > subrequestsMax) throw new Error("Too many subrequests.");
+}
+
 /* One exchange; resolves with {channel, status, statusText, headers, flags, length, hasBody}. */
 function exchange(binding, call) {
     const invocation = context.need();
     if (++invocation.subrequests > subrequestsMax) return Promise.reject(new Error("Too many subrequests."));
+    const { gate } = invocation;
+    if (gate === null || !gate.unconfirmed()) return exchangeNow(invocation, binding, call);
+    return new Promise((resolve) => {
+        gate.hold(() => {
+            context.enter(invocation);
+            resolve(exchangeNow(invocation, binding, call));
+        });
+    });
+}
+
+function exchangeNow(invocation, binding, call) {
     return new Promise((resolve, reject) => {
         let off = null;
         const channel = io.fetch(binding, call.flags, call.method, call.url, call.headers, call.cf, call.body,
@@ -65,12 +88,12 @@ function exchange(binding, call) {
                 off?.();
                 if (error !== null && error !== undefined) {
                     invocation.disown(channel);
-                    reject(error instanceof Error ? error : failure(`${error}`, status));
+                    reject(error instanceof Error ? error : failure(`${error}`, status, statusText));
                     return;
                 }
                 if (!hasBody) invocation.disown(channel);
                 resolve({ channel, status, statusText, headers, flags, length, hasBody });
-            }));
+            }), call.object, call.objectName);
         invocation.own(channel);
         if (call.signal !== null) {
             off = onAborted(call.signal, (reason) => {
@@ -149,12 +172,12 @@ function redirect(call, answer, location, trail) {
     call.url = next.href;
 }
 
-async function run(binding, request) {
+async function run(binding, request, object = null, objectName = null) {
     const signal = requestSignal(request);
     if (signal !== null && signal.aborted) throw signal.reason;
     const call = {
         flags: REDIRECT_MANUAL, method: request.method, url: request.url, headers: requestBlock(request),
-        cf: requestCf(request), body: null, stream: null, once: false, signal,
+        cf: requestCf(request), body: null, stream: null, once: false, signal, object, objectName,
     };
     bodyOf(request, call);
     if (requestHeader(request, "upgrade")?.toLowerCase() === "websocket" && call.body === null) {
@@ -218,7 +241,7 @@ function dataUrl(url) {
     return new Response(new Uint8Array(bytes), { headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
 }
 
-function fetchWith(binding, input, init) {
+function fetchWith(binding, input, init, object = null, objectName = null) {
     try {
         context.need();
         const request = init === undefined && isRequest(input) ? input : new Request(input, init);
@@ -226,7 +249,7 @@ function fetchWith(binding, input, init) {
         if (url.startsWith("data:")) return Promise.resolve(dataUrl(url));
         if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
         if (request.fetcher !== null && binding === WORLD) return request.fetcher.fetch(request);
-        return run(binding, request);
+        return run(binding, request, object, objectName);
     } catch (error) {
         return Promise.reject(error);
     }
@@ -250,6 +273,11 @@ export function fetch(input, init = undefined) {
     return fetchWith(WORLD, input, init);
 }
 
+/* Durable Objects: the object of a namespace by its id, and its name when the caller knows it. */
+export function fetchObject(binding, object, name, input, init) {
+    return fetchWith(binding, input, init, object, name);
+}
+
 const MAKE = Symbol("make");
 
 /* A service binding, or `env.ASSETS`. */
@@ -269,6 +297,9 @@ export class Fetcher {
         throw new Error("Incoming TCP connections are not supported by this service.");
     }
 }
+
+/* What `fetch` of a service binding does. */
+export const fetchBinding = (binding) => (input, init = undefined) => fetchWith(binding, input, init);
 
 export function makeFetcher(binding) {
     return new Fetcher(MAKE, binding);

@@ -16,6 +16,7 @@ import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
+import { objectRequest, objectAlarm, objectsReset } from "../../product/durable/durable.js";
 
 installGlobals();
 setCompression(compression);
@@ -40,14 +41,26 @@ export const hooks = {
         return worker.load();
     },
 
-    request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags) {
+    request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName) {
         frame.cur = null;
-        fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags });
+        if (object !== "" && object !== undefined)
+            objectRequest(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
+        else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags });
     },
 
     scheduled(channel, scheduledMs, cron, requestId) {
         frame.cur = null;
         scheduledEvent(entry("").scheduled, channel, scheduledMs, cron, requestId);
+    },
+
+    alarm(channel, className, object, scheduledMs, retry, requestId) {
+        frame.cur = null;
+        objectAlarm(worker, className, object, channel, scheduledMs, retry, requestId);
+    },
+
+    /* The objects of this isolate go on elsewhere. */
+    objectsReset(why) {
+        objectsReset(why);
     },
 
     abort(channel) {

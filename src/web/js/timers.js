@@ -27,6 +27,7 @@ class Timer {
         this.invocation = invocation;
         this.every = -1; // ms; -1 = once
         this.dead = false;
+        this.section = invocation === null || invocation.gate === null ? null : invocation.gate.section();
     }
 }
 
@@ -137,6 +138,16 @@ function fire(timer) {
         byId.delete(timer.id);
         invocation?.timers?.delete(timer);
     }
+    const gate = invocation === null ? null : invocation.gate;
+    if (gate !== null) {
+        gate.enter(timer.section, () => runTimer(timer, invocation));
+        return;
+    }
+    runTimer(timer, invocation);
+}
+
+function runTimer(timer, invocation) {
+    if (timer.every >= 0 && timer.dead) return; // cleared while it waited at an object's gate
     context.enter(invocation);
     try {
         timer.run();

@@ -1,0 +1,54 @@
+/* Durable Objects as main.js and env see them. */
+import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
+import { instanceOf, resetAll } from "./instance.js";
+import { makeNamespace } from "./namespace.js";
+import { setObjectExports } from "./state.js";
+
+export { stubHook, stubTarget } from "./namespace.js";
+
+export function make() {
+    return (index, config) => makeNamespace(index, config);
+}
+
+/* The classes of this Worker that have a namespace: class name → {index, config}. Set when the Worker has loaded. */
+let classes = null;
+
+function classesOf(worker) {
+    if (classes !== null) return classes;
+    classes = new Map();
+    (worker.spec.bindings ?? []).forEach((config, index) => {
+        if (config.type === "durable_object_class") classes.set(config.class_name, { index, config });
+    });
+    setObjectExports(() => worker.exportsObject());
+    return classes;
+}
+
+function find(worker, className, id, name) {
+    const known = classesOf(worker).get(className), Class = worker.exported?.[className];
+    if (known === undefined || typeof Class !== "function")
+        throw new TypeError(`The Worker does not export the Durable Object class "${className}".`);
+    return instanceOf(known.index, known.config, Class, worker.env, id, name);
+}
+
+/* A call for an object: what it is and how (RPC brings its own). fn(object, instance) runs inside its gates. */
+export function inObject(worker, className, id, name, invocation, fn) {
+    const instance = find(worker, className, id, name);
+    return instance.deliver(invocation, (object) => fn(object, instance));
+}
+
+export function objectRequest(worker, className, id, name, event) {
+    fetchEvent((request, invocation) => inObject(worker, className, id, name, invocation, (object) => {
+        if (typeof object.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
+        return object.fetch(request);
+    }), event);
+}
+
+export function objectAlarm(worker, className, id, channel, scheduledMs, retry, requestId) {
+    scheduledEvent((controller, invocation) => {
+        invocation.kind = "alarm";
+        invocation.detail = { scheduledTime: new Date(scheduledMs).toISOString() };
+        return inObject(worker, className, id, "", invocation, (object, instance) => instance.alarm(object, retry));
+    }, channel, scheduledMs, "", requestId);
+}
+
+export const objectsReset = resetAll;

@@ -1,0 +1,359 @@
+/*
+ * Objects that live in this isolate: one Instance per id.
+ *
+ *     event --> (open the database, which is the lease) --> construct --> RUNNING --> idle 10 s --> gone
+ *                    | another process still has it: again in a moment        |
+ *                    +--------------------------------------------------------+--> broken: everybody is told why
+ *
+ * An instance may be dropped at any moment and made again from its database.
+ */
+import * as context from "../../web/js/context.js";
+import { failEvent } from "../../web/js/event.js";
+import { startTimer, stopTimer } from "../../web/js/timers.js";
+import { frame } from "../../web/js/workers.js";
+import { Gates } from "./gates.js";
+import { DurableObjectState } from "./state.js";
+
+const durable = native.durable;
+const io = native.io;
+
+const EAGAIN = -11, EMFILE = -24;
+const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
+const ALARM_RETRIES = 6;
+const SYNCED = 0, BROKEN = 1, CLOSED = 2; // enum durable_news
+
+const byKey = new Map(); // "<namespace index>/<id>" → Instance
+const byHandle = new Map();
+let isSetUp = false;
+
+function mark(error, flags) {
+    return Object.assign(error, flags);
+}
+
+export function resetError(text) {
+    return mark(new Error(text), { durableObjectReset: true, retryable: true });
+}
+
+/* C tells: a commit is on disk, an object cannot go on, a database has been closed. */
+function news(kind, handle, text) {
+    const instance = byHandle.get(handle);
+    if (instance === undefined) return;
+    if (kind === SYNCED) instance.gates.release();
+    else if (kind === BROKEN) instance.break(mark(new Error(text), { durableObjectReset: true }));
+    else instance.closed(handle);
+}
+
+export class Instance {
+    constructor(index, config, Class, env, id, name) {
+        this.index = index; // of the class's binding: what messages to the keeper name
+        this.config = config;
+        this.Class = Class;
+        this.env = env;
+        this.id = id;
+        this.name = name;
+        this.key = `${index}/${id}`;
+        this.gates = new Gates();
+        this.gates.instance = this;
+        this.state = "new";
+        this.handle = 0;
+        this.object = null;
+        this.error = null; // why it broke
+        this.events = new Set(); // invocations under way
+        this.leftovers = new Set(); // ended ones with timers or I/O
+        this.queue = []; // events that came before it was running
+        this.idleTimer = null;
+        this.usedAt = 0;
+        this.alarmRunning = false;
+        this.alarmReplaced = false;
+        this.alarmTelling = false;
+    }
+
+    /* --- start --- */
+
+    start() {
+        this.state = "opening";
+        this.open(io.clock[0]);
+    }
+
+    open(since) {
+        const handle = durable.open(this.index, this.id);
+        if (handle > 0) {
+            this.handle = handle;
+            byHandle.set(handle, this);
+            this.gates.stats = durable.stats(handle);
+            this.construct();
+            return;
+        }
+        if (handle === EMFILE) evictOne();
+        if ((handle !== EAGAIN && handle !== EMFILE) || io.clock[0] - since > OPEN_MAX_MS) {
+            this.break(mark(new Error("Cannot resolve Durable Object due to transient issue on remote node."), { retryable: true }));
+            return;
+        }
+        startTimer(() => {
+            if (this.state === "opening") this.open(since);
+        }, OPEN_AGAIN_MS);
+    }
+
+    construct() {
+        const first = this.queue[0].invocation;
+        context.enter(first);
+        frame.cur = null;
+        this.state = "running";
+        try {
+            this.object = new this.Class(new DurableObjectState(this), this.env);
+        } catch (error) {
+            this.break(error);
+            return;
+        }
+        for (const { invocation, run } of this.queue.splice(0)) this.admit(invocation, run);
+    }
+
+    /* --- events --- */
+
+    /* fn(object) for this event, once the object is there and lets it in: its result, or a promise of it. */
+    deliver(invocation, fn) {
+        invocation.gate = this.gates;
+        this.events.add(invocation);
+        if (this.idleTimer !== null) stopTimer(this.idleTimer);
+        this.idleTimer = null;
+        if (this.state === "running" && this.gates.top === null) return fn(this.object);
+        return new Promise((resolve, reject) => {
+            const run = () => {
+                try {
+                    resolve(fn(this.object));
+                } catch (error) {
+                    reject(error);
+                }
+            };
+            if (this.state === "running") {
+                this.admit(invocation, run);
+            } else {
+                this.queue.push({ invocation, run });
+                if (this.state === "new") this.start();
+            }
+        });
+    }
+
+    admit(invocation, run) {
+        this.gates.enter(null, () => {
+            if (invocation.ended || invocation.answered) return;
+            context.enter(invocation);
+            run();
+        });
+    }
+
+    /* The event is over; what it began may go on as long as the object. */
+    eventOver(invocation) {
+        this.events.delete(invocation);
+        if (invocation.pending > 0 && (invocation.timers?.size || invocation.channels?.size)) this.leftovers.add(invocation);
+        if (this.events.size > 0 || this.state !== "running") return;
+        this.usedAt = io.clock[0];
+        this.idleTimer = startTimer(() => this.idle(), IDLE_MS);
+    }
+
+    busy() {
+        for (const invocation of this.leftovers) {
+            if (invocation.pending > 0) return true;
+            this.leftovers.delete(invocation);
+        }
+        return this.events.size > 0 || this.gates.unconfirmed() || this.gates.top !== null;
+    }
+
+    idle() {
+        this.idleTimer = null;
+        if (this.state !== "running") return;
+        if (this.busy()) this.idleTimer = startTimer(() => this.idle(), IDLE_MS);
+        else this.evict();
+    }
+
+    evict() {
+        this.drop(new Error("The Durable Object was evicted."));
+    }
+
+    /* --- end --- */
+
+    drop(error) {
+        this.state = "dead";
+        this.error = error;
+        if (this.idleTimer !== null) stopTimer(this.idleTimer);
+        this.idleTimer = null;
+        this.gates.close();
+        for (const invocation of this.leftovers) invocation.release();
+        this.leftovers.clear();
+        this.object = null;
+        if (this.handle !== 0) durable.close(this.handle);
+        else this.closed(0);
+    }
+
+    closed(handle) {
+        byHandle.delete(handle);
+        if (byKey.get(this.key) !== this) return;
+        byKey.delete(this.key);
+        durable.over(this.index, this.id);
+    }
+
+    /* It cannot go on: every event under way fails with the error, and the next one meets a new instance. */
+    break(error) {
+        if (this.state === "dead") return;
+        const events = [...this.events];
+        this.events.clear();
+        this.drop(error);
+        const current = context.current;
+        for (const invocation of events) {
+            context.enter(invocation);
+            failEvent(invocation, error);
+            invocation.release();
+        }
+        context.enter(current);
+    }
+
+    /* --- what the state object offers --- */
+
+    storageHandle() {
+        if (this.state === "dead")
+            throw this.error?.durableObjectReset ? this.error : new Error("This Durable Object's instance has ended and can no longer access storage.");
+        return this.handle;
+    }
+
+    confirmed() {
+        const invocation = context.current;
+        if (!this.gates.unconfirmed()) return Promise.resolve();
+        return new Promise((resolve) => this.gates.hold(() => {
+            context.enter(invocation);
+            resolve();
+        }));
+    }
+
+    async block(callback) {
+        let timer = null;
+        try {
+            return await this.gates.critical(async () => {
+                timer = startTimer(() => this.break(resetError("A call to blockConcurrencyWhile() in a Durable Object waited for too long. The call was canceled and the Durable Object was reset.")), BLOCK_MAX_MS);
+                return await callback();
+            });
+        } catch (error) {
+            this.break(error);
+            throw error;
+        } finally {
+            if (timer !== null) stopTimer(timer);
+        }
+    }
+
+    abort(reason) {
+        const error = reason instanceof Error ? reason : new Error(reason === undefined ? "Application called abort() to reset Durable Object." : String(reason));
+        this.break(error);
+        throw error;
+    }
+
+    /* --- alarms --- */
+
+    getAlarm() {
+        if (this.alarmRunning && !this.alarmReplaced) return null;
+        return durable.alarm(this.storageHandle());
+    }
+
+    setAlarm(time) {
+        const ms = time instanceof Date ? time.getTime() : Number(time);
+        if (!(ms > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
+        if (typeof this.Class.prototype.alarm !== "function")
+            throw new TypeError("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
+        durable.alarmSet(this.storageHandle(), Math.trunc(ms));
+        this.alarmReplaced = true;
+        this.tellAlarm();
+    }
+
+    deleteAlarm() {
+        if (this.alarmRunning && !this.alarmReplaced) return;
+        durable.alarmSet(this.storageHandle(), null);
+        this.tellAlarm();
+    }
+
+    alarmGone() {
+        this.alarmReplaced = true;
+        this.tellAlarm();
+    }
+
+    /* The keeper's index follows; nothing leaves the object before it is durable. Once per turn. */
+    tellAlarm() {
+        if (this.alarmTelling) return;
+        this.alarmTelling = true;
+        this.gates.barriers++;
+        Promise.resolve().then(() => {
+            this.alarmTelling = false;
+            this.sendAlarm();
+        });
+    }
+
+    sendAlarm() {
+        if (this.state === "dead") return;
+        const at = durable.alarm(this.handle);
+        durable.alarmTell(this.index, this.id, at === null ? -1 : at, (result) => {
+            if (this.state === "dead") return;
+            if (result < 0) {
+                startTimer(() => this.sendAlarm(), 100);
+                return;
+            }
+            this.gates.barriers--;
+            this.gates.release();
+        });
+    }
+
+    /* The keeper says that it is time. Resolves when what followed from it is durable. */
+    async alarm(object, retry) {
+        const at = durable.alarm(this.handle);
+        if (at === null || at > io.clock[0]) {
+            this.tellAlarm(); // the index was behind
+            return this.confirmed();
+        }
+        this.alarmRunning = true;
+        this.alarmReplaced = false;
+        try {
+            if (typeof object.alarm === "function") await object.alarm({ isRetry: retry > 0, retryCount: retry, scheduledTime: at });
+            if (!this.alarmReplaced) this.clearAlarm();
+        } catch (error) {
+            if (retry >= ALARM_RETRIES && !this.alarmReplaced && this.state !== "dead") this.clearAlarm();
+            throw error;
+        } finally {
+            this.alarmRunning = false;
+        }
+        return this.confirmed();
+    }
+
+    clearAlarm() {
+        durable.alarmSet(this.storageHandle(), null);
+        this.tellAlarm();
+    }
+}
+
+/* The one that has been idle longest makes room. */
+function evictOne() {
+    let oldest = null;
+    for (const instance of byKey.values())
+        if (instance.state === "running" && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
+    oldest?.evict();
+}
+
+/* The running instance of an id, or a new one. */
+export function instanceOf(index, config, Class, env, id, name) {
+    if (!isSetUp) {
+        isSetUp = true;
+        durable.setup(news);
+    }
+    const key = `${index}/${id}`;
+    let instance = byKey.get(key);
+    if (instance === undefined || instance.state === "dead") {
+        instance = new Instance(index, config, Class, env, id, name);
+        byKey.set(key, instance);
+    }
+    if (name !== "" && instance.name === "") instance.name = name;
+    return instance;
+}
+
+const WHY = {
+    superseded: "Durable Object reset because its code was updated.",
+    memory: "Durable Object's isolate exceeded its memory limit and was reset.",
+};
+
+export function resetAll(why) {
+    for (const instance of [...byKey.values()]) instance.break(resetError(WHY[why] ?? "Durable Object was reset."));
+}

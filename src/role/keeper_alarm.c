@@ -1,0 +1,276 @@
+/*
+ * Alarms of Durable Objects: when the time has come the gateway is told, which finds the object.
+ *
+ *     SET --time--> FIRING --"ok"--> (gone, unless set anew meanwhile)
+ *      ^              |
+ *      +--later again-+  the handler threw: 2 s, 4 s, ... ; the platform failed: soon, not counted
+ *
+ * The list is in memory; what survives is the index of each namespace (product/durable/durable.c), read when the
+ * keeper starts. At least once: an alarm that was delivered but not forgotten is delivered again, and the object
+ * finds that there is nothing to do.
+ */
+#include "role/keeper_impl.h"
+
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/log.h"
+#include "store/sql.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+    NS_LEN = 32,
+    OBJECT_LEN = 64,
+    KEY_MAX = NS_LEN + 1 + OBJECT_LEN + 1,
+    RETRY_FIRST_MS = 2000,
+    RETRY_POWER_MAX = 9,
+    AGAIN_MS = 500, /* the platform failed */
+    WAIT_MAX_MS = 24 * 3600 * 1000
+};
+
+struct keeper_alarm {
+    struct keeper *keeper;
+    char key[KEY_MAX]; /* "<namespace>/<object>" */
+    int64_t at_ms;
+    unsigned retry;
+    bool set_anew; /* while it was firing */
+    struct timer timer;
+    struct wire_stream *stream; /* FIRING; owned */
+};
+
+static struct slice alarm_ns(const struct keeper_alarm *a)
+{
+    return slice_from(a->key, NS_LEN);
+}
+
+static struct slice alarm_object(const struct keeper_alarm *a)
+{
+    return slice_from(a->key + NS_LEN + 1, OBJECT_LEN);
+}
+
+static void alarm_free(struct keeper_alarm *a)
+{
+    map_remove(&a->keeper->alarms, slice_of(a->key));
+    timer_stop(&a->timer);
+    if (a->stream != NULL)
+        wire_stream_close(a->stream, -ECANCELED);
+    mem_release(&a);
+}
+
+static void alarm_fire(struct timer *t);
+
+/* Wall time, so that a long wait is looked at again now and then: the clock may have been set. Never early. */
+static void alarm_wait(struct keeper_alarm *a, int64_t at_ms)
+{
+    int64_t delay_ms = MIN(MAX(at_ms - clock_wall_ms(), (int64_t)0), (int64_t)WAIT_MAX_MS);
+    timer_start(a->keeper->loop, &a->timer, delay_ms * 1000, alarm_fire);
+}
+
+static void alarm_again(struct keeper_alarm *a, bool counted)
+{
+    int64_t delay_ms = AGAIN_MS;
+    if (counted) {
+        uint32_t jitter;
+        id_random(&jitter, sizeof(jitter));
+        delay_ms = (int64_t)RETRY_FIRST_MS << MIN(a->retry, (unsigned)RETRY_POWER_MAX);
+        delay_ms += delay_ms * (jitter % 250) / 1000;
+        a->retry++;
+    }
+    timer_start(a->keeper->loop, &a->timer, delay_ms * 1000, alarm_fire);
+}
+
+static void alarm_answered(struct keeper_alarm *a, struct slice outcome)
+{
+    wire_stream_close(TAKE(a->stream), 0);
+    if (a->set_anew) {
+        a->set_anew = false;
+        a->retry = 0;
+        alarm_wait(a, a->at_ms);
+    } else if (slice_eq(outcome, SLICE("ok")) || slice_eq(outcome, SLICE("missing"))) {
+        alarm_free(a);
+    } else {
+        alarm_again(a, slice_eq(outcome, SLICE("exception")));
+    }
+}
+
+static void alarm_reply(struct wire_stream *s, struct slice args, int fd, bool end UNUSED)
+{
+    struct msg_outcome m;
+    fd_release(&fd);
+    alarm_answered(wire_stream_user(s),
+                   msg_outcome_unpack(args, &m) < 0 ? SLICE("lost") : m.outcome);
+}
+
+static void alarm_reset(struct wire_stream *s, int reason UNUSED)
+{
+    alarm_answered(wire_stream_user(s), SLICE("lost"));
+}
+
+static const struct wire_stream_events alarm_events = {.reply = alarm_reply, .reset = alarm_reset};
+
+static void alarm_fire(struct timer *t)
+{
+    struct keeper_alarm *a = CONTAINER_OF(t, struct keeper_alarm, timer);
+    AUTO(buf_done) struct buf out = {0};
+    int64_t now_ms = clock_wall_ms();
+    if (a->retry == 0 && a->at_ms > now_ms)
+        return alarm_wait(a, a->at_ms);
+    msg_alarm_fire_pack(&out, &(struct msg_alarm_fire){.ns = alarm_ns(a),
+                                                       .object = alarm_object(a),
+                                                       .scheduled_ms = a->at_ms,
+                                                       .retry = a->retry});
+    a->set_anew = false;
+    a->stream = a->keeper->gateway == NULL ? NULL
+                                           : wire_open(a->keeper->gateway, OP_alarm_fire,
+                                                       buf_slice(&out), -1, true, &alarm_events, a);
+    if (a->stream == NULL)
+        alarm_again(a, false);
+}
+
+/* at_ms < 0: none any more. */
+static void alarm_put(struct keeper *k, struct slice ns, struct slice object, int64_t at_ms)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof(key), "%.*s/%.*s", SLICE_ARG(ns), SLICE_ARG(object));
+    struct keeper_alarm *a = map_get(&k->alarms, slice_of(key));
+    if (a == NULL) {
+        if (at_ms < 0)
+            return;
+        a = mem_new(sizeof(*a));
+        a->keeper = k;
+        memcpy(a->key, key, sizeof(key));
+        map_put(&k->alarms, slice_of(key), a);
+    }
+    a->at_ms = at_ms;
+    if (a->stream != NULL) {
+        a->set_anew = at_ms >= 0;
+        return; /* the answer decides */
+    }
+    a->retry = 0;
+    if (at_ms < 0)
+        alarm_free(a);
+    else
+        alarm_wait(a, at_ms);
+}
+
+void keeper_alarm_changed(const struct keeper_unit *u)
+{
+    struct msg_alarm_set m;
+    struct slice rest = slice_of(u->stored->store.name);
+    (void)slice_cut(&rest, '/');
+    if (msg_alarm_set_unpack(u->call.args, &m) < 0 || !id_is_hex(rest, NS_LEN) ||
+        !id_is_hex(m.object, OBJECT_LEN))
+        return;
+    alarm_put(u->keeper, rest, m.object, m.time_ms);
+}
+
+/* --- at start --- */
+
+struct alarm_load {
+    struct work work;
+    struct keeper *keeper;
+    struct buf found; /* namespace, object, i64 */
+};
+
+static void load_namespace(struct alarm_load *load, const char *ns)
+{
+    char path[KEEPER_PATH_MAX];
+    struct stat st;
+    struct err err = {0};
+    AUTO(sql_release) struct sql *db = NULL;
+    snprintf(path, sizeof(path), "%s/durable/%.32s/alarms.sqlite", load->keeper->root, ns);
+    if (stat(path, &st) < 0)
+        return;
+    if (sql_open(path, SQL_WRITE, &db, &err) < 0 || !sql_has_table(db, "alarms")) {
+        LOG(LOG_WARN, "alarms_unreadable", F("namespace", "%.32s", ns), F("error", "%s", err.text));
+        return;
+    }
+    struct sql_stmt *s = sql_cached(db, "SELECT object, at FROM alarms");
+    while (sql_step(s, NULL) == 1) {
+        pack_bytes(&load->found, slice_from(ns, NS_LEN));
+        pack_bytes(&load->found, sql_column_bytes(s, 0));
+        pack_i64(&load->found, sql_column_int(s, 1));
+    }
+    sql_reset(s);
+}
+
+static void load_run(struct work *work)
+{
+    struct alarm_load *load = CONTAINER_OF(work, struct alarm_load, work);
+    char path[KEEPER_PATH_MAX];
+    const struct dirent *entry;
+    snprintf(path, sizeof(path), "%s/durable", load->keeper->root);
+    DIR *dir = opendir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (id_is_hex(slice_of(entry->d_name), NS_LEN))
+            load_namespace(load, entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+static void load_done(struct work *work)
+{
+    struct alarm_load *load = CONTAINER_OF(work, struct alarm_load, work);
+    struct unpack u = {.rest = buf_slice(&load->found)};
+    char key[KEY_MAX];
+    while (u.rest.len > 0 && !u.bad) {
+        struct slice ns = unpack_bytes(&u), object = unpack_bytes(&u);
+        int64_t at_ms = unpack_i64(&u);
+        snprintf(key, sizeof(key), "%.*s/%.*s", SLICE_ARG(ns), SLICE_ARG(object));
+        /* What has been set since is newer. */
+        if (!u.bad && object.len == OBJECT_LEN &&
+            map_get(&load->keeper->alarms, slice_of(key)) == NULL)
+            alarm_put(load->keeper, ns, object, at_ms);
+    }
+    buf_done(&load->found);
+    mem_release(&load);
+}
+
+void keeper_alarms_load(struct keeper *k)
+{
+    struct alarm_load *load = mem_new(sizeof(*load));
+    load->keeper = k;
+    load->work = (struct work){.run = load_run, .done = load_done};
+    work_start(k->pool, &load->work);
+}
+
+void keeper_alarms_stop(struct keeper *k)
+{
+    struct slice key;
+    void *value;
+    for (size_t at = 0; map_next(&k->alarms, &at, &key, &value); at = 0)
+        alarm_free(value);
+    map_done(&k->alarms);
+}
+
+/* --- the wire to the gateway --- */
+
+static void gateway_closed(struct wire *w, int reason UNUSED)
+{
+    struct keeper *k = wire_user(w);
+    if (k->gateway == w)
+        k->gateway = NULL;
+    wire_destroy(w);
+}
+
+static void gateway_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op UNUSED,
+                         struct slice args UNUSED, int fd, bool end UNUSED)
+{
+    fd_release(&fd);
+    wire_stream_close(s, -EOPNOTSUPP);
+}
+
+static const struct wire_events gateway_events = {.open = gateway_open, .closed = gateway_closed};
+
+void keeper_add_gateway(struct keeper *k, int fd)
+{
+    struct wire *old = TAKE(k->gateway);
+    k->gateway = wire_create(k->loop, fd, 1, &gateway_events, k);
+    if (old != NULL)
+        wire_destroy(old);
+}
