@@ -5,14 +5,12 @@
  * of an owner only mark the fetch; the hook at the end of the round adds, resumes and removes. Events
  * therefore never come from inside a call, as http_client.h promises.
  */
-#include "net/http_client.h"
+#include "net/http_client_impl.h"
 
-#include "net/egress_policy.h"
 #include "net/http1_parse.h"
 #include "net/http_token.h"
 #include "net/url.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -28,33 +26,11 @@ enum {
     CLIENT_UPLOAD_HIGH = 256 * 1024, /* request bytes queued before the owner should wait */
     CLIENT_RECV_SIZE = 64 * 1024,
     CLIENT_HEAD_MAX = HTTP_HEAD_MAX,
-    CLIENT_SPARE_MAX = 64, /* curl handles kept for reuse */
     CLIENT_CONNECTIONS_MAX = 1024,
     CLIENT_IDLE_MAX = 256, /* idle connections kept */
     CLIENT_PER_ORIGIN = 64,
     CLIENT_CONNECT_MS = 10000,
-    CLIENT_URL_ARENA = 64 * 1024 + 8 * HTTP_TARGET_MAX,
-    CLIENT_HOST_MAX = 256
-};
-
-struct http_client {
-    struct loop *loop; /* borrowed */
-    CURLM *multi;
-    struct egress_policy *policy;
-    X509_STORE *authorities;
-    struct link fetches, dirty, sockets;
-    struct loop_hook hook;
-    struct timer curl_timer, again_timer;
-    CURL *spare[CLIENT_SPARE_MAX];
-    unsigned n_spare;
-    int connect_timeout_ms;
-};
-
-/* One of curl's sockets, watched. */
-struct client_socket {
-    struct link link;
-    struct watch watch;
-    struct http_client *client;
+    CLIENT_URL_ARENA = 64 * 1024 + 8 * HTTP_TARGET_MAX
 };
 
 struct http_fetch {
@@ -216,20 +192,26 @@ static curl_socket_t fetch_open_socket(void *arg, curlsocktype purpose, struct c
     struct http_fetch *f = arg;
 
     (void)purpose;
-    if (!egress_policy_allows(f->client->policy, slice_of(f->host), &to->addr)) {
-        f->refused = true;
+    return client_open_socket(f->client, f->host, to, &f->refused);
+}
+
+curl_socket_t client_open_socket(const struct http_client *client, const char *host,
+                                 const struct curl_sockaddr *to, bool *ret_refused)
+{
+    if (!egress_policy_allows(client->policy, slice_of(host), &to->addr)) {
+        *ret_refused = true;
         return CURL_SOCKET_BAD;
     }
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 /* The authorities were read once, before the sandbox closed; each connection shares them. */
-static CURLcode fetch_use_authorities(CURL *easy, void *ctx, void *arg)
+static CURLcode client_use_authorities(CURL *easy, void *ctx, void *arg)
 {
-    struct http_fetch *f = arg;
+    struct http_client *client = arg;
 
     (void)easy;
-    SSL_CTX_set1_cert_store(ctx, f->client->authorities);
+    SSL_CTX_set1_cert_store(ctx, client->authorities);
     return CURLE_OK;
 }
 
@@ -240,7 +222,8 @@ static void fetch_free(struct http_fetch *f)
     struct http_client *client = f->client;
 
     if (f->added)
-        (void)curl_multi_remove_handle(client->multi, f->easy); /* fails only for foreign handles */
+        (void)curl_multi_remove_handle(client->curl.multi,
+                                       f->easy); /* fails only for foreign handles */
     list_remove(&f->link);
     list_remove(&f->dirty);
     if (client->n_spare < CLIENT_SPARE_MAX) {
@@ -255,38 +238,43 @@ static void fetch_free(struct http_fetch *f)
     free(f);
 }
 
-static int fetch_result(const struct http_fetch *f, CURLcode code, struct err *err)
+int client_error(CURLcode code, const char *host, bool refused, const char *reason, struct err *err)
 {
-    const char *reason = f->reason[0] != '\0' ? f->reason : curl_easy_strerror(code);
-
-    if (f->refused && !f->head_given)
+    if (refused)
         return err_set(err, -EACCES, 0,
                        "%s has a private or reserved address, which outgoing requests may not "
                        "reach",
-                       f->host);
+                       host);
+    if (reason[0] == '\0')
+        reason = curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_OK:
+        return 0;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return err_set(err, -ENOENT, 0, "cannot resolve %s", host);
+    case CURLE_COULDNT_CONNECT:
+        return err_set(err, -EPIPE, 0, "cannot connect to %s", host);
+    case CURLE_OPERATION_TIMEDOUT:
+        return err_set(err, -ETIMEDOUT, 0, "connecting to %s took too long", host);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+        return err_set(err, -EBADMSG, 0, "TLS to %s failed: %s", host, reason);
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+        return err_set(err, -EBADMSG, 0, "%s does not answer in HTTP: %s", host, reason);
+    default:
+        return err_set(err, -EPIPE, 0, "the connection to %s was lost: %s", host, reason);
+    }
+}
+
+static int fetch_result(const struct http_fetch *f, CURLcode code, struct err *err)
+{
     if (f->failed == -EINVAL)
         return err_set(err, -EINVAL, 0, "not a method and address that can be fetched");
     if (f->failed != 0)
         return err_set(err, f->failed, 0, "%s sent a malformed or too large response head",
                        f->host);
-    switch (code) {
-    case CURLE_OK:
-        return 0;
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return err_set(err, -ENOENT, 0, "cannot resolve %s", f->host);
-    case CURLE_COULDNT_CONNECT:
-        return err_set(err, -EPIPE, 0, "cannot connect to %s", f->host);
-    case CURLE_OPERATION_TIMEDOUT:
-        return err_set(err, -ETIMEDOUT, 0, "connecting to %s took too long", f->host);
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CONNECT_ERROR:
-        return err_set(err, -EBADMSG, 0, "TLS to %s failed: %s", f->host, reason);
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY:
-        return err_set(err, -EBADMSG, 0, "%s does not answer in HTTP: %s", f->host, reason);
-    default:
-        return err_set(err, -EPIPE, 0, "the connection to %s was lost: %s", f->host, reason);
-    }
+    return client_error(code, f->host, f->refused && !f->head_given, f->reason, err);
 }
 
 static void fetch_done(struct http_fetch *f, CURLcode code)
@@ -301,12 +289,12 @@ static void fetch_done(struct http_fetch *f, CURLcode code)
 }
 
 /* Fetches that curl is through with. Outside of curl's callbacks. */
-static void client_collect(struct http_client *client)
+static void client_collect(struct curl_loop *curl)
 {
     CURLMsg *msg;
     int left;
 
-    while ((msg = curl_multi_info_read(client->multi, &left)) != NULL) {
+    while ((msg = curl_multi_info_read(curl->multi, &left)) != NULL) {
         struct http_fetch *f = NULL;
         CURLcode code = msg->data.result;
         if (msg->msg != CURLMSG_DONE ||
@@ -336,7 +324,7 @@ static void fetch_update(struct http_fetch *f)
         return;
     }
     if (!f->added) {
-        f->added = curl_multi_add_handle(f->client->multi, f->easy) == CURLM_OK;
+        f->added = curl_multi_add_handle(f->client->curl.multi, f->easy) == CURLM_OK;
         if (!f->added)
             fetch_done(f, CURLE_OUT_OF_MEMORY);
         return;
@@ -364,82 +352,11 @@ static void client_round_ends(struct loop_hook *hook)
         if (l == last)
             break;
     }
-    client_collect(client);
+    client_collect(&client->curl);
     if (list_empty(&client->dirty))
         timer_stop(&client->again_timer);
     else if (client->again_timer.loop == NULL)
         timer_start(client->loop, &client->again_timer, 0, client_again);
-}
-
-/* --- curl on the loop --- */
-
-static void client_socket_ready(struct watch *w, uint32_t events)
-{
-    struct client_socket *s = CONTAINER_OF(w, struct client_socket, watch);
-    struct http_client *client = s->client;
-    int mask = 0, running;
-
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        mask |= CURL_CSELECT_IN;
-    if (events & EPOLLOUT)
-        mask |= CURL_CSELECT_OUT;
-    if (events & EPOLLERR)
-        mask |= CURL_CSELECT_ERR;
-    CHECK(curl_multi_socket_action(client->multi, w->fd, mask, &running) == CURLM_OK);
-    client_collect(client);
-}
-
-static void client_socket_free(struct client_socket *s)
-{
-    watch_stop(&s->watch);
-    list_remove(&s->link);
-    free(s);
-}
-
-static int client_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
-{
-    struct http_client *client = arg;
-    struct client_socket *s = socket_arg;
-    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (s != NULL)
-            client_socket_free(s);
-        return 0;
-    }
-    if (s != NULL) {
-        watch_change(&s->watch, events);
-        return 0;
-    }
-    s = mem_new(sizeof(*s));
-    s->client = client;
-    list_push_back(&client->sockets, &s->link);
-    watch_start(client->loop, &s->watch, fd, events, client_socket_ready);
-    CHECK(curl_multi_assign(client->multi, fd, s) == CURLM_OK);
-    return 0;
-}
-
-static void client_timer_fired(struct timer *t)
-{
-    struct http_client *client = CONTAINER_OF(t, struct http_client, curl_timer);
-    int running;
-
-    CHECK(curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running) == CURLM_OK);
-    client_collect(client);
-}
-
-static int client_on_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-    struct http_client *client = arg;
-
-    (void)multi;
-    if (timeout_ms < 0)
-        timer_stop(&client->curl_timer);
-    else
-        timer_start(client->loop, &client->curl_timer, (int64_t)timeout_ms * 1000,
-                    client_timer_fired);
-    return 0;
 }
 
 /* --- the client --- */
@@ -476,20 +393,12 @@ static X509_STORE *client_authorities(const char *more_pem)
     return store;
 }
 
-static CURLM *client_multi(struct http_client *client, unsigned per_origin)
+static void client_limits(CURLM *multi, unsigned per_origin)
 {
-    CURLM *multi = curl_multi_init();
-
-    CHECK(multi != NULL);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, client_on_socket);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, client_on_timer);
-    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
     curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)per_origin);
     curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CLIENT_CONNECTIONS_MAX);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CLIENT_IDLE_MAX);
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    return multi;
 }
 
 struct http_client *http_client_create(const struct http_client_options *options)
@@ -509,9 +418,10 @@ struct http_client *http_client_create(const struct http_client_options *options
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CLIENT_CONNECT_MS;
     list_init(&client->fetches);
     list_init(&client->dirty);
-    list_init(&client->sockets);
-    client->multi = client_multi(client, options->per_origin_max > 0 ? options->per_origin_max
-                                                                     : CLIENT_PER_ORIGIN);
+    curl_loop_init(&client->curl, client->loop, client_collect);
+    client_limits(client->curl.multi,
+                  options->per_origin_max > 0 ? options->per_origin_max : CLIENT_PER_ORIGIN);
+    raw_pool_init(client);
     client->hook.run = client_round_ends;
     loop_hook_add(client->loop, &client->hook);
     return client;
@@ -531,15 +441,18 @@ void http_client_destroy(struct http_client *client)
     }
     for (unsigned i = 0; i < client->n_spare; i++)
         curl_easy_cleanup(client->spare[i]);
-    CHECK(curl_multi_cleanup(client->multi) == CURLM_OK);
-    while (!list_empty(&client->sockets))
-        client_socket_free(LIST_ENTRY(client->sockets.next, struct client_socket, link));
-    timer_stop(&client->curl_timer);
+    raw_pool_done(client);
+    curl_loop_done(&client->curl);
     timer_stop(&client->again_timer);
     loop_hook_remove(&client->hook);
     X509_STORE_free(client->authorities);
     egress_policy_destroy(client->policy);
     free(client);
+}
+
+struct loop *http_client_loop(const struct http_client *client)
+{
+    return client->loop;
 }
 
 /* --- starting a fetch --- */
@@ -629,21 +542,26 @@ static void fetch_set_callbacks(struct http_fetch *f)
     curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f);
     curl_easy_setopt(f->easy, CURLOPT_OPENSOCKETFUNCTION, fetch_open_socket);
     curl_easy_setopt(f->easy, CURLOPT_OPENSOCKETDATA, f);
-    curl_easy_setopt(f->easy, CURLOPT_SSL_CTX_FUNCTION, fetch_use_authorities);
-    curl_easy_setopt(f->easy, CURLOPT_SSL_CTX_DATA, f);
+}
+
+void client_set_options(const struct http_client *client, CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* also none from the environment */
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, client_use_authorities);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, client);
 }
 
 static void fetch_set_options(struct http_fetch *f)
 {
-    curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    client_set_options(f->client, f->easy);
     curl_easy_setopt(f->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(f->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)f->client->connect_timeout_ms);
     curl_easy_setopt(f->easy, CURLOPT_BUFFERSIZE, (long)CLIENT_RECV_SIZE);
-    curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(f->easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(f->easy, CURLOPT_PROXY, ""); /* also none from the environment */
-    curl_easy_setopt(f->easy, CURLOPT_CAINFO, NULL);
-    curl_easy_setopt(f->easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(f->easy, CURLOPT_HTTP09_ALLOWED, 0L);
 }
 

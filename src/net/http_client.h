@@ -44,6 +44,7 @@ struct http_fetch_request {
 /* Ignores SIGPIPE in the whole process. NULL when an entry of `allow` is no rule (egress_policy.h). Reads the authorities' files. */
 struct http_client *http_client_create(const struct http_client_options *options);
 void http_client_destroy(struct http_client *client); /* ends every fetch with -ECANCELED */
+struct loop *http_client_loop(const struct http_client *client);
 /* Never fails at once: errors come through `done`, from the loop. */
 struct http_fetch *http_fetch_start(struct http_client *client,
                                     const struct http_fetch_events *events,

@@ -75,6 +75,10 @@ void egress_start(struct call *c)
         call_fail(c, 503, "Outgoing requests are off.");
         return;
     }
+    if (c->request.upgrade) {
+        egress_socket_start(c);
+        return;
+    }
     struct http_fetch_request request = {
         .method = c->request.method,
         .url = c->request.url,

@@ -70,8 +70,7 @@ static void socket_send(void *arg, struct slice bytes)
     http_send(k->exchange, bytes, false);
 }
 
-/* In the words that Workers know. */
-static void socket_failed(void *arg UNUSED, int code, struct slice why)
+void gateway_socket_failure(struct buf *out, int code, struct slice why)
 {
     AUTO(buf_done) struct buf text = {0};
 
@@ -79,7 +78,12 @@ static void socket_failed(void *arg UNUSED, int code, struct slice why)
                "WebSocket protocol error; protocolError.statusCode = %d; "
                "protocolError.description = %.*s",
                code, SLICE_ARG(why));
-    wire_message_put(&batch, WIRE_MESSAGE_FAILED, buf_slice(&text));
+    wire_message_put(out, WIRE_MESSAGE_FAILED, buf_slice(&text));
+}
+
+static void socket_failed(void *arg UNUSED, int code, struct slice why)
+{
+    gateway_socket_failure(&batch, code, why);
 }
 
 static const struct websocket_session_events session_events = {socket_message, socket_send,
@@ -152,10 +156,9 @@ static void socket_data(struct call *c, struct slice bytes, bool end)
         if (r < 0)
             break;
     }
-    if (websocket_session_is_over(&k->session))
+    /* A Worker that ends without a word is a lost connection; what it sent before still arrives. */
+    if (websocket_session_is_over(&k->session) || r < 0 || end)
         socket_end(k);
-    else if (r < 0 || end)
-        http_abort(k->exchange); /* a Worker that ends without a word is a lost connection */
 }
 
 static void socket_head(struct call *c UNUSED, const struct call_head *head UNUSED)
@@ -178,7 +181,7 @@ static void socket_consumed(struct call *c, size_t n UNUSED)
 
 static void socket_fail(struct call *c, int status UNUSED, struct slice text UNUSED)
 {
-    http_abort(socket_of(c)->exchange);
+    socket_end(socket_of(c));
 }
 
 static const struct front_ops socket_front = {

@@ -198,7 +198,7 @@ export class WebSocket extends EventTarget {
                 io.reset(answer.channel, EIO);
             } else if (!answer.isSocket) {
                 io.reset(answer.channel, EIO);
-                this.#refused(new Error(`Failed to establish the WebSocket connection: expected server to reply with HTTP status code 101 (switching protocols), but received ${answer.status} instead.`));
+                this.#refused(new TypeError(`Failed to establish the WebSocket connection: expected server to reply with HTTP status code 101 (switching protocols), but received ${answer.status} instead.`));
             } else {
                 this.#connected(answer, protocols);
             }
