@@ -14,7 +14,6 @@
  *   gateway_egress.c   back: the world
  *   gateway_websocket.c  front: a client that has changed to WebSocket
  *   gateway_egress_socket.c  back: a WebSocket to the world
- *   gateway_egress_socket.c  back: a WebSocket to the world
  *   gateway_assets.c   back: static assets
  *   gateway_log.c      access log
  */
@@ -101,6 +100,7 @@ struct call_request {
     int64_t content_length;  /* -1 unknown */
     bool has_body, navigate; /* navigate: Sec-Fetch-Mode says so */
     bool upgrade;            /* to WebSocket: after a 101 both bodies are messages */
+    bool rpc;                /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     bool rpc;                /* both bodies are frames of an RPC session */
     unsigned depth;
@@ -215,15 +215,12 @@ void links_stop(struct gateway *g);
 
 void egress_start(struct call *c);
 void egress_socket_start(struct call *c); /* the same for a WebSocket */
-void egress_socket_start(struct call *c); /* the same for a WebSocket */
 
 /* The Worker has answered a client's request with a WebSocket: 101, and the call's front is a socket. */
 void gateway_socket_open(struct call *c, const struct call_head *head);
 bool gateway_socket_is(const struct call *c);
 void gateway_socket_input(struct call *c, struct slice bytes, bool end);
 void gateway_socket_free(struct call *c);
-/* The message that tells a Worker, in the words it knows, which rule the other side broke. */
-void gateway_socket_failure(struct buf *out, int code, struct slice why);
 /* The message that tells a Worker, in the words it knows, which rule the other side broke. */
 void gateway_socket_failure(struct buf *out, int code, struct slice why);
 void gateway_sockets_start(struct gateway *g);

@@ -36,10 +36,13 @@ const byChannel = new Map(); // events with something left to do, for hooks.abor
 
 export class ExecutionContext {
     #invocation;
+    #props;
 
-    constructor(invocation) {
+    /* props: those of a loopback call; else those of the event. */
+    constructor(invocation, props = undefined) {
         if (!(invocation instanceof Invocation)) throw new TypeError("Illegal constructor");
         this.#invocation = invocation;
+        this.#props = props;
     }
 
     waitUntil(promise) {
@@ -59,7 +62,10 @@ export class ExecutionContext {
     }
 
     get props() {
-        return this.#invocation.props ?? (this.#invocation.props = {});
+        if (this.#props !== undefined) return this.#props;
+        const { props = "" } = this.#invocation;
+        if (typeof props === "string") this.#invocation.props = props === "" ? {} : JSON.parse(props);
+        return this.#invocation.props;
     }
 
     get exports() {
@@ -136,6 +142,7 @@ export function failEvent(invocation, error) {
     else if (invocation.kind === "fetch")
         io.respond(invocation.channel, 500, invocation.passThrough ? PASS_THROUGH : 0, -1, "",
             "content-type: text/plain; charset=UTF-8\r\n", failText(invocation.passThrough));
+    invocation.session?.abort(error);
     sent(invocation);
 }
 
@@ -285,8 +292,9 @@ async function settled(invocation, promise) {
 }
 
 /* call(request, invocation) runs the handler. */
-export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags }) {
+export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags, props }) {
     const invocation = new Invocation("fetch", channel, requestId);
+    invocation.props = props;
     invocation.traced = (flags & TRACE) !== 0;
     if ((flags & WEBSOCKET) !== 0) {
         invocation.upgrade = true;
@@ -309,6 +317,22 @@ export function fetchEvent(call, { channel, method, url, headers, cf, requestId,
         settled(invocation, result);
         context.watch(invocation);
     }
+}
+
+/* --- RPC --- */
+
+/* One session; begin(invocation, done) starts it and calls done() when it is over. */
+export function sessionEvent(channel, requestId, flags, detail, begin) {
+    const invocation = new Invocation("jsrpc", channel, requestId);
+    invocation.traced = (flags & TRACE) !== 0;
+    invocation.detail = detail;
+    byChannel.set(channel, invocation);
+    context.enter(invocation);
+    begin(invocation, () => {
+        invocation.answered = true;
+        sent(invocation);
+    });
+    context.watch(invocation);
 }
 
 /* --- scheduled --- */
@@ -363,6 +387,11 @@ export function abortEvent(channel) {
     const invocation = byChannel.get(channel);
     if (invocation === undefined) return;
     context.enter(invocation);
+    if (invocation.session !== null) {
+        if (invocation.session.open) invocation.outcome = "canceled";
+        invocation.session.lost(new Error("Network connection lost."));
+        return;
+    }
     if (invocation.socket !== null) {
         invocation.outcome = "canceled";
         invocation.socket.vanished();

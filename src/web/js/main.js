@@ -12,6 +12,7 @@ import { installGlobals, setCompatibility, unhandledRejection } from "./globals.
 import { compression } from "./streams/extras.js";
 import { fetch, setSubrequestsMax } from "./fetch.js";
 import { Response } from "./response.js";
+import { RPC, serveEntry } from "./rpc/serve.js";
 import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
@@ -45,7 +46,8 @@ export const hooks = {
         frame.cur = null;
         if (object !== "" && object !== undefined)
             objectRequest(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
-        else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags });
+        else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, requestId, flags, props });
+        else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props });
     },
 
     scheduled(channel, scheduledMs, cron, requestId) {

@@ -20,10 +20,12 @@ export { deserialize } from "./deserialize.js";
 
 const text = native.text;
 const SHORT = 64; // characters: copied here, longer strings cross to C
+const GROW_MAX = 8 * 1024 * 1024;
 const FIRST = 512, KEPT_MAX = 256 * 1024;
 /* A view of little of a large buffer takes only its part along. */
 const TRIM_MIN = 1024;
 
+const PLAIN = {};
 const brand = (value) => Object.prototype.toString.call(value);
 const float = new DataView(new ArrayBuffer(8));
 
@@ -33,7 +35,7 @@ export class Writer {
     constructor() {
         this.bytes = new Uint8Array(FIRST);
         this.length = 0;
-        this.options = null;
+        this.options = PLAIN;
         this.ids = null; // object → number
         this.next = 0;
         this.trim = true;
@@ -44,8 +46,8 @@ export class Writer {
         const need = this.length + n;
         if (need <= this.bytes.length) return;
         const { max } = this.options;
-        if (max !== undefined && need > max * 2) throw this.options.tooBig(need);
-        const grown = new Uint8Array(Math.max(need, this.bytes.length * 2));
+        if (max !== undefined && need > max + FIRST) throw this.options.tooBig(need);
+        const grown = new Uint8Array(Math.max(need, Math.min(this.bytes.length * 2, this.bytes.length + GROW_MAX)));
         grown.set(this.bytes);
         this.bytes = grown;
     }
@@ -390,13 +392,14 @@ function isJson(v, met, depth) {
     }
     if (v === null) return true;
     if (depth === JSON_DEPTH_MAX || v.toJSON !== undefined || met.again(v)) return false;
+    const isArray = Array.isArray(v);
+    if (!isArray && (Object.getPrototypeOf(v) !== Object.prototype || v[Symbol.toStringTag] !== undefined)) return false;
     const keys = Object.keys(v), n = keys.length;
-    if (Array.isArray(v)) {
+    if (isArray) {
         if (v.length !== n || (n > 0 && keys[n - 1] !== `${n - 1}`)) return false;
         for (let i = 0; i < n; i++) if (!isJson(v[i], met, depth + 1)) return false;
         return true;
     }
-    if (Object.getPrototypeOf(v) !== Object.prototype || v[Symbol.toStringTag] !== undefined) return false;
     for (let i = 0; i < n; i++) if (!isJson(v[keys[i]], met, depth + 1)) return false;
     return true;
 }
@@ -409,7 +412,6 @@ function jsonBytes(value) {
 
 /* --- whole values --- */
 
-const PLAIN = {};
 let spare = new Writer(); // null while it is in use: a getter may serialize something
 
 function binary(writer, value, options) {
@@ -434,7 +436,8 @@ function attempt(value, options) {
         return binary(writer, value, options);
     } finally {
         writer.trim = true;
-        writer.options = writer.ids = writer.trimmed = null;
+        writer.options = PLAIN;
+        writer.ids = writer.trimmed = null;
         if (writer.bytes.length <= KEPT_MAX) spare = writer;
     }
 }

@@ -2,7 +2,7 @@
 import * as workers from "./workers.js";
 import * as context from "./context.js";
 import { ExecutionContext, setExports } from "./event.js";
-import { Request } from "./request.js";
+import { handlerCall, makeLoopback } from "./rpc/loopback.js";
 import { builtins } from "./builtins.js";
 import { compileModule, isModule } from "./wasm.js";
 import { setModules, serviceWorker } from "./service_worker.js";
@@ -63,28 +63,28 @@ function handlerMissing(name) {
 
 /* Each entry gives {fetch(request, invocation), scheduled(controller, invocation)}. */
 function objectEntry(handler, env) {
-    const call = (name) => (argument, invocation) => {
+    const call = (name) => (argument, invocation, ctx = undefined) => {
         const fn = handler[name];
         if (typeof fn !== "function") throw handlerMissing(name);
-        return fn.call(handler, argument, env, new ExecutionContext(invocation));
+        return fn.call(handler, argument, env, ctx ?? new ExecutionContext(invocation));
     };
-    return { fetch: call("fetch"), scheduled: call("scheduled") };
+    return { fetch: call("fetch"), scheduled: call("scheduled"), receiver: (ctx) => ({ object: handler, options: { apply: handlerCall(env, ctx) } }) };
 }
 
 function classEntry(Class, env) {
-    const call = (name) => (argument, invocation) => {
-        const instance = new Class(new ExecutionContext(invocation), env);
+    const call = (name) => (argument, invocation, ctx = undefined) => {
+        const instance = new Class(ctx ?? new ExecutionContext(invocation), env);
         if (typeof instance[name] !== "function") throw handlerMissing(name);
         return instance[name](argument);
     };
-    return { fetch: call("fetch"), scheduled: call("scheduled") };
+    return { fetch: call("fetch"), scheduled: call("scheduled"), receiver: (ctx) => ({ object: new Class(ctx, env), options: {} }) };
 }
 
 function throwingEntry(error) {
     const fail = () => {
         throw error();
     };
-    return { fetch: fail, scheduled: fail };
+    return { fetch: fail, scheduled: fail, receiver: fail };
 }
 
 export class Worker {
@@ -97,12 +97,13 @@ export class Worker {
         this.exported = null;
         this.entries = new Map();
         this.main = null; // the default entry
+        this.loopback = null; // ctx.exports, once asked for
     }
 
     /* The JSON of the handlers' names, or a promise of it. */
     load() {
         this.env = makeEnv(this.spec, this.readFile);
-        workers.setWorld(this.env, {});
+        workers.setWorld(this.env, () => this.exportsObject());
         setModules(this.spec.format !== "service-worker");
         switch (this.spec.format) {
         case "service-worker": return this.loadScript();
@@ -175,12 +176,13 @@ export class Worker {
 
     /* ctx.exports: loopback to the entrypoints of this Worker, called in place. */
     exportsObject() {
-        const out = {};
+        if (this.loopback !== null) return this.loopback;
+        this.loopback = {};
         for (const name of Object.keys(this.exported ?? {})) {
             const kind = kindOf(this.exported[name]);
-            if (kind === "object" || kind === "entrypoint") out[name] = { fetch: async (input, init) => this.entry(name).fetch(new Request(input, init), context.need()) };
+            if (kind === "object" || kind === "entrypoint") this.loopback[name] = makeLoopback(() => this.entry(name));
         }
-        return out;
+        return this.loopback;
     }
 
     loadScript() {

@@ -1,5 +1,8 @@
 /* The module `cloudflare:workers`, and those small ones beside it. */
 import * as context from "./context.js";
+import { Fetcher } from "./fetch.js";
+import { RpcPromise, RpcProperty, RpcStub } from "./rpc/stub.js";
+import { addBase, RpcTarget } from "./rpc/target.js";
 
 export class WorkerEntrypoint {
     constructor(ctx, env) {
@@ -22,19 +25,7 @@ export class WorkflowEntrypoint {
     }
 }
 
-export class RpcTarget {}
-
-export class RpcStub {
-    constructor(value) {
-        if ((typeof value !== "object" && typeof value !== "function") || value === null)
-            throw new TypeError("RpcStub wraps a function, an RpcTarget or a plain object.");
-        return value;
-    }
-}
-
-class RpcPromise {}
-class RpcProperty {}
-class ServiceStub {}
+for (const { prototype } of [WorkerEntrypoint, DurableObject, WorkflowEntrypoint]) addBase(prototype);
 
 /* The async-context frame (engine/js/als.js): an immutable list {key, value, parent}. */
 export const frame = { cur: null };
@@ -54,11 +45,11 @@ export function frameRun(key, value, fn, args = []) {
     }
 }
 
-/* The isolate's env and exports, set when the Worker is loaded. */
-const world = { env: {}, exports: {} };
-export function setWorld(env, exports) {
+/* The isolate's env and exports, set when the Worker is loaded; exports are made when somebody asks. */
+const world = { env: {}, makeExports: () => ({}), get exports() { return world.makeExports(); } };
+export function setWorld(env, makeExports) {
     world.env = env;
-    world.exports = exports;
+    world.makeExports = makeExports;
 }
 
 /* For process.env. */
@@ -94,7 +85,7 @@ function namespace(members) {
 }
 
 export const workersModule = () => namespace({
-    WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcTarget, RpcStub, RpcPromise, RpcProperty, ServiceStub,
+    WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcTarget, RpcStub, RpcPromise, RpcProperty, ServiceStub: Fetcher,
     env: forward("env", true),
     exports: forward("exports", false),
     withEnv: (env, fn) => frameRun("env", env, fn),
