@@ -39,6 +39,12 @@ enum keeper_body {
     BODY_SPOOL /* up to memory_max bytes in `body`, more in a blob of the store's spool (store/blob.h) */
 };
 
+/* A piece of a blob of the store, opened when its turn comes. */
+struct keeper_range {
+    char id[KEEPER_SPOOL_ID_SIZE];
+    uint64_t offset, length;
+};
+
 struct keeper_call {
     struct keeper_store *store;
     struct slice args; /* the packed message, after the keeper checked binding and store */
@@ -60,6 +66,8 @@ struct keeper_call {
     struct buf reply_body; /* small bodies */
     int reply_fd;          /* or a file range, sent and closed by the keeper; -1 = none */
     uint64_t reply_offset, reply_length;
+    struct keeper_range *reply_ranges; /* or several, of the store's blobs, in `arena` */
+    size_t n_reply_ranges;
 };
 
 enum { KEEPER_JSON_MAX = 1024 * 1024 };

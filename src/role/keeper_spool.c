@@ -123,10 +123,29 @@ void keeper_spares_drop(struct keeper_stored *s)
 
 /* --- the other way --- */
 
+/* The next range that has bytes left becomes the file that is read. */
+static int keeper_read_next(struct keeper_call *c)
+{
+    while (c->reply_length == 0 && c->n_reply_ranges > 0) {
+        struct keeper_range range = *c->reply_ranges++;
+        c->n_reply_ranges--;
+        fd_release(&c->reply_fd);
+        c->reply_fd = blob_open(c->store->path, range.id);
+        if (c->reply_fd < 0)
+            return c->reply_fd;
+        c->reply_offset = range.offset;
+        c->reply_length = range.length;
+    }
+    return 0;
+}
+
 static void keeper_read_run(struct work *work)
 {
     struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, read_work);
     struct keeper_call *c = &u->call;
+    u->read_result = keeper_read_next(c);
+    if (u->read_result < 0)
+        return;
     size_t want = (size_t)MIN((uint64_t)SEND_PIECE, c->reply_length);
     ssize_t n = pread(c->reply_fd, buf_reserve(&u->piece, want), want, (off_t)c->reply_offset);
     u->read_result = n < 0 ? -errno : n == 0 ? -EIO : 0;
@@ -172,12 +191,12 @@ void keeper_send_more(struct keeper_unit *u)
     struct keeper_call *c = &u->call;
     if (u->reading)
         return;
-    if (c->reply_fd < 0) {
+    if (c->reply_fd < 0 && c->n_reply_ranges == 0) {
         if (keeper_send_buf(u, &c->reply_body, true))
             keeper_sent(u);
         return;
     }
-    bool last = c->reply_length == 0;
+    bool last = c->reply_length == 0 && c->n_reply_ranges == 0;
     if (!keeper_send_buf(u, &u->piece, last))
         return;
     if (last) {

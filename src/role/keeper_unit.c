@@ -109,7 +109,7 @@ void keeper_unit_ready(struct keeper_unit *u)
 /* Bodies of the answer: a large json, bytes, or a range of a file. */
 static bool keeper_answer_has_body(const struct keeper_call *c)
 {
-    return buf_len(&c->reply_body) > 0 || c->reply_fd >= 0;
+    return buf_len(&c->reply_body) > 0 || c->reply_fd >= 0 || c->n_reply_ranges > 0;
 }
 
 void keeper_unit_answer(struct keeper_unit *u)

@@ -54,6 +54,24 @@ int blob_spool(const char *dir, char id[BLOB_ID_SIZE])
     return fd < 0 ? -errno : fd;
 }
 
+int blob_link(const char *from, const char *id, const char *to, char ret_id[BLOB_ID_SIZE])
+{
+    char old[BLOB_FILE_MAX], new[BLOB_FILE_MAX];
+    id_hex(ret_id);
+    blob_spool_path(new, to, ret_id);
+    for (int look = 0; look < 3; look++) { /* as in blob_open() */
+        if (look == 1)
+            blob_spool_path(old, from, id);
+        else
+            blob_final_path(old, from, id);
+        if (link(old, new) == 0)
+            return 0;
+        if (errno != ENOENT)
+            return -errno;
+    }
+    return -ENOENT;
+}
+
 int blob_sync_content(int fd)
 {
     return fsync(fd) < 0 ? -errno : 0;

@@ -16,6 +16,9 @@ enum { BLOB_ID_SIZE = 33, BLOB_PATH_MAX = 512 };
 NODISCARD int blob_make(const char *dir);
 /* A new empty file open for writing and reading; `id` is chosen here. Returns the descriptor. */
 NODISCARD int blob_spool(const char *dir, char id[BLOB_ID_SIZE]);
+/* A second name for a blob, in the spool of `to`, which may be another store on the same file system. */
+NODISCARD int blob_link(const char *from, const char *id, const char *to,
+                        char ret_id[BLOB_ID_SIZE]);
 /* After both, content and names of all blobs in the spool survive a power cut. */
 NODISCARD int blob_sync_content(int fd);
 NODISCARD int blob_sync_names(const char *dir);

@@ -39,8 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sql *db = bucket();
     if (json_parse(slice_from(data, size), &options, NULL) < 0)
         return 0;
-    (void)r2_condition_holds(json_object_get(options, "onlyIf"), &row);
-    (void)r2_condition_holds(json_object_get(options, "onlyIf"), NULL);
+    (void)r2_condition_of(json_object_get(options, "onlyIf"), &row);
+    (void)r2_condition_of(json_object_get(options, "onlyIf"), NULL);
     if (r2_range_of(json_object_get(options, "range"), 10, &span, NULL) == 0)
         CHECK(span.offset <= 10 && span.offset + span.length <= 10);
     if (r2_list_json(db, options, &out, NULL) == 0)

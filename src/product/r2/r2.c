@@ -1,7 +1,7 @@
 /*
  * R2 in the keeper: puts, deletes, and reads of the REST API.
  */
-#include "product/r2/r2.h"
+#include "product/r2/r2_keeper.h"
 
 #include "core/clock.h"
 #include "core/digest.h"
@@ -17,19 +17,12 @@ enum {
     R2_SWEEP_S = 5,
     R2_GARBAGE_MS = 60 * 1000, /* how long a deleted blob stays readable */
     R2_GARBAGE_BATCH = 500,
-    R2_OPTIONS_MAX = 64 * 1024,
+    R2_UPLOAD_MS = 7 * 24 * 3600 * 1000, /* then an upload that was not completed goes */
+    R2_UPLOADS_BATCH = 20,
     R2_READ_PIECE = 256 * 1024
 };
 
-struct r2_store {
-    struct sql *db;
-    char path[R2_PATH_MAX];
-    struct buf settle; /* ids of BLOB_ID_SIZE bytes that the transaction under way has named */
-    size_t marked;     /* length of `settle` at the mark */
-    bool unnamed;      /* one of them has a name that is not durable yet */
-};
-
-static struct r2_store *r2_of(struct keeper_call *call)
+struct r2_store *r2_of(struct keeper_call *call)
 {
     return call->store->open;
 }
@@ -46,6 +39,9 @@ static const struct r2_algorithm r2_algorithms[] = {
     {"sha256", "SHA-256", DIGEST_SHA256}, {"sha384", "SHA-384", DIGEST_SHA384},
     {"sha512", "SHA-512", DIGEST_SHA512},
 };
+
+/* Checksums of S3 that control has verified; kept beside the others. */
+static const char *const r2_foreign[] = {"crc32", "crc32c", "crc64nvme"};
 
 static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8_t *ret)
 {
@@ -66,9 +62,8 @@ static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8
     return n < 0 ? -errno : 0;
 }
 
-/* What the put gave as checksum, verified; appends {"md5": hex, ...}, the etag is the MD5. */
-static int r2_checksums(struct keeper_call *call, const json_t *options, struct buf *out,
-                        char etag[ID_HEX_SIZE])
+int r2_checksums(struct keeper_call *call, const json_t *options, struct buf *out,
+                 char etag[ID_HEX_SIZE])
 {
     uint8_t sum[DIGEST_MAX];
     char hex[2 * DIGEST_MAX + 1];
@@ -94,6 +89,11 @@ static int r2_checksums(struct keeper_call *call, const json_t *options, struct 
         if (a->kind != DIGEST_MD5)
             buf_printf(out, ",\"%s\":\"%s\"", a->option, hex);
     }
+    for (size_t i = 0; i < ARRAY_LEN(r2_foreign); i++) {
+        const char *given = json_str(options, r2_foreign[i], NULL);
+        if (given != NULL && id_is_hex(slice_of(given), strlen(given)))
+            buf_printf(out, ",\"%s\":\"%s\"", r2_foreign[i], given);
+    }
     buf_append_char(out, '}');
     return 0;
 }
@@ -116,7 +116,8 @@ static void r2_put_done(struct r2_put *p)
     buf_done(&p->checksums);
 }
 
-static int r2_metadata(const json_t *options, const char *name, struct buf *out, struct err *err)
+static int r2_metadata_one(const json_t *options, const char *name, struct buf *out,
+                           struct err *err)
 {
     const json_t *v = json_object_get(options, name);
     if (v == NULL || json_is_null(v)) {
@@ -141,6 +142,16 @@ static size_t r2_custom_size(const json_t *options)
     return n;
 }
 
+int r2_metadata(const json_t *options, struct buf *http, struct buf *custom, struct err *err)
+{
+    int r = r2_metadata_one(options, "httpMetadata", http, err);
+    if (r == 0)
+        r = r2_metadata_one(options, "customMetadata", custom, err);
+    if (r == 0 && r2_custom_size(options) > R2_CUSTOM_MAX)
+        r = r2_fail(err, -E2BIG, 10012);
+    return r;
+}
+
 static int r2_put_check(struct keeper_call *call, struct r2_put *p)
 {
     struct err *err = &call->err;
@@ -153,44 +164,37 @@ static int r2_put_check(struct keeper_call *call, struct r2_put *p)
                        (unsigned long long)call->body_size, (long long)p->m.size);
     if (json_parse(p->m.options.len == 0 ? SLICE("{}") : p->m.options, &p->options, NULL) < 0)
         return r2_fail(err, -EINVAL, 10029);
-    int r = r2_metadata(p->options, "httpMetadata", &p->http, err);
-    if (r == 0)
-        r = r2_metadata(p->options, "customMetadata", &p->custom, err);
+    int r = r2_metadata(p->options, &p->http, &p->custom, err);
     if (r < 0)
         return r;
-    if (r2_custom_size(p->options) > R2_CUSTOM_MAX)
-        return r2_fail(err, -E2BIG, 10012);
     return r2_checksums(call, p->options, &p->checksums, p->etag);
 }
 
-static int r2_discard(struct r2_store *store, const struct r2_row *row, struct err *err)
+int r2_discard(struct r2_store *store, struct slice version, struct err *err)
 {
-    if (row->is_inline)
-        return 0;
     struct sql_stmt *s = sql_cached(store->db, "INSERT OR REPLACE INTO garbage VALUES(?, ?)");
-    sql_bind_text(s, 1, row->version);
+    sql_bind_text(s, 1, version);
     sql_bind_int(s, 2, clock_wall_ms());
     return sql_run(s, err);
 }
 
-/* 1 when the precondition fails. */
-static int r2_put_replace(struct keeper_call *call, struct r2_put *p)
+int r2_replace(struct keeper_call *call, struct slice key, const json_t *only_if)
 {
     struct r2_row row = {0};
-    int r = r2_find(r2_of(call)->db, p->m.key, false, &row, &call->err);
+    int r = r2_find(r2_of(call)->db, key, false, &row, &call->err);
     if (r < 0 && r != -ENOENT)
         return r;
     bool present = r == 0;
     r = 0;
-    if (!r2_condition_holds(json_object_get(p->options, "onlyIf"), present ? &row : NULL))
+    if (r2_condition_of(only_if, present ? &row : NULL) != R2_HOLDS)
         r = 1;
-    else if (present)
-        r = r2_discard(r2_of(call), &row, &call->err);
+    else if (present && !row.is_inline)
+        r = r2_discard(r2_of(call), row.version, &call->err);
     r2_row_done(&row);
     return r;
 }
 
-static int r2_put_insert(struct keeper_call *call, struct r2_put *p)
+int r2_insert(struct keeper_call *call, const struct r2_row *row)
 {
     struct sql_stmt *s =
         sql_cached(r2_of(call)->db,
@@ -201,22 +205,31 @@ static int r2_put_insert(struct keeper_call *call, struct r2_put *p)
                    "etag=excluded.etag, uploaded=excluded.uploaded, http=excluded.http, "
                    "custom=excluded.custom, "
                    "checksums=excluded.checksums, class=excluded.class, content=excluded.content");
-    sql_bind_text(s, 1, p->m.key);
-    sql_bind_text(s, 2, slice_of(p->version));
-    sql_bind_int(s, 3, (int64_t)call->body_size);
-    sql_bind_text(s, 4, slice_of(p->etag));
-    sql_bind_int(s, 5, p->uploaded_ms);
-    sql_bind_text(s, 6, buf_slice(&p->http));
-    sql_bind_text(s, 7, buf_slice(&p->custom));
-    sql_bind_text(s, 8, buf_slice(&p->checksums));
-    sql_bind_text(s, 9, slice_of(json_str(p->options, "storageClass", "Standard")));
-    if (call->spool_fd < 0)
-        sql_bind_blob(s, 10, call->body);
+    sql_bind_text(s, 1, row->key);
+    sql_bind_text(s, 2, row->version);
+    sql_bind_int(s, 3, row->size);
+    sql_bind_text(s, 4, row->etag);
+    sql_bind_int(s, 5, row->uploaded_ms);
+    sql_bind_text(s, 6, row->http);
+    sql_bind_text(s, 7, row->custom);
+    sql_bind_text(s, 8, row->checksums);
+    sql_bind_text(s, 9, row->storage_class);
+    if (row->is_inline)
+        sql_bind_blob(s, 10, row->content);
     else
         sql_bind_null(s, 10);
     int r = sql_run(s, &call->err);
     sql_clear(s);
+    if (r == 0)
+        r2_object_json(&call->json, row, NULL);
     return r;
+}
+
+void r2_keep_spool(struct keeper_call *call)
+{
+    buf_append(&r2_of(call)->settle, call->spool_id, BLOB_ID_SIZE);
+    r2_of(call)->unnamed |= !call->spool_named;
+    call->spool_kept = true;
 }
 
 static void r2_op_put(struct keeper_call *call)
@@ -224,7 +237,7 @@ static void r2_op_put(struct keeper_call *call)
     AUTO(r2_put_done) struct r2_put p = {.uploaded_ms = clock_wall_ms()};
     int r = r2_put_check(call, &p);
     if (r == 0)
-        r = r2_put_replace(call, &p);
+        r = r2_replace(call, p.m.key, json_object_get(p.options, "onlyIf"));
     call->result = r;
     if (r != 0)
         return;
@@ -232,14 +245,6 @@ static void r2_op_put(struct keeper_call *call)
         id_hex(p.version);
     else
         memcpy(p.version, call->spool_id, sizeof(p.version));
-    call->result = r2_put_insert(call, &p);
-    if (call->result < 0)
-        return;
-    if (call->spool_fd >= 0) {
-        buf_append(&r2_of(call)->settle, p.version, BLOB_ID_SIZE);
-        r2_of(call)->unnamed |= !call->spool_named;
-        call->spool_kept = true;
-    }
     struct r2_row row = {
         .key = p.m.key,
         .version = slice_of(p.version),
@@ -250,8 +255,12 @@ static void r2_op_put(struct keeper_call *call)
         .custom = buf_slice(&p.custom),
         .checksums = buf_slice(&p.checksums),
         .storage_class = slice_of(json_str(p.options, "storageClass", "Standard")),
+        .is_inline = call->spool_fd < 0,
+        .content = call->body,
     };
-    r2_object_json(&call->json, &row, NULL);
+    call->result = r2_insert(call, &row);
+    if (call->result == 0 && call->spool_fd >= 0)
+        r2_keep_spool(call);
 }
 
 /* --- delete --- */
@@ -263,7 +272,7 @@ static int r2_delete_one(struct keeper_call *call, struct slice key)
     int r = r2_find(store->db, key, false, &row, &call->err);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    r = r2_discard(store, &row, &call->err);
+    r = row.is_inline ? 0 : r2_discard(store, row.version, &call->err);
     r2_row_done(&row);
     if (r < 0)
         return r;
@@ -292,6 +301,30 @@ static void r2_op_delete(struct keeper_call *call)
 
 /* --- reads of control --- */
 
+static int r2_get_piece(void *arg, const struct r2_piece *piece)
+{
+    struct keeper_call *call = arg;
+    struct keeper_range *range = &call->reply_ranges[call->n_reply_ranges];
+    if (call->n_reply_ranges == R2_PARTS_MAX)
+        return -EIO;
+    memcpy(range->id, piece->blob, sizeof(range->id));
+    range->offset = piece->offset;
+    range->length = piece->length;
+    call->n_reply_ranges++;
+    return 0;
+}
+
+static int r2_get_pieces(struct keeper_call *call, const struct r2_row *row,
+                         const struct r2_span *span)
+{
+    call->n_reply_ranges = 0;
+    call->reply_ranges =
+        arena_alloc(call->arena, R2_PARTS_MAX * sizeof(*call->reply_ranges));
+    if (call->reply_ranges == NULL)
+        return r2_fail(&call->err, -ENOMEM, 10001);
+    return r2_pieces(r2_of(call)->db, row->version, span, r2_get_piece, call);
+}
+
 static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
                        const struct r2_span *span)
 {
@@ -299,6 +332,10 @@ static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
         buf_append(&call->reply_body, row->content.ptr + span->offset, span->length);
         return 0;
     }
+    if (span->length == 0)
+        return 0;
+    if (r2_is_pieced(row))
+        return r2_get_pieces(call, row, span);
     char version[BLOB_ID_SIZE];
     int r = slice_to_cstr(row->version, version, sizeof(version));
     int fd = r < 0 ? r : blob_open(call->store->path, version);
@@ -310,11 +347,26 @@ static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
     return 0;
 }
 
+/* The result is enum r2_condition; only what holds has a body. */
+static int r2_get_row(struct keeper_call *call, const struct r2_row *row, const json_t *options)
+{
+    struct r2_span span = {0};
+    enum r2_condition holds = r2_condition_of(json_object_get(options, "onlyIf"), row);
+    int r = 0;
+    if (holds == R2_HOLDS)
+        r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, &span, &call->err);
+    if (r == 0 && holds == R2_HOLDS && !json_bool(options, "head", false))
+        r = r2_get_body(call, row, &span);
+    if (r < 0)
+        return r;
+    r2_object_json(&call->json, row, &span);
+    return (int)holds;
+}
+
 static void r2_op_get(struct keeper_call *call)
 {
     struct msg_r2_get m;
     struct r2_row row = {0};
-    struct r2_span span;
     AUTO(json_release) json_t *options = NULL;
     if (msg_r2_get_unpack(call->args, &m) < 0 ||
         json_parse(m.options.len == 0 ? SLICE("{}") : m.options, &options, NULL) < 0) {
@@ -322,16 +374,9 @@ static void r2_op_get(struct keeper_call *call)
         return;
     }
     int r = r2_find(r2_of(call)->db, m.key, true, &row, &call->err);
-    if (r == -ENOENT)
-        r = r2_fail(&call->err, r, 10007);
-    if (r == 0)
-        r = r2_range_of(json_object_get(options, "range"), (uint64_t)row.size, &span, &call->err);
-    if (r == 0)
-        r = r2_get_body(call, &row, &span);
-    if (r == 0)
-        r2_object_json(&call->json, &row, &span);
+    call->result =
+        r == -ENOENT ? r2_fail(&call->err, r, 10007) : r < 0 ? r : r2_get_row(call, &row, options);
     r2_row_done(&row);
-    call->result = r;
 }
 
 static void r2_op_list(struct keeper_call *call)
@@ -357,6 +402,20 @@ const struct keeper_op r2_ops[R2_N_OPS] = {
     {.op = OP_r2_delete, .writes = true, .isolates = true, .run = r2_op_delete},
     {.op = OP_r2_get, .run = r2_op_get},
     {.op = OP_r2_list, .run = r2_op_list},
+    {.op = OP_r2_multipart_create, .writes = true, .isolates = true, .run = r2_op_multipart_create},
+    {.op = OP_r2_multipart_part,
+     .writes = true,
+     .isolates = true,
+     .body = BODY_SPOOL,
+     .body_max = R2_PART_MAX,
+     .run = r2_op_multipart_part},
+    {.op = OP_r2_multipart_complete,
+     .writes = true,
+     .isolates = true,
+     .run = r2_op_multipart_complete},
+    {.op = OP_r2_multipart_abort, .writes = true, .isolates = true, .run = r2_op_multipart_abort},
+    {.op = OP_r2_multipart_list, .run = r2_op_multipart_list},
+    {.op = OP_r2_copy, .writes = true, .run = r2_op_copy},
 };
 
 /* --- the engine --- */
@@ -366,7 +425,9 @@ static bool r2_knows(void *arg, const char *id)
     struct r2_store *store = arg;
     struct sql_stmt *s =
         sql_cached(store->db, "SELECT 1 FROM objects WHERE version = ?1 AND content IS NULL "
-                              "UNION ALL SELECT 1 FROM garbage WHERE version = ?1");
+                              "UNION ALL SELECT 1 FROM garbage WHERE version = ?1 "
+                              "UNION ALL SELECT 1 FROM pieces WHERE blob = ?1 "
+                              "UNION ALL SELECT 1 FROM parts WHERE blob = ?1");
     sql_bind_text(s, 1, slice_of(id));
     bool known = sql_step(s, NULL) == 1;
     sql_reset(s);
@@ -378,6 +439,7 @@ static void r2_engine_close(void *open)
     struct r2_store *store = open;
     sql_close(store->db);
     buf_done(&store->settle);
+    buf_done(&store->made);
     mem_release(&store);
 }
 
@@ -413,6 +475,7 @@ static int r2_engine_begin(void *open)
 {
     struct r2_store *store = open;
     buf_clear(&store->settle);
+    buf_clear(&store->made);
     store->unnamed = false;
     return sql_begin(store->db, NULL);
 }
@@ -429,9 +492,19 @@ static int r2_engine_commit(void *open, struct err *err)
     return sql_commit(store->db, err);
 }
 
+/* What operations made by themselves, beyond the first `keep` bytes of names. */
+static void r2_unmake(struct r2_store *store, size_t keep)
+{
+    struct slice ids = slice_skip(buf_slice(&store->made), keep);
+    for (; ids.len > 0; ids = slice_skip(ids, BLOB_ID_SIZE))
+        (void)blob_remove(store->path, ids.ptr); /* else at the next start */
+    store->made.end = store->made.start + keep;
+}
+
 static void r2_engine_rollback(void *open)
 {
     struct r2_store *store = open;
+    r2_unmake(store, 0);
     buf_clear(&store->settle);
     sql_rollback(store->db);
 }
@@ -440,6 +513,7 @@ static int r2_engine_mark(void *open)
 {
     struct r2_store *store = open;
     store->marked = buf_len(&store->settle);
+    store->made_marked = buf_len(&store->made);
     return sql_mark(store->db);
 }
 
@@ -452,6 +526,7 @@ static void r2_engine_undo(void *open)
 {
     struct r2_store *store = open;
     store->settle.end = store->settle.start + store->marked;
+    r2_unmake(store, store->made_marked);
     sql_undo(store->db);
 }
 
@@ -472,10 +547,22 @@ static void r2_engine_settle(void *open)
     sql_settle(store->db);
 }
 
-/* Removes files first: a row without a file is removed again, a file without a row would stay. */
-static void r2_engine_sweep(void *open)
+static int r2_sweep_piece(void *arg, const struct r2_piece *piece)
 {
-    struct r2_store *store = open;
+    return blob_remove(((struct r2_store *)arg)->path, piece->blob);
+}
+
+/* The blobs of one version of an object, or one blob by itself. */
+static int r2_sweep_files(struct r2_store *store, const char *id)
+{
+    struct r2_span all = {.length = INT64_MAX};
+    int r = r2_pieces(store->db, slice_of(id), &all, r2_sweep_piece, store);
+    return r < 0 ? r : blob_remove(store->path, id);
+}
+
+/* Removes files first: a row without a file is removed again, a file without a row would stay. */
+static void r2_sweep_garbage(struct r2_store *store)
+{
     AUTO(buf_done) struct buf ids = {0};
     struct sql_stmt *s = sql_cached(store->db, "SELECT version FROM garbage WHERE at < ? LIMIT ?");
     sql_bind_int(s, 1, clock_wall_ms() - R2_GARBAGE_MS);
@@ -483,21 +570,33 @@ static void r2_engine_sweep(void *open)
     while (sql_step(s, NULL) == 1) {
         char id[BLOB_ID_SIZE];
         if (slice_to_cstr(sql_column_bytes(s, 0), id, sizeof(id)) == 0 &&
-            blob_remove(store->path, id) == 0)
+            r2_sweep_files(store, id) == 0)
             buf_append(&ids, id, BLOB_ID_SIZE);
     }
     sql_reset(s);
-    if (buf_len(&ids) > 0 && sql_begin(store->db, NULL) == 0) {
-        struct sql_stmt *d = sql_cached(store->db, "DELETE FROM garbage WHERE version = ?");
-        int r = 0;
-        for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0;
-             at = slice_skip(at, BLOB_ID_SIZE)) {
-            sql_bind_text(d, 1, slice_from(at.ptr, BLOB_ID_SIZE - 1));
+    if (buf_len(&ids) == 0 || sql_begin(store->db, NULL) < 0)
+        return;
+    struct sql_stmt *d = sql_cached(store->db, "DELETE FROM garbage WHERE version = ?");
+    struct sql_stmt *p = sql_cached(store->db, "DELETE FROM pieces WHERE version = ?");
+    int r = 0;
+    for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0;
+         at = slice_skip(at, BLOB_ID_SIZE)) {
+        struct slice id = slice_from(at.ptr, BLOB_ID_SIZE - 1);
+        sql_bind_text(d, 1, id);
+        sql_bind_text(p, 1, id);
+        r = sql_run(p, NULL);
+        if (r == 0)
             r = sql_run(d, NULL);
-        }
-        if (r < 0 || sql_commit(store->db, NULL) < 0)
-            sql_rollback(store->db);
     }
+    if (r < 0 || sql_commit(store->db, NULL) < 0)
+        sql_rollback(store->db);
+}
+
+static void r2_engine_sweep(void *open)
+{
+    struct r2_store *store = open;
+    r2_sweep_garbage(store);
+    r2_multipart_expire(store, clock_wall_ms() - R2_UPLOAD_MS, R2_UPLOADS_BATCH);
     sql_tidy(store->db);
 }
 

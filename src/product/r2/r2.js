@@ -17,6 +17,8 @@ const r2 = native.r2;
 const PIECE = 256 * 1024;
 const LIST_MAX = 1000;
 const KEYS_MAX = 1000;
+const PARTS_MAX = 10000;
+const PART_MAX = 5 * 2 ** 30;
 const OBJECT_MAX = 5 * 2 ** 30 - 5 * 2 ** 20;
 const UNKNOWN_LENGTH = "Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)";
 const USED = "Body has already been used. It can only be used once. Use tee() first if you need to read it twice.";
@@ -38,8 +40,9 @@ function native_(action, fn) {
 
 function checksumsOf(raw) {
     const sums = {};
-    for (const [name, text] of Object.entries(raw)) sums[name] = unhex(text);
-    Object.defineProperty(sums, "toJSON", { value: () => ({ ...raw }), enumerable: false });
+    const known = Object.entries(raw).filter(([name]) => !name.startsWith("crc")); // those are S3's
+    for (const [name, text] of known) sums[name] = unhex(text);
+    Object.defineProperty(sums, "toJSON", { value: () => Object.fromEntries(known), enumerable: false });
     return sums;
 }
 
@@ -72,9 +75,10 @@ export class R2Object {
 
 /* Where the bytes of an object are: here already, or in a blob. */
 class Source {
-    constructor(index, version, inline, offset, length) {
+    constructor(index, raw, inline, offset, length) {
         this.index = index;
-        this.version = version;
+        this.version = raw.version;
+        this.pieced = raw.etag.includes("-") ? 1 : 0;
         this.inline = inline;
         this.offset = offset;
         this.length = length;
@@ -87,7 +91,7 @@ class Source {
         const { at } = this;
         this.at += length;
         if (this.inline !== null) return length === this.inline.byteLength ? this.inline : this.inline.slice(at, at + length);
-        return native_("get", () => r2.read(this.index, this.version, this.offset + at, length));
+        return native_("get", () => r2.read(this.index, this.version, this.offset + at, length, this.pieced));
     }
 }
 
@@ -165,8 +169,8 @@ export class R2ObjectBody extends R2Object {
     }
 }
 
-/* What put() was given: a string, bytes, or the state of a stream of known length. */
-function putBody(value) {
+/* What put() or uploadPart() was given: a string, bytes, or the state of a stream of known length. */
+function putBody(value, method = "put", cls = "R2Bucket") {
     if (value === null) return { body: "", size: 0, state: null };
     if (typeof value === "string") {
         const body = utf8(value);
@@ -175,7 +179,7 @@ function putBody(value) {
     const bytes = viewOf(value) ?? blobBytes(value);
     if (bytes !== null) return { body: bytes, size: bytes.byteLength, state: null };
     if (!isReadableStream(value))
-        throw new TypeError("Failed to execute 'put' on 'R2Bucket': parameter 2 is not of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob'.");
+        throw new TypeError(`Failed to execute '${method}' on '${cls}': parameter 2 is not of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob'.`);
     const state = readableOf(value);
     if (!(state.length >= 0)) throw new TypeError(UNKNOWN_LENGTH);
     return { body: true, size: state.length, state };
@@ -190,6 +194,55 @@ function includeOf(include) {
         wanted.add(item);
     }
     return wanted;
+}
+
+/* A key that was dropped silently would store readable what should not be. */
+function noCustomerKey(options) {
+    if (options?.ssecKey !== undefined && options.ssecKey !== null) throw new Error("ssecKey: encryption with customer keys is not supported.");
+}
+
+const INTERNAL = "We encountered an internal error. Please try again. (10001)";
+
+function checked(action, answer) {
+    if (answer.result < 0) throw r2Error(action, answer.text || INTERNAL);
+    return answer;
+}
+
+export class R2MultipartUpload {
+    #index;
+
+    constructor(key, index, objectKey, uploadId) {
+        if (key !== MAKE) throw new TypeError("Illegal constructor");
+        this.#index = index;
+        this.key = objectKey;
+        this.uploadId = uploadId;
+    }
+
+    async uploadPart(partNumber, value, options = undefined) {
+        context.need();
+        if (value === undefined || value === null)
+            throw new TypeError("Failed to execute 'uploadPart' on 'R2MultipartUpload': parameter 2 is not of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob'.");
+        const n = Math.trunc(Number(partNumber)) || 0;
+        if (n < 1 || n > PARTS_MAX) throw new TypeError(`Part number must be between 1 and ${PARTS_MAX} (inclusive). Actual value was: ${n}`);
+        noCustomerKey(options);
+        const { body, size, state } = putBody(value, "uploadPart", "R2MultipartUpload");
+        if (size > PART_MAX) throw r2Error("uploadPart", "Your proposed upload exceeds the maximum allowed object size. (100100)");
+        const start = (callback) => native_("uploadPart", () => r2.multipartPart(this.#index, this.key, this.uploadId, n, body, size, callback));
+        const answer = checked("uploadPart", await (state === null ? keeperCall(start) : keeperSend(start, state)));
+        return { partNumber: n, etag: JSON.parse(answer.json).etag };
+    }
+
+    async abort() {
+        context.need();
+        checked("abortMultipartUpload", await keeperCall((callback) => native_("abortMultipartUpload", () => r2.multipartAbort(this.#index, this.key, this.uploadId, callback))));
+    }
+
+    async complete(uploadedParts) {
+        context.need();
+        const parts = Array.from(uploadedParts, ({ partNumber, etag }) => ({ partNumber: Math.trunc(Number(partNumber)) || 0, etag: `${etag}` }));
+        const start = (callback) => native_("completeMultipartUpload", () => r2.multipartComplete(this.#index, this.key, this.uploadId, JSON.stringify(parts), callback));
+        return new R2Object(MAKE, JSON.parse(checked("completeMultipartUpload", await keeperCall(start)).json));
+    }
 }
 
 export class R2Bucket {
@@ -216,7 +269,7 @@ export class R2Bucket {
         const [raw, passed, inline, offset, length] = found;
         if (!passed) return new R2Object(MAKE, raw);
         raw.range ??= { offset, length };
-        return new R2ObjectBody(MAKE, raw, new Source(this.#index, raw.version, inline, offset, length));
+        return new R2ObjectBody(MAKE, raw, new Source(this.#index, raw, inline, offset, length));
     }
 
     async put(key, value, options = undefined) {
@@ -227,7 +280,7 @@ export class R2Bucket {
         if (size > OBJECT_MAX) throw r2Error("put", "Your proposed upload exceeds the maximum allowed object size. (100100)");
         const start = (callback) => native_("put", () => r2.put(this.#index, `${key}`, body, text, size, callback));
         const answer = await (state === null ? keeperCall(start) : keeperSend(start, state));
-        if (answer.result < 0) throw r2Error("put", answer.text || "We encountered an internal error. Please try again. (10001)");
+        checked("put", answer);
         return answer.result > 0 ? null : new R2Object(MAKE, JSON.parse(answer.json));
     }
 
@@ -237,7 +290,20 @@ export class R2Bucket {
         if (list.length > KEYS_MAX) throw r2Error("delete", "The specified object name is not valid. (10020)");
         if (list.length === 0) return;
         const answer = await keeperCall((callback) => r2.remove(this.#index, JSON.stringify(list), callback));
-        if (answer.result < 0) throw r2Error("delete", answer.text || "We encountered an internal error. Please try again. (10001)");
+        checked("delete", answer);
+    }
+
+    async createMultipartUpload(key, options = undefined) {
+        context.need();
+        noCustomerKey(options);
+        const text = JSON.stringify(putOptions(options ?? {}));
+        const start = (callback) => native_("createMultipartUpload", () => r2.multipartCreate(this.#index, `${key}`, text, callback));
+        const made = JSON.parse(checked("createMultipartUpload", await keeperCall(start)).json);
+        return new R2MultipartUpload(MAKE, this.#index, made.key, made.uploadId);
+    }
+
+    resumeMultipartUpload(key, uploadId) {
+        return new R2MultipartUpload(MAKE, this.#index, `${key}`, `${uploadId}`);
     }
 
     async list(options = undefined) {
@@ -259,7 +325,7 @@ export class R2Bucket {
     }
 }
 
-const tags = [[R2Bucket, "R2Bucket"], [R2Object, "HeadResult"], [R2ObjectBody, "GetResult"]];
+const tags = [[R2Bucket, "R2Bucket"], [R2MultipartUpload, "R2MultipartUpload"], [R2Object, "HeadResult"], [R2ObjectBody, "GetResult"]];
 for (const [cls, value] of tags) Object.defineProperty(cls.prototype, Symbol.toStringTag, { value, configurable: true });
 
 export function make() {

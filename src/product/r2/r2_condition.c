@@ -15,11 +15,15 @@ struct r2_error {
 static const struct r2_error r2_errors[] = {
     {10001, "We encountered an internal error. Please try again."},
     {10007, "The specified key does not exist."},
+    {10011, "Your proposed upload is smaller than the minimum allowed object size."},
     {10012, "Your metadata headers exceed the maximum allowed metadata size."},
     {10020, "The specified object name is not valid."},
     {10022, "MaxKeys params must be positive integer <= 1000."},
+    {10024, "The specified multipart upload does not exist."},
+    {10025, "One or more of the specified parts could not be found."},
     {10029, "Metadata missing or invalid"},
     {10039, "The requested range is not satisfiable"},
+    {10048, "There was a problem with the multipart upload."},
     {100100, "Your proposed upload exceeds the maximum allowed object size."},
 };
 
@@ -58,16 +62,16 @@ static int64_t r2_date(int64_t ms, bool seconds)
     return seconds ? ms / 1000 : ms;
 }
 
-bool r2_condition_holds(const json_t *only_if, const struct r2_row *row)
+enum r2_condition r2_condition_of(const json_t *only_if, const struct r2_row *row)
 {
     const json_t *matches = json_object_get(only_if, "etagMatches");
     const json_t *differs = json_object_get(only_if, "etagDoesNotMatch");
     const json_t *before = json_object_get(only_if, "uploadedBefore");
     const json_t *after = json_object_get(only_if, "uploadedAfter");
     if (!json_is_object(only_if))
-        return true;
+        return R2_HOLDS;
     if (row == NULL)
-        return matches == NULL && after == NULL;
+        return matches == NULL && after == NULL ? R2_HOLDS : R2_PRECONDITION_FAILED;
     bool seconds = json_bool(only_if, "secondsGranularity", false);
     int64_t uploaded = r2_date(row->uploaded_ms, seconds);
     bool im = matches == NULL || r2_etag_among(matches, row->etag, false);
@@ -76,7 +80,7 @@ bool r2_condition_holds(const json_t *only_if, const struct r2_row *row)
         after == NULL || r2_date(r2_ms(after), seconds) < uploaded || (differs != NULL && inm);
     bool ius =
         before == NULL || uploaded < r2_date(r2_ms(before), seconds) || (matches != NULL && im);
-    return im && inm && ims && ius;
+    return !im || !ius ? R2_PRECONDITION_FAILED : !inm || !ims ? R2_NOT_MODIFIED : R2_HOLDS;
 }
 
 int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct err *err)

@@ -22,13 +22,24 @@ static const char *const r2_schema[] = {
     "checksums TEXT NOT NULL, class TEXT NOT NULL, content BLOB)",
     "CREATE TABLE IF NOT EXISTS garbage(version TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT "
     "ROWID",
+    "CREATE TABLE IF NOT EXISTS uploads(id TEXT PRIMARY KEY, key TEXT NOT NULL, http TEXT NOT NULL, "
+    "custom TEXT NOT NULL, class TEXT NOT NULL, created INTEGER NOT NULL, state INTEGER NOT NULL) "
+    "WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS uploads_key ON uploads(key, id)",
+    "CREATE TABLE IF NOT EXISTS parts(upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT "
+    "NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, PRIMARY KEY(upload, "
+    "number)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS parts_blob ON parts(blob)",
+    "CREATE TABLE IF NOT EXISTS pieces(version TEXT NOT NULL, at INTEGER NOT NULL, blob TEXT NOT "
+    "NULL, size INTEGER NOT NULL, PRIMARY KEY(version, at)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS pieces_blob ON pieces(blob)",
 };
 
 /* A reader that comes before the keeper has made the tables waits a moment. */
 static int r2_index_ready(struct sql *db, struct err *err)
 {
     struct sql_stmt *s =
-        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('objects', 'garbage')");
+        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('objects', 'pieces')");
     for (unsigned i = 0; i < R2_READY_TRIES; i++) {
         bool ready = sql_step(s, err) == 1 && sql_column_int(s, 0) == 2;
         sql_reset(s);
@@ -86,6 +97,38 @@ int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *
     if (with_content && ret->is_inline)
         ret->content = sql_column_bytes(s, 10);
     return 0;
+}
+
+bool r2_is_pieced(const struct r2_row *row)
+{
+    return slice_find(row->etag, '-') >= 0;
+}
+
+int r2_pieces(struct sql *db, struct slice version, const struct r2_span *span,
+              int (*each)(void *arg, const struct r2_piece *piece), void *arg)
+{
+    struct sql_stmt *s = sql_cached(
+        db, "SELECT blob, at, size FROM pieces WHERE version = ?1 AND at < ?3 AND at >= "
+            "coalesce((SELECT max(at) FROM pieces WHERE version = ?1 AND at <= ?2), 0) ORDER BY at");
+    uint64_t end = span->offset + span->length;
+    int r;
+    sql_bind_text(s, 1, version);
+    sql_bind_int(s, 2, (int64_t)span->offset);
+    sql_bind_int(s, 3, (int64_t)end);
+    while ((r = sql_step(s, NULL)) == 1) {
+        struct r2_piece piece;
+        uint64_t at = (uint64_t)sql_column_int(s, 1), size = (uint64_t)sql_column_int(s, 2);
+        uint64_t from = MAX(at, span->offset), to = MIN(at + size, end);
+        piece.offset = from - at;
+        piece.length = to > from ? to - from : 0;
+        r = slice_to_cstr(sql_column_bytes(s, 0), piece.blob, sizeof(piece.blob));
+        if (r == 0)
+            r = each(arg, &piece);
+        if (r < 0)
+            break;
+    }
+    sql_reset(s);
+    return r;
 }
 
 void r2_row_done(struct r2_row *row)

@@ -87,7 +87,7 @@ static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice
 static int r2_get_row(struct r2_reader *reader, const struct r2_row *row, const json_t *options,
                       bool *ret_passed, struct r2_span *ret_span, struct err *err)
 {
-    *ret_passed = r2_condition_holds(json_object_get(options, "onlyIf"), row);
+    *ret_passed = r2_condition_of(json_object_get(options, "onlyIf"), row) == R2_HOLDS;
     int r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, ret_span, err);
     if (r < 0 && *ret_passed)
         return r;
@@ -192,28 +192,53 @@ static int r2_read_all(int fd, char *out, size_t n, off_t offset)
     return 0;
 }
 
-/* read(index, version, offset, length): ArrayBuffer */
+struct r2_fill {
+    const char *path;
+    char *out;
+};
+
+static int r2_fill_piece(void *arg, const struct r2_piece *piece)
+{
+    struct r2_fill *fill = arg;
+    AUTO(fd_release) int fd = blob_open(fill->path, piece->blob);
+    int r = fd < 0 ? fd : r2_read_all(fd, fill->out, piece->length, (off_t)piece->offset);
+    fill->out += piece->length;
+    return r;
+}
+
+static int r2_fill_span(struct r2_reader *reader, struct slice version, bool pieced,
+                        const struct r2_span *span, char *out)
+{
+    struct r2_fill fill = {reader->path, out};
+    if (!pieced) {
+        struct r2_piece one = {.offset = span->offset, .length = span->length};
+        int r = slice_to_cstr(version, one.blob, sizeof(one.blob));
+        return r < 0 ? r : r2_fill_piece(&fill, &one);
+    }
+    int r = r2_pieces(reader->db, version, span, r2_fill_piece, &fill);
+    return r == 0 && fill.out != out + span->length ? -EIO : r;
+}
+
+/* read(index, version, offset, length, pieced): ArrayBuffer */
 static JS_NATIVE(r2_native_read)
 {
-    CHECK(n_args == 4);
+    CHECK(n_args == 5);
     struct err err = {0};
     struct slice version;
-    char id[BLOB_ID_SIZE];
     struct r2_reader *reader = r2_reader_of(ctx, args[0], exception);
     if (reader == NULL || !r2_text(ctx, args[1], &reader->arena, &version, exception))
         return NULL;
-    size_t n = (size_t)js_to_number(ctx, args[3], 0);
-    AUTO(fd_release)
-    int fd = slice_to_cstr(version, id, sizeof(id)) < 0 ? -1 : blob_open(reader->path, id);
-    AUTO(mem_release) char *bytes = mem_try(n + 1);
-    int r = fd < 0          ? fd
-            : bytes == NULL ? -ENOMEM
-                            : r2_read_all(fd, bytes, n, (off_t)js_to_number(ctx, args[2], 0));
+    struct r2_span span = {.offset = (uint64_t)js_to_number(ctx, args[2], 0),
+                           .length = (uint64_t)js_to_number(ctx, args[3], 0)};
+    AUTO(mem_release) char *bytes = mem_try(span.length + 1);
+    int r = bytes == NULL ? -ENOMEM
+                          : r2_fill_span(reader, version, js_to_number(ctx, args[4], 0) != 0,
+                                         &span, bytes);
     if (r < 0) {
         (void)r2_fail(&err, r, 10001);
         return r2_throw(ctx, exception, &err);
     }
-    return js_bytes_take(ctx, TAKE(bytes), n, r2_bytes_free, NULL);
+    return js_bytes_take(ctx, TAKE(bytes), span.length, r2_bytes_free, NULL);
 }
 
 /* put(index, key, body, options as JSON, size or -1, callback): the channel of the call. */
@@ -244,9 +269,77 @@ static JS_NATIVE(r2_native_remove)
     return isolate_keeper_call(ctx, OP_r2_delete, buf_slice(&out), js_null(ctx), args[2]);
 }
 
+/* multipartCreate(index, key, options as JSON, callback) */
+static JS_NATIVE(r2_native_multipart_create)
+{
+    CHECK(n_args == 4);
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(buf_done) struct buf out = {0};
+    struct msg_r2_multipart_create m = {.binding =
+                                            (uint32_t)js_to_number(ctx, args[0], UINT32_MAX)};
+    if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
+        !r2_text(ctx, args[2], &arena, &m.options, exception))
+        return NULL;
+    msg_r2_multipart_create_pack(&out, &m);
+    return isolate_keeper_call(ctx, OP_r2_multipart_create, buf_slice(&out), js_null(ctx), args[3]);
+}
+
+/* multipartPart(index, key, upload, number, body, size or -1, callback) */
+static JS_NATIVE(r2_native_multipart_part)
+{
+    CHECK(n_args == 7);
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(buf_done) struct buf out = {0};
+    struct msg_r2_multipart_part m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX),
+                                      .number = (uint32_t)js_to_number(ctx, args[3], 0),
+                                      .size = (int64_t)js_to_number(ctx, args[5], -1),
+                                      .options = SLICE("{}")};
+    if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
+        !r2_text(ctx, args[2], &arena, &m.upload, exception))
+        return NULL;
+    msg_r2_multipart_part_pack(&out, &m);
+    return isolate_keeper_call(ctx, OP_r2_multipart_part, buf_slice(&out), args[4], args[6]);
+}
+
+/* multipartComplete(index, key, upload, parts as JSON, callback) */
+static JS_NATIVE(r2_native_multipart_complete)
+{
+    CHECK(n_args == 5);
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(buf_done) struct buf out = {0};
+    struct msg_r2_multipart_complete m = {
+        .binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX), .options = SLICE("{}")};
+    if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
+        !r2_text(ctx, args[2], &arena, &m.upload, exception) ||
+        !r2_text(ctx, args[3], &arena, &m.parts, exception))
+        return NULL;
+    msg_r2_multipart_complete_pack(&out, &m);
+    return isolate_keeper_call(ctx, OP_r2_multipart_complete, buf_slice(&out), js_null(ctx),
+                               args[4]);
+}
+
+/* multipartAbort(index, key, upload, callback) */
+static JS_NATIVE(r2_native_multipart_abort)
+{
+    CHECK(n_args == 4);
+    AUTO(arena_done) struct arena arena = {0};
+    AUTO(buf_done) struct buf out = {0};
+    struct msg_r2_multipart_abort m = {.binding =
+                                           (uint32_t)js_to_number(ctx, args[0], UINT32_MAX)};
+    if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
+        !r2_text(ctx, args[2], &arena, &m.upload, exception))
+        return NULL;
+    msg_r2_multipart_abort_pack(&out, &m);
+    return isolate_keeper_call(ctx, OP_r2_multipart_abort, buf_slice(&out), js_null(ctx), args[3]);
+}
+
 static const struct js_native_row r2_natives[] = {
     {"get", r2_native_get},   {"head", r2_native_head}, {"list", r2_native_list},
     {"read", r2_native_read}, {"put", r2_native_put},   {"remove", r2_native_remove},
+    {"multipartCreate", r2_native_multipart_create},
+    {"multipartPart", r2_native_multipart_part},
+    {"multipartComplete", r2_native_multipart_complete},
+    {"multipartAbort", r2_native_multipart_abort},
 };
 
 const struct product product_r2 = {

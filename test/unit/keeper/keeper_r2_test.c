@@ -171,6 +171,66 @@ static void test_list_delete(void **state)
     assert_int_equal(json_array_size(json_object_get(left, "objects")), 1);
 }
 
+/* Calls answer JSON: the member as a string of the caller's. */
+static void member(struct answer *a, const char *name, char ret[64])
+{
+    AUTO(json_release) json_t *o = NULL;
+    assert_int_equal(a->result, 0);
+    assert_int_equal(json_parse(buf_slice(&a->json), &o, NULL), 0);
+    snprintf(ret, 64, "%s", json_str(o, name, ""));
+}
+
+static void part(struct keeper_fixture *f, const char *upload, unsigned number, struct slice body,
+                 char ret_etag[64])
+{
+    PACK(&args, r2_multipart_part, .binding = 3, .key = SLICE("m"), .upload = slice_of(upload),
+         .number = number, .options = SLICE("{}"), .size = (int64_t)body.len);
+    member(call(&f->isolate, OP_r2_multipart_part, &args, body), "etag", ret_etag);
+}
+
+static void test_multipart(void **state)
+{
+    enum { PART = 5 * 1024 * 1024 };
+    struct keeper_fixture *f = *state;
+    char upload[64], first[64], second[64], etag[64], parts[300];
+    char *bytes = malloc(PART);
+    for (size_t i = 0; i < PART; i++)
+        bytes[i] = (char)(i * 31 >> 3);
+    PACK(&args, r2_multipart_create, .binding = 3, .key = SLICE("m"), .options = SLICE("{}"));
+    member(call(&f->isolate, OP_r2_multipart_create, &args, SLICE_NONE), "uploadId", upload);
+    part(f, upload, 1, SLICE("replaced"), first);
+    part(f, upload, 1, slice_from(bytes, PART), first);
+    part(f, upload, 7, SLICE("the tail"), second);
+    keeper_restart(f); /* an upload outlives the process */
+    snprintf(parts, sizeof(parts),
+             "[{\"partNumber\":7,\"etag\":\"%s\"},{\"partNumber\":1,\"etag\":\"%s\"}]", second,
+             first);
+    PACK(&args, r2_multipart_complete, .binding = 3, .key = SLICE("m"), .upload = slice_of(upload),
+         .parts = slice_of(parts), .options = SLICE("{}"));
+    member(call(&f->isolate, OP_r2_multipart_complete, &args, SLICE_NONE), "etag", etag);
+    assert_string_equal(etag + 32, "-2");
+    assert_int_equal(call(&f->isolate, OP_r2_multipart_complete, &args, SLICE_NONE)->result,
+                     -ENOENT);
+
+    char range[100];
+    snprintf(range, sizeof(range), "{\"range\":{\"offset\":%d,\"length\":7}}", PART - 3);
+    struct answer *a = get(f, "m", range);
+    assert_int_equal(buf_len(&a->body), 7);
+    assert_memory_equal(buf_slice(&a->body).ptr, bytes + PART - 3, 3);
+    assert_memory_equal(buf_slice(&a->body).ptr + 3, "the ", 4);
+    assert_int_equal(buf_len(&get(f, "m", "{}")->body), PART + 8);
+
+    PACK(&args, r2_copy, .store = STORE, .key = SLICE("copy"),
+         .options = SLICE("{\"bucket\":\"one\",\"key\":\"m\"}"));
+    assert_int_equal(call(&f->control, OP_r2_copy, &args, SLICE_NONE)->result, 0);
+    remove_keys(f, "[\"m\"]");
+    keeper_restart(f);
+    assert_int_equal(buf_len(&get(f, "copy", "{}")->body), PART + 8);
+    assert_int_equal(files(f, "spool"), 0);
+    assert_int_equal(files(f, "blobs"), 5); /* three of them garbage */
+    free(bytes);
+}
+
 int keeper_r2_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +238,7 @@ int keeper_r2_tests(void)
         cmocka_unit_test_setup_teardown(test_object, keeper_setup, keeper_teardown),
         cmocka_unit_test_setup_teardown(test_conditions, keeper_setup, keeper_teardown),
         cmocka_unit_test_setup_teardown(test_list_delete, keeper_setup, keeper_teardown),
+        cmocka_unit_test_setup_teardown(test_multipart, keeper_setup, keeper_teardown),
     };
     return cmocka_run_group_tests_name("keeper r2", tests, NULL, NULL);
 }

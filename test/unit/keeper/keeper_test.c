@@ -38,6 +38,33 @@ js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice a, js_val
     return js_undefined(ctx);
 }
 
+struct work_pool *isolate_pool(struct isolate *iso)
+{
+    (void)iso;
+    return NULL;
+}
+
+struct wire *isolate_gateway(struct isolate *iso)
+{
+    (void)iso;
+    return NULL;
+}
+
+void isolate_run_callback(struct isolate *iso, js_value fn, const js_value *values, size_t n)
+{
+    (void)iso;
+    (void)fn;
+    (void)values;
+    (void)n;
+}
+
+void isolate_on_turn(struct isolate *iso, void (*run)(void *arg), void *arg)
+{
+    (void)iso;
+    (void)run;
+    (void)arg;
+}
+
 /* --- peers --- */
 
 static void peer_closed(struct wire *w, int reason)
