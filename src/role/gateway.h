@@ -102,7 +102,6 @@ struct call_request {
     bool upgrade;            /* to WebSocket: after a 101 both bodies are messages */
     bool rpc;                /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
-    bool rpc;                /* both bodies are frames of an RPC session */
     unsigned depth;
     char id[24];
 };
