@@ -119,7 +119,8 @@ bool http_value_ok(struct slice value)
 static bool http_name_is_lower(struct slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
-        if (http_token_lower[(uint8_t)name.ptr[i]] != (uint8_t)name.ptr[i])
+        uint8_t lower = http_token_lower[(uint8_t)name.ptr[i]];
+        if (lower == 0 || lower != (uint8_t)name.ptr[i])
             return false;
     }
     return name.len > 0;
