@@ -154,7 +154,8 @@ static char *url_put_segment(enum url_scheme kind, char *path, char *end, struct
     bool is_first = end == path;
 
     *end++ = '/';
-    memcpy(end, segment.ptr, segment.len);
+    if (segment.len > 0)
+        memcpy(end, segment.ptr, segment.len);
     if (kind == URL_FILE && is_first && url_is_drive_letter(segment))
         end[1] = ':';
     return end + segment.len;

@@ -203,7 +203,7 @@ static size_t jsonc_blank_comment(char *text, size_t len, size_t at)
 
 void settings_plain_json(struct buf *text)
 {
-    char *p = text->data + text->start;
+    char *p = buf_reserve(text, 0) - buf_len(text); /* also when it is empty */
     size_t len = buf_len(text);
     size_t comma = SIZE_MAX; /* a comma after which only blanks came */
     for (size_t at = 0; at < len;) {
