@@ -1,10 +1,9 @@
 /* Durable Objects as main.js and env see them. */
 import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
+import { serveObject } from "../../web/js/rpc/serve.js";
 import { instanceOf, resetAll } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
 import { setObjectExports } from "./state.js";
-
-export { stubHook, stubTarget } from "./namespace.js";
 
 export function make() {
     return (index, config) => makeNamespace(index, config);
@@ -41,6 +40,11 @@ export function objectRequest(worker, className, id, name, event) {
         if (typeof object.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
         return object.fetch(request);
     }), event);
+}
+
+/* A session of RPC with an object. */
+export function objectSession(worker, className, id, name, event) {
+    serveObject((invocation, fn) => inObject(worker, className, id, name, invocation, fn), event);
 }
 
 export function objectAlarm(worker, className, id, channel, scheduledMs, retry, requestId) {

@@ -1,6 +1,7 @@
 /* Namespaces, ids, stubs. https://developers.cloudflare.com/durable-objects/api/namespace/ */
 import * as context from "../../web/js/context.js";
-import { fetchObject } from "../../web/js/fetch.js";
+import { Fetcher, fetchObject } from "../../web/js/fetch.js";
+import { makeObjectStub } from "../../web/js/rpc/serve.js";
 
 const durable = native.durable;
 
@@ -44,47 +45,18 @@ const isId = DurableObjectId.is;
 delete DurableObjectId.is;
 Object.defineProperty(DurableObjectId.prototype, Symbol.toStringTag, { value: "DurableObjectId", configurable: true });
 
-/* RPC (product/rpc) sets `get(stub, name)`: what a property of a stub is that the stub does not have itself. `target`
- * of a stub: {binding, id (hex), name}. */
-export const stubHook = { get: null };
-const targets = new WeakMap();
-export function stubTarget(stub) {
-    return targets.get(stub);
-}
-
-class DurableObject {
-    fetch(input, init) {
-        const target = targets.get(this);
-        if (target === undefined) throw new TypeError("Illegal invocation");
-        return fetchObject(target.binding, target.hex, target.id.name ?? "", input, init);
-    }
-
-    get id() { return targets.get(this)?.id; }
-    get name() { return targets.get(this)?.id.name; }
-
-    connect() {
-        throw new Error("Incoming TCP connections are not supported by this service.");
-    }
-}
+class DurableObject extends Fetcher {}
 Object.defineProperty(DurableObject.prototype, Symbol.toStringTag, { value: "DurableObject", configurable: true });
 
-const handler = {
-    get(base, name, stub) {
-        if (name in base || typeof name === "symbol" || name === "then") {
-            const value = Reflect.get(base, name, base);
-            return typeof value === "function" && name !== "constructor" ? value.bind(base) : value;
-        }
-        if (stubHook.get !== null) return stubHook.get(base, name);
-        return () => Promise.reject(new TypeError(`The RPC receiver does not implement the method "${name}": RPC is not available on this server.`));
-    },
-};
-
 function makeStub(binding, id) {
-    const base = Object.create(DurableObject.prototype);
-    targets.set(base, { binding, id, hex: id.toString() });
-    const stub = new Proxy(base, handler);
-    targets.set(stub, targets.get(base));
-    return stub;
+    const hex = id.toString(), { name } = id;
+    return makeObjectStub(binding, hex, name ?? "", {
+        id, name,
+        fetch: (input, init = undefined) => fetchObject(binding, hex, name ?? "", input, init),
+        connect() {
+            throw new Error("Incoming TCP connections are not supported by this service.");
+        },
+    }, DurableObject.prototype);
 }
 
 export class DurableObjectNamespace {

@@ -45,7 +45,7 @@ const EREMOTEIO = -121;
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 /* Why there is no response: a sentence of the platform, or what the Worker at the other end threw. */
-function failure(text, errno, flags) {
+export function failure(text, errno, flags) {
     const error = thrown(text, errno);
     if ((flags & RETRYABLE) !== 0) error.retryable = true;
     if ((flags & OVERLOADED) !== 0) error.overloaded = true;

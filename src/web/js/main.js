@@ -17,7 +17,7 @@ import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
-import { objectRequest, objectAlarm, objectsReset } from "../../product/durable/durable.js";
+import { objectAlarm, objectRequest, objectSession, objectsReset } from "../../product/durable/durable.js";
 
 installGlobals();
 setCompression(compression);
@@ -45,7 +45,7 @@ export const hooks = {
     request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName) {
         frame.cur = null;
         if (object !== "" && object !== undefined)
-            objectRequest(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
+            (flags & RPC ? objectSession : objectRequest)(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
         else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, requestId, flags, props });
         else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props });
     },

@@ -2,7 +2,7 @@
 import * as context from "../context.js";
 import { errnoError } from "../errors.js";
 import { ExecutionContext, sessionEvent } from "../event.js";
-import { countSubrequest, fetchBinding } from "../fetch.js";
+import { countSubrequest, failure, fetchBinding } from "../fetch.js";
 import { frame } from "../workers.js";
 import { entryHook, failed, invoke, outcomeOf } from "./hooks.js";
 import { Session } from "./session.js";
@@ -14,20 +14,47 @@ export const RPC = 512; // product/messages.h
 const CANCELED = -125, EIO = -5;
 const NO_SESSION = "The target of this RPC call does not answer RPC.";
 
+/* What a Durable Object sends waits for its writes (product/durable/gates.js). */
+function leave(invocation, run) {
+    const { gate } = invocation;
+    if (gate === null || !gate.unconfirmed()) {
+        run();
+        return;
+    }
+    gate.hold(() => {
+        context.enter(invocation);
+        run();
+    });
+}
+
+/* What comes back into an object that called waits at its gate. */
+function arrive(invocation, section, run) {
+    const go = () => {
+        context.enter(invocation);
+        run();
+        context.watch(invocation);
+    };
+    if (section === undefined) {
+        frame.cur = null;
+        go();
+    } else {
+        invocation.gate.enter(section, go);
+    }
+}
+
 /* Reads a channel piece by piece into a session, each piece in the name of the event. */
-function pump(session, channel, invocation) {
+function pump(session, channel, invocation, section) {
     const next = () => io.read(channel, (buffer, errno) => {
-        if (invocation.ended) {
+        if (invocation.ended && invocation.gate === null) {
             session.lost(new Error("The execution context which hosted this callback is no longer running."));
             return;
         }
-        context.enter(invocation);
-        frame.cur = null;
-        if (buffer === undefined) session.lost(errnoError(errno));
-        else if (buffer === null) session.ended();
-        else session.receive(new Uint8Array(buffer));
-        if (session.open && buffer !== null && buffer !== undefined) next();
-        context.watch(invocation);
+        arrive(invocation, section, () => {
+            if (buffer === undefined) session.lost(errnoError(errno));
+            else if (buffer === null) session.ended();
+            else session.receive(new Uint8Array(buffer));
+            if (session.open && buffer !== null && buffer !== undefined) next();
+        });
     });
     next();
 }
@@ -35,25 +62,28 @@ function pump(session, channel, invocation) {
 /* --- calling --- */
 
 class CallingTransport {
-    constructor(channel, invocation) {
-        this.channel = channel;
+    constructor(invocation) {
+        this.channel = 0;
         this.invocation = invocation;
     }
 
     write(bytes) {
-        io.write(this.channel, bytes);
+        leave(this.invocation, () => io.write(this.channel, bytes));
     }
 
     finish(bytes) {
-        if (bytes !== null) io.write(this.channel, bytes);
-        io.end(this.channel);
+        leave(this.invocation, () => {
+            if (bytes !== null) io.write(this.channel, bytes);
+            io.end(this.channel);
+        });
     }
 
     /* Nothing is read any more, and what was written is all. */
     close() {
-        this.invocation.disown(this.channel);
-        io.end(this.channel);
-        io.reset(this.channel, CANCELED);
+        leave(this.invocation, () => {
+            io.end(this.channel);
+            this.fail();
+        });
     }
 
     fail() {
@@ -71,61 +101,80 @@ function aroundOf(invocation) {
     };
 }
 
+/* What comes with an answer that is none: a sentence, and what the gateway knows of the reason. */
+function refusal(error, errno, flags) {
+    return error instanceof Error ? error : failure(`${error}`, errno, flags);
+}
+
 /*
  * Begins a session: start(callback) makes the native call as io.fetch does (the flags of the answer must have RPC) and
- * returns its channel. For bindings: openBinding().
+ * returns its channel.
  */
 export function openSession(start) {
     const invocation = context.need();
-    const transport = new CallingTransport(0, invocation);
+    const transport = new CallingTransport(invocation);
     const session = new Session(transport, aroundOf(invocation), null);
-    const channel = start((error, status, statusText, headers, flags) => {
-        if (invocation.ended) return;
-        context.enter(invocation);
-        frame.cur = null;
-        if (error !== null && error !== undefined) session.lost(new Error(`${error}`));
-        else if (!(flags & RPC)) session.lost(new Error(NO_SESSION));
-        else if (session.open) pump(session, channel, invocation);
-        context.watch(invocation);
+    const section = invocation.gate === null ? undefined : invocation.gate.section();
+    leave(invocation, () => {
+        const channel = start((error, status, statusText, headers, flags) => {
+            if (invocation.ended && invocation.gate === null) return;
+            arrive(invocation, section, () => {
+                if (error !== null && error !== undefined) session.lost(refusal(error, status, statusText));
+                else if (!(flags & RPC)) session.lost(new Error(NO_SESSION));
+                else if (session.open) pump(session, channel, invocation, section);
+            });
+        });
+        transport.channel = channel;
+        invocation.own(channel);
     });
-    transport.channel = channel;
-    invocation.own(channel);
     return session;
 }
 
+const opening = (binding, path, object, name) => {
+    countSubrequest();
+    return openSession((callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", "", true, callback, object, name));
+};
+
 /* `env.OTHER`: binding is its index. */
 export function makeService(binding) {
-    return makeServiceStub((path) => {
-        countSubrequest();
-        return openSession((callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", "", true, callback));
-    }, { fetch: fetchBinding(binding) });
+    return makeServiceStub((path) => opening(binding, path, null, null), { fetch: fetchBinding(binding) });
+}
+
+/* The stub of a Durable Object. binding: index of its namespace; hex: its id; members: `fetch` and so on. */
+export function makeObjectStub(binding, hex, name, members, prototype) {
+    return makeServiceStub((path) => opening(binding, path, hex, name), members, prototype);
 }
 
 /* --- being called --- */
 
 class ServingTransport {
-    constructor(channel) {
+    constructor(channel, invocation) {
         this.channel = channel;
+        this.invocation = invocation;
         this.answered = false;
     }
 
     write(bytes) {
-        if (!this.answered) {
-            this.answered = true;
-            io.respond(this.channel, 200, RPC | HAS_BODY, -1, "", "", true);
-        }
-        io.write(this.channel, bytes);
+        leave(this.invocation, () => {
+            if (!this.answered) {
+                this.answered = true;
+                io.respond(this.channel, 200, RPC | HAS_BODY, -1, "", "", true);
+            }
+            io.write(this.channel, bytes);
+        });
     }
 
     /* The usual case: head, answer and end in one. */
     finish(bytes) {
-        if (!this.answered) {
-            this.answered = true;
-            io.respond(this.channel, 200, RPC, -1, "", "", bytes);
-            return;
-        }
-        if (bytes !== null) io.write(this.channel, bytes);
-        io.end(this.channel);
+        leave(this.invocation, () => {
+            if (!this.answered) {
+                this.answered = true;
+                io.respond(this.channel, 200, RPC, -1, "", "", bytes);
+                return;
+            }
+            if (bytes !== null) io.write(this.channel, bytes);
+            io.end(this.channel);
+        });
     }
 
     close() {}
@@ -146,11 +195,11 @@ export function serve(invocation, channel, hook, done) {
             invocation.outcome = "exception";
             invocation.exception(error);
         },
-        over: done,
+        over: () => leave(invocation, done),
     };
-    const session = new Session(new ServingTransport(channel), around, hook);
+    const session = new Session(new ServingTransport(channel, invocation), around, hook);
     invocation.session = session;
-    pump(session, channel, invocation);
+    pump(session, channel, invocation, undefined);
     return session;
 }
 

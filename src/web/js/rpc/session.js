@@ -136,12 +136,15 @@ export class Session {
         this.held = false;
         this.rest = null; // bytes of an incomplete frame
         this.spent = null; // hooks to let go of when the frame is complete
-        if (main !== null) this.exports.set(0, main);
+        this.expecting = main !== null; // no call has come yet
+        if (main === null) return;
+        this.exports.set(0, main);
+        this.hold();
     }
 
     /* Does this side wait for the other? Kept up to date for the detection of hung events. */
     hold() {
-        const wants = this.open && (this.questions.size > 0 || this.exports.size > (this.isCallee ? 1 : 0) || this.streams.size > 0);
+        const wants = this.open && (this.expecting || this.rest !== null || this.questions.size > 0 || this.exports.size > (this.isCallee ? 1 : 0) || this.streams.size > 0);
         if (wants === this.held) return;
         this.held = wants;
         this.around.pending(wants ? 1 : -1);
@@ -406,6 +409,7 @@ export class Session {
         const payload = flags & HAS_ARGS ? this.readPayload(reader) : null;
         const hook = kind === TO_EXPORT ? this.exports.get(target) : kind === TO_ANSWER ? this.answers.get(target)?.hook : undefined;
         if (hook === undefined) throw new frames.Malformed();
+        this.expecting = false;
         this.running++;
         const outcome = hook.call(path, payload);
         this.answers.set(id, outcome);
