@@ -216,15 +216,39 @@ static int kv_bulk_get_one(struct keeper_call *call, struct slice key, const jso
     return 0;
 }
 
+/* A key asked for twice is answered once: an object has each member once. */
+static bool kv_bulk_asked_before(const json_t *keys, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (json_equal(json_array_get(keys, i), json_array_get(keys, at)))
+            return true;
+    }
+    return false;
+}
+
+static bool kv_bulk_keys_ok(const json_t *keys)
+{
+    size_t i;
+    json_t *key;
+    json_array_foreach(keys, i, key)
+    {
+        if (!json_is_string(key))
+            return false;
+    }
+    return json_is_array(keys);
+}
+
 static void kv_bulk_get(struct keeper_call *call, const json_t *query)
 {
     const json_t *keys = json_object_get(query, "keys");
     size_t n = json_array_size(keys);
-    if (!json_is_array(keys) || n > KV_BULK_GET_MAX)
+    if (!kv_bulk_keys_ok(keys) || n > KV_BULK_GET_MAX)
         return kv_fail(call, -EINVAL, "400 You can request a maximum of 100 keys");
     buf_append_slice(&call->json, SLICE("{\"values\":{"));
     for (size_t i = 0; i < n; i++) {
         const json_t *key = json_array_get(keys, i);
+        if (kv_bulk_asked_before(keys, i))
+            continue;
         if (i > 0)
             buf_append_char(&call->json, ',');
         int r = kv_bulk_get_one(call, slice_from(json_string_value(key), json_string_length(key)),
