@@ -4,14 +4,14 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { binary } from './lib/selvedge.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = path.resolve(root, process.env.SELVEDGE ?? 'build/selvedge');
 const suite = path.join(root, 'test/suite');
 
 function run(...args) {
     return new Promise((resolve) => {
-        execFile(program, ['test-worker', ...args], { cwd: suite, timeout: 60_000 }, (error, stdout, stderr) => {
+        execFile(path.resolve(binary), ['test-worker', ...args], { cwd: suite, timeout: 60_000 }, (error, stdout, stderr) => {
             const lines = stdout.trimEnd().split('\n').filter((line) => !line.startsWith('    '));
             resolve({ status: error === null ? 0 : error.code, lines: lines.map((line) => line.replace(/ \(\d+ ms\)$/, '')), stderr });
         });

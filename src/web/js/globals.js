@@ -96,16 +96,18 @@ const VALUES = {
     scheduler: timers.scheduler, navigator: new Navigator(),
 };
 
+const OF_CLASSES = new Set(["constructor", "length", "name", "prototype"]);
+
 /* Methods of a class are enumerable in WebIDL; and objects say their class. */
 function asInterface(name, cls) {
     const { prototype } = cls;
     if (!Object.hasOwn(prototype, Symbol.toStringTag))
         Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
-    for (const key of Object.getOwnPropertyNames(prototype)) {
-        const descriptor = Object.getOwnPropertyDescriptor(prototype, key);
-        if (key === "constructor" || !descriptor.configurable || descriptor.enumerable) continue;
+    for (const owner of [prototype, cls]) for (const key of Object.getOwnPropertyNames(owner)) {
+        const descriptor = Object.getOwnPropertyDescriptor(owner, key);
+        if (OF_CLASSES.has(key) || !descriptor.configurable || descriptor.enumerable) continue;
         descriptor.enumerable = true;
-        Object.defineProperty(prototype, key, descriptor);
+        Object.defineProperty(owner, key, descriptor);
     }
     Object.defineProperty(cls, "name", { value: name, configurable: true }); // bundling may have renamed it
     runtimePrototypes.add(prototype);

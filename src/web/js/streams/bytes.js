@@ -6,6 +6,7 @@ import { ReadableState, READABLE, CLOSED, ERRORED, streamClose, streamError } fr
 class PullInto {
     constructor(buffer, byteOffset, byteLength, minimum, elementSize, construct, kind) {
         this.buffer = buffer;
+        this.bufferLength = buffer.byteLength; // the buffer may be transferred meanwhile
         this.byteOffset = byteOffset;
         this.byteLength = byteLength;
         this.minimum = minimum; // bytes
@@ -15,6 +16,10 @@ class PullInto {
         this.kind = kind; // "byob" | "default" | "none" (its reader was released)
         this.request = null;
     }
+}
+
+function checkAttached(buffer) {
+    if (buffer.detached) throw new TypeError("The underlying ArrayBuffer has been detached.");
 }
 
 function transfer(buffer) {
@@ -98,8 +103,14 @@ export class ByteController {
         }
         this.source = null;
         streamClose(this.stream);
-        // Readers that wait for a view get it back empty.
+        // The standard waits for respond(0); upstream gives readers their views back at once. Both are served.
+        if (this.pending.length > 0) Promise.resolve().then(() => this.flushClosed());
+    }
+
+    flushClosed() {
+        this.invalidate();
         if (this.stream.reader?.byob) while (this.waiting() > 0) this.commit(this.pending.shift());
+        this.pending = [];
     }
 
     error(reason) {
@@ -120,6 +131,8 @@ export class ByteController {
 
     enqueue(view) {
         if (!this.canEnqueue()) return;
+        if (this.pending.length > 0) checkAttached(this.pending[0].buffer);
+        checkAttached(view.buffer);
         const { byteOffset, byteLength } = view; // gone with the transfer
         const chunk = new Uint8Array(transfer(view.buffer), byteOffset, byteLength);
         this.enqueueOwned(chunk);
@@ -314,7 +327,7 @@ export class ByteController {
         }
         if (first.byteOffset + first.filled !== view.byteOffset)
             throw new RangeError("The view of respondWithNewView() begins at another offset.");
-        if (first.buffer.byteLength !== view.buffer.byteLength)
+        if (first.bufferLength !== view.buffer.byteLength)
             throw new RangeError("The view of respondWithNewView() has another buffer.");
         if (first.filled + view.byteLength > first.byteLength)
             throw new RangeError(`Too many bytes [${view.byteLength}] in response to a BYOB read request.`);

@@ -6,9 +6,11 @@ import { ByteController } from "./bytes.js";
 import { TransformState } from "./transform.js";
 import { pipeTo, tee } from "./pipe.js";
 import { isSignal } from "../abort.js";
+import { flags } from "../compat.js";
 import { hooks } from "../body_source.js";
 import { ASYNC_DISPOSE } from "../dispose.js";
 
+const NO_PAIR = "pipeThrough() takes an object with a ReadableStream and a WritableStream.";
 const MAKE = Symbol("make");
 const AUTO_ALLOCATE = 4096;
 
@@ -16,7 +18,7 @@ function illegalConstructor(key) {
     if (key !== MAKE) throw new TypeError("Illegal constructor");
 }
 
-let readableOf, writableOf;
+let readableOf, writableOf, isReadable, isWritable;
 
 /* --- readable --- */
 
@@ -28,15 +30,15 @@ function userMethod(source, name, argument) {
 }
 
 function fromSource(stream, source, strategy) {
-    const type = source?.type;
+    const type = source?.type === undefined ? undefined : `${source.type}`;
     let controller, facade;
     if (type === "bytes") {
-        if (strategy?.size !== undefined) throw new RangeError("A byte stream takes no size function.");
+        if (strategy?.size !== undefined && flags.pedantic_wpt) throw new RangeError("A byte stream takes no size function.");
         const mark = common.highWaterMarkOf(strategy, 0);
         const auto = source.autoAllocateChunkSize;
         if (auto !== undefined && !(Number(auto) > 0)) throw new TypeError("The autoAllocateChunkSize option cannot be zero.");
         const ends = { pull: userMethod(source, "pull", () => facade), cancel: userMethod(source, "cancel") };
-        controller = new ByteController(stream, ends, mark, auto === undefined ? AUTO_ALLOCATE : Number(auto));
+        controller = new ByteController(stream, ends, mark, auto === undefined ? (flags.pedantic_wpt || flags.streams_no_default_auto_allocate_chunk_size ? 0 : AUTO_ALLOCATE) : Number(auto));
         facade = new ReadableByteStreamController(MAKE, controller);
         if (source.expectedLength !== undefined) stream.length = Number(source.expectedLength);
     } else if (type === undefined) {
@@ -49,7 +51,7 @@ function fromSource(stream, source, strategy) {
         throw new TypeError(`"${type}" is not a valid type of ReadableStream.`);
     }
     const start = common.method(source, "start");
-    controller.begin(start === null ? undefined : start.call(source, facade));
+    controller.begin(common.callStart(start, source, facade));
 }
 
 const asyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype);
@@ -125,6 +127,7 @@ export class ReadableStream {
         const getter = iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator];
         if (typeof getter !== "function") throw new TypeError("ReadableStream.from() takes an iterable.");
         const iterator = getter.call(iterable);
+        if ((typeof iterator !== "object" && typeof iterator !== "function") || iterator === null) throw new TypeError("The iterator is not an object.");
         const state = r.makeDefaultStream({
             async pull() {
                 const step = await iterator.next();
@@ -153,16 +156,17 @@ export class ReadableStream {
     }
 
     getReader(options = undefined) {
-        const mode = options?.mode;
+        const mode = common.dictionary(options, "options of getReader()")?.mode;
         if (mode === undefined) return new ReadableStreamDefaultReader(this);
         if (`${mode}` !== "byob") throw new TypeError("mode must be undefined or 'byob' in call to getReader().");
         return new ReadableStreamBYOBReader(this);
     }
 
     pipeThrough(transform, options = undefined) {
-        const { writable, readable } = transform;
-        if (!(writable instanceof WritableStream) || !(readable instanceof ReadableStream))
-            throw new TypeError("pipeThrough() takes an object with a ReadableStream and a WritableStream.");
+        const { readable } = transform;
+        if (!isReadable(readable)) throw new TypeError(NO_PAIR);
+        const { writable } = transform;
+        if (!isWritable(writable)) throw new TypeError(NO_PAIR);
         const checked = pipeOptions(options);
         if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
         if (writable.locked) throw new TypeError("This WritableStream is currently locked to a writer.");
@@ -172,7 +176,7 @@ export class ReadableStream {
 
     pipeTo(destination, options = undefined) {
         try {
-            if (!(destination instanceof WritableStream)) throw new TypeError("pipeTo() takes a WritableStream.");
+            if (!isWritable(destination)) throw new TypeError("pipeTo() takes a WritableStream.");
             const checked = pipeOptions(options);
             if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
             if (destination.locked) throw new TypeError("This WritableStream is currently locked to a writer");
@@ -195,6 +199,7 @@ export class ReadableStream {
 
     static {
         readableOf = (stream) => stream.#state;
+        isReadable = (v) => typeof v === "object" && v !== null && #state in v;
     }
 }
 Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, {
@@ -202,21 +207,20 @@ Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, {
 });
 
 function pipeOptions(options) {
+    common.dictionary(options, "options of a pipe");
+    const preventAbort = Boolean(options?.preventAbort);
+    const preventCancel = Boolean(options?.preventCancel);
+    const preventClose = Boolean(options?.preventClose);
     const signal = options?.signal;
     if (signal !== undefined && !isSignal(signal)) throw new TypeError("The signal of a pipe must be an AbortSignal.");
-    return {
-        signal,
-        preventClose: Boolean(options?.preventClose),
-        preventAbort: Boolean(options?.preventAbort),
-        preventCancel: Boolean(options?.preventCancel),
-    };
+    return { signal, preventClose, preventAbort, preventCancel };
 }
 
 function startPipe(source, target, options) {
     return hooks.nativePipe?.(source, target, options) ?? pipeTo(source, target, options);
 }
 
-export const isReadableStream = (v) => v instanceof ReadableStream;
+export const isReadableStream = (v) => isReadable(v);
 export { readableOf, writableOf };
 export function wrapReadable(state) {
     return state.facade ?? new ReadableStream(MAKE, state);
@@ -297,7 +301,7 @@ export class ReadableStreamBYOBReader {
 export class ReadableStreamDefaultController {
     #c;
 
-    constructor(key, controller) {
+    constructor(key = undefined, controller = undefined) {
         illegalConstructor(key);
         this.#c = controller;
     }
@@ -320,7 +324,7 @@ export class ReadableStreamDefaultController {
 export class ReadableByteStreamController {
     #c;
 
-    constructor(key, controller) {
+    constructor(key = undefined, controller = undefined) {
         illegalConstructor(key);
         this.#c = controller;
     }
@@ -352,7 +356,7 @@ export class ReadableByteStreamController {
 export class ReadableStreamBYOBRequest {
     #r;
 
-    constructor(key, request) {
+    constructor(key = undefined, request = undefined) {
         illegalConstructor(key);
         this.#r = request;
     }
@@ -366,11 +370,14 @@ export class ReadableStreamBYOBRequest {
     }
 
     respond(bytesWritten) {
+        if (arguments.length === 0) throw new TypeError("respond() takes the number of bytes written.");
+        if (this.#r.view?.buffer.detached) throw new TypeError("The underlying ArrayBuffer has been detached.");
         this.#controller().respond(Number(bytesWritten));
     }
 
     respondWithNewView(view) {
         if (!ArrayBuffer.isView(view)) throw new TypeError("respondWithNewView() takes an ArrayBufferView.");
+        if (view.buffer.detached) throw new TypeError("The underlying ArrayBuffer has been detached.");
         this.#controller().respondWithNewView(view);
     }
 }
@@ -401,7 +408,7 @@ export class WritableStream {
         }, mark, size);
         facade = new WritableStreamDefaultController(MAKE, controller);
         const start = common.method(sink, "start");
-        controller.begin(start === null ? undefined : start.call(sink, facade));
+        controller.begin(common.callStart(start, sink, facade));
     }
 
     get locked() { return this.#state.writer !== null; }
@@ -422,6 +429,7 @@ export class WritableStream {
 
     static {
         writableOf = (stream) => stream.#state;
+        isWritable = (v) => typeof v === "object" && v !== null && #state in v;
     }
 }
 
@@ -459,7 +467,7 @@ export class WritableStreamDefaultWriter {
 export class WritableStreamDefaultController {
     #c;
 
-    constructor(key, controller) {
+    constructor(key = undefined, controller = undefined) {
         illegalConstructor(key);
         this.#c = controller;
     }
@@ -500,7 +508,7 @@ export class TransformStream {
         this.#state = state;
         facade = new TransformStreamDefaultController(MAKE, state);
         if (transformer?.expectedLength !== undefined) state.readable.length = Number(transformer.expectedLength);
-        begun.resolve(start === null ? undefined : start.call(transformer, facade));
+        begun.resolve(common.callStart(start, transformer, facade));
     }
 
     get readable() { return wrapReadable(this.#state.readable); }
@@ -511,7 +519,7 @@ export const TRANSFORM = MAKE;
 export class TransformStreamDefaultController {
     #t;
 
-    constructor(key, state) {
+    constructor(key = undefined, state = undefined) {
         illegalConstructor(key);
         this.#t = state;
     }

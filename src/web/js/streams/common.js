@@ -1,6 +1,32 @@
 /* What all stream files need: settled promises, queues, strategies. https://streams.spec.whatwg.org/ */
+import { flags } from "../compat.js";
 
 export function noop() {}
+
+const { apply } = Reflect;
+
+/* Our own records inherit nothing, so that no setter that a Worker puts on Object.prototype sees them. */
+export function bare(...classes) {
+    for (const cls of classes) Object.setPrototypeOf(cls.prototype, null);
+}
+
+/* WebIDL: a dictionary is an object, or absent. */
+export function dictionary(value, name) {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "object" && typeof value !== "function") throw new TypeError(`The ${name} must be an object.`);
+    return value;
+}
+
+/* Calls a user's start(). Upstream a stream whose start() throws is an errored stream; the standard throws. */
+export function callStart(fn, self, argument) {
+    if (fn === null) return undefined;
+    try {
+        return apply(fn, self, [argument]);
+    } catch (error) {
+        if (flags.pedantic_wpt) throw error;
+        return Promise.reject(error);
+    }
+}
 
 /* A promise with its resolvers as one object. */
 export class Deferred {
@@ -33,7 +59,7 @@ export function deferredRejected(reason) {
 /* Calls a user's method; what it throws becomes a rejection. */
 export function promiseCall(fn, self, ...args) {
     try {
-        return Promise.resolve(fn.apply(self, args));
+        return Promise.resolve(apply(fn, self, args));
     } catch (error) {
         return Promise.reject(error);
     }
@@ -77,7 +103,10 @@ export class Queue {
     }
 }
 
+bare(Deferred, Queue);
+
 export function checkSize(size) {
+    if (size === undefined && !flags.pedantic_wpt) return 1;
     const n = Number(size);
     if (!(n >= 0) || n === Infinity) throw new RangeError("The size of a chunk must be a finite, non-negative number.");
     return n;
@@ -106,7 +135,7 @@ export function method(object, name) {
 }
 
 const countSize = { size() { return 1; } }.size;
-const byteSize = { size(chunk) { return chunk.byteLength; } }.size;
+const byteSize = { size(chunk) { return flags.pedantic_wpt ? chunk.byteLength : chunk?.byteLength; } }.size;
 
 function strategy(size) {
     return class {
@@ -119,7 +148,10 @@ function strategy(size) {
         }
 
         get highWaterMark() { return this.#highWaterMark; }
-        get size() { return size; }
+        get size() {
+            void this.#highWaterMark;
+            return size;
+        }
     };
 }
 

@@ -77,10 +77,13 @@ class Pipe {
 
     pump() {
         const request = {
+            // A microtask later: who enqueues does not run the sink, and a long queue does not recurse.
             chunk: (chunk) => {
-                this.lastWrite = w.writerWrite(this.writer, chunk);
-                handled(this.lastWrite);
-                this.next(request);
+                this.lastWrite = handled(Promise.resolve().then(() => {
+                    const written = handled(w.writerWrite(this.writer, chunk));
+                    this.next(request);
+                    return written;
+                }));
             },
             close: () => {},
             error: () => {},
@@ -93,10 +96,7 @@ class Pipe {
         const size = w.writerDesiredSize(this.writer);
         if (size === null) return;
         if (size > 0) {
-            // A fresh microtask each time: a long queue must not recurse.
-            Promise.resolve().then(() => {
-                if (!this.shuttingDown && this.reader.stream !== null) readerRead(this.reader, request);
-            });
+            if (this.reader.stream !== null) readerRead(this.reader, request);
         } else {
             this.writer.ready.promise.then(() => this.next(request), () => {});
         }

@@ -2,7 +2,7 @@
  * The state of readable streams and the default controller. The classes that users see (classes.js) hold one
  * of these; the runtime works on the state directly and often never makes the class.
  */
-import { Queue, Deferred, deferredResolved, deferredRejected, handled, checkSize, noop } from "./common.js";
+import { Queue, Deferred, bare, deferredResolved, deferredRejected, handled, checkSize, noop } from "./common.js";
 
 export const READABLE = 0, CLOSED = 1, ERRORED = 2;
 
@@ -20,6 +20,8 @@ export class ReadableState {
     }
 }
 
+bare(ReadableState);
+
 /* A reader: default or BYOB. A request is {chunk(value), close(value), error(reason)}. */
 export class ReaderState {
     constructor(stream, byob) {
@@ -34,6 +36,8 @@ export class ReaderState {
         handled(this.closed.promise);
     }
 }
+
+bare(ReaderState);
 
 export function readerRelease(reader) {
     const stream = reader.stream;
@@ -233,6 +237,8 @@ export class DefaultController {
 
     releaseSteps() {}
 }
+
+bare(DefaultController);
 
 /* A stream made by the runtime. pull() returns a promise; cancel(reason) too. */
 export function makeDefaultStream(source, highWaterMark = 0) {

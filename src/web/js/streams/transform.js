@@ -1,5 +1,5 @@
 /* The state behind TransformStream and the byte transforms of the runtime. https://streams.spec.whatwg.org/#ts-class */
-import { Deferred, handled } from "./common.js";
+import { Deferred, bare, handled } from "./common.js";
 import { ReadableState, DefaultController, ERRORED as READ_ERRORED, READABLE } from "./readable.js";
 import { ByteController } from "./bytes.js";
 import { WritableState, WritableController, WRITABLE, ERRORING, ERRORED, startErroring } from "./writable.js";
@@ -150,6 +150,8 @@ export class TransformState {
         return done;
     }
 }
+
+bare(TransformState);
 
 /* A transform of the runtime from anything to bytes. transform(chunk, t) and flush(t) may be async. */
 export function makeByteTransform(transform, flush, readableHighWaterMark = 0) {

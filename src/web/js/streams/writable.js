@@ -1,5 +1,5 @@
 /* The state of writable streams, their writers and controller. https://streams.spec.whatwg.org/#ws-class */
-import { Queue, Deferred, deferredResolved, deferredRejected, handled, checkSize } from "./common.js";
+import { Queue, Deferred, bare, deferredResolved, deferredRejected, handled, checkSize } from "./common.js";
 import { makeSignal, abortSignal } from "../abort.js";
 
 export const WRITABLE = 0, CLOSED = 1, ERRORING = 2, ERRORED = 3;
@@ -17,12 +17,15 @@ export class WritableState {
         this.inFlightClose = null;
         this.pendingAbort = null; // {deferred, reason, wasErroring}
         this.backpressure = false;
+        this.aborting = false; // the sink's abort() runs
         this.facade = null;
         this.channel = null; // where the bytes go, when the sink is native
         this.pair = null; // the readable half of an identity transform
         this.length = -1;
     }
 }
+
+bare(WritableState);
 
 export function closeQueuedOrInFlight(stream) {
     return stream.closeRequest !== null || stream.inFlightClose !== null;
@@ -147,6 +150,8 @@ export class WritableController {
     }
 }
 
+bare(WritableController);
+
 function updateBackpressure(stream, backpressure) {
     const writer = stream.writer;
     if (writer !== null && backpressure !== stream.backpressure) {
@@ -186,6 +191,7 @@ function finishErroring(stream) {
         rejectCloseAndClosed(stream);
         return;
     }
+    stream.aborting = true;
     stream.controller.abortSteps(abort.reason).then(() => {
         abort.deferred.resolve(undefined);
         rejectCloseAndClosed(stream);
@@ -196,6 +202,7 @@ function finishErroring(stream) {
 }
 
 function rejectCloseAndClosed(stream) {
+    stream.aborting = false;
     if (stream.closeRequest !== null) {
         stream.closeRequest.reject(stream.error);
         stream.closeRequest = null;
@@ -275,6 +282,8 @@ export class WriterState {
     }
 }
 
+bare(WriterState);
+
 function rejectReady(writer, error) {
     // A settled promise cannot be rejected: it is replaced. Rejecting a settled one does nothing.
     writer.ready.reject(error);
@@ -316,7 +325,7 @@ export function writerRelease(writer) {
     if (stream === null) return;
     const error = new TypeError("This WritableStream writer has been released.");
     rejectReady(writer, error);
-    if (stream.state === WRITABLE || stream.state === ERRORING) writer.closed.reject(error);
+    if (stream.state === WRITABLE || stream.state === ERRORING || stream.aborting) writer.closed.reject(error);
     else writer.closed = deferredRejected(error);
     handled(writer.closed.promise);
     stream.writer = null;
