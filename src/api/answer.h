@@ -17,7 +17,7 @@ struct api_answer {
     struct buf headers;                               /* header block, extra fields */
     struct buf body;                                  /* raw bytes */
     struct api_stream *stream;                        /* owned until it is attached */
-    int64_t stream_length;                            /* -1 unknown */
+    int64_t stream_length; /* -1 unknown; of a raw answer: what HEAD says, 0 = the body's */
 };
 
 void api_answer_done(struct api_answer *answer);

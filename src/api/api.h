@@ -88,6 +88,9 @@ struct api {
     unsigned api_port;
     uint8_t key[32]; /* signs upload sessions and download addresses */
     void *state;     /* the role's own */
+    /* Requests that are none of the REST API's (S3): true when it is one. Then req->route is set and the request
+     * goes on, or the answer is. Loop thread: does not block. NULL = there are none. */
+    bool (*front)(struct api_request *req);
 };
 
 /* Runs the products' schema statements. */

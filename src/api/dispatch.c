@@ -86,6 +86,8 @@ static bool api_begin_account(struct api_request *req)
 
 bool api_begin(struct api_request *req)
 {
+    if (req->api->front != NULL && req->api->front(req))
+        return req->route != NULL;
     int r = router_split(req->target, &req->path, &req->query);
     if (r < 0) {
         api_refuse(req, r == -ENOENT ? 404 : 400, API_ERR_ROUTE,

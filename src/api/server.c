@@ -87,6 +87,10 @@ static void server_answer(struct api_exchange *e)
         api_stream_start(answer->stream, &e->sink);
         return;
     }
+    if (answer->kind == API_ANSWER_RAW && answer->stream_length > 0) {
+        http_respond(e->x, answer->status, buf_slice(&headers), answer->stream_length, true);
+        return;
+    }
     if (answer->kind == API_ANSWER_JSON)
         api_envelope(answer, &answer->body);
     http_answer(e->x, answer->status, buf_slice(&headers), buf_slice(&answer->body));

@@ -195,21 +195,44 @@ void tokens_close(struct api_tokens *tokens)
     free(tokens);
 }
 
+static bool token_usable(const struct token *token, struct slice remote_ip)
+{
+    int64_t now = clock_wall_ms();
+    return token->active && now >= token->not_before_ms &&
+           (token->expires_ms == 0 || now < token->expires_ms) && token_ip_allowed(token, remote_ip);
+}
+
 int tokens_check(struct api_tokens *tokens, struct slice text, struct slice remote_ip,
                  struct api_principal *ret)
 {
     char hash[2 * DIGEST_MAX + 1];
     token_hash(text, hash);
-    int64_t now = clock_wall_ms();
     pthread_mutex_lock(&tokens->lock);
     const struct token *token = map_get(&tokens->by_hash, slice_of(hash));
-    bool ok = token != NULL && token->active && now >= token->not_before_ms &&
-              (token->expires_ms == 0 || now < token->expires_ms) &&
-              token_ip_allowed(token, remote_ip);
+    bool ok = token != NULL && token_usable(token, remote_ip);
     if (ok)
         *ret = token->who;
     pthread_mutex_unlock(&tokens->lock);
     return ok ? 0 : -EACCES;
+}
+
+int tokens_secret(struct api_tokens *tokens, struct slice id, struct slice remote_ip,
+                  struct api_principal *ret, char ret_secret[TOKEN_SECRET_SIZE])
+{
+    size_t at = 0;
+    struct slice hash;
+    void *value;
+    int r = -EACCES;
+    pthread_mutex_lock(&tokens->lock);
+    while (r < 0 && map_next(&tokens->by_hash, &at, &hash, &value)) {
+        const struct token *token = value;
+        if (!slice_eq(id, slice_of(token->who.token_id)) || !token_usable(token, remote_ip))
+            continue;
+        *ret = token->who;
+        r = slice_to_cstr(hash, ret_secret, TOKEN_SECRET_SIZE);
+    }
+    pthread_mutex_unlock(&tokens->lock);
+    return r;
 }
 
 /* --- changes --- */

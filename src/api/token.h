@@ -27,6 +27,10 @@ void tokens_close(struct api_tokens *tokens);
 /* -EACCES when it is unknown, disabled, expired, not yet valid or used from a forbidden address. */
 NODISCARD int tokens_check(struct api_tokens *tokens, struct slice text, struct slice remote_ip,
                            struct api_principal *ret);
+/* The same for who proves by a signature to know the token: the secret is the SHA-256 of its text, as hex. */
+enum { TOKEN_SECRET_SIZE = 65 };
+NODISCARD int tokens_secret(struct api_tokens *tokens, struct slice id, struct slice remote_ip,
+                            struct api_principal *ret, char ret_secret[TOKEN_SECRET_SIZE]);
 /* Makes a token from the client's object {name, policies, not_before, expires_on, condition, status}.
  * *ret_text is the secret: shown once. */
 NODISCARD int tokens_create(struct api *api, const json_t *wanted, bool of_account,

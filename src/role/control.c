@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "product/messages.h"
+#include "product/r2/s3.h"
 #include "product/workers/workers_impl.h"
 #include "role/roles.h"
 
@@ -115,6 +116,7 @@ static int control_run(struct role_context *rc, struct err *err)
 {
     struct control *c = rc->state;
     c->api.loop = rc->loop;
+    c->api.front = s3_front;
     c->api.spool_path = "/data/spool";
     c->api.data_fd = open("/data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->api.data_fd < 0)

@@ -3,6 +3,8 @@
  */
 #include "role/control_impl.h"
 
+#include "product/r2/s3.h"
+
 static void page_on_body(struct api_taker *taker, struct slice bytes, bool end)
 {
     (void)taker, (void)bytes, (void)end;
@@ -49,7 +51,7 @@ struct api_taker *control_take(void *arg, struct http_exchange *x)
     struct control *c = arg;
     const struct http_request *h = http_request_of(x);
     struct slice rest = h->target, path = slice_cut(&rest, '?');
-    if (page_is_api(path))
+    if (page_is_api(path) || s3_is(&c->api, h->authority, h->target))
         return NULL;
     if (slice_starts(path, SLICE("/tail/")))
         return tail_take(c, x);

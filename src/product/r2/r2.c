@@ -318,8 +318,7 @@ static int r2_get_pieces(struct keeper_call *call, const struct r2_row *row,
                          const struct r2_span *span)
 {
     call->n_reply_ranges = 0;
-    call->reply_ranges =
-        arena_alloc(call->arena, R2_PARTS_MAX * sizeof(*call->reply_ranges));
+    call->reply_ranges = arena_alloc(call->arena, R2_PARTS_MAX * sizeof(*call->reply_ranges));
     if (call->reply_ranges == NULL)
         return r2_fail(&call->err, -ENOMEM, 10001);
     return r2_pieces(r2_of(call)->db, row->version, span, r2_get_piece, call);
@@ -374,8 +373,9 @@ static void r2_op_get(struct keeper_call *call)
         return;
     }
     int r = r2_find(r2_of(call)->db, m.key, true, &row, &call->err);
-    call->result =
-        r == -ENOENT ? r2_fail(&call->err, r, 10007) : r < 0 ? r : r2_get_row(call, &row, options);
+    call->result = r == -ENOENT ? r2_fail(&call->err, r, 10007)
+                   : r < 0      ? r
+                                : r2_get_row(call, &row, options);
     r2_row_done(&row);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "product/products_api.h"
+#include "product/r2/s3_impl.h"
 #include "product/store_call.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ static int r2_api_list(struct api_request *req, struct err *err)
     return api_ok(req, json_pack("{s:o}", "buckets", rows));
 }
 
-static int r2_find(struct api_request *req, const char *name, json_t **ret, struct err *err)
+int r2_bucket_find(struct api_request *req, const char *name, json_t **ret, struct err *err)
 {
     int r = db_row(req->api->db, ret, "SELECT " R2_COLUMNS " FROM r2_buckets WHERE name = ?", "s",
                    name);
@@ -130,31 +131,39 @@ static int r2_insert(struct api_request *req, const json_t *body, const char **r
     return 0;
 }
 
+int r2_bucket_make(struct api_request *req, const json_t *body, const char **ret_name,
+                   struct err *err)
+{
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    int r = r2_insert(req, body, ret_name, err);
+    if (r < 0)
+        return r;
+    const char *store = arena_printf(&req->arena, "r2/%s", *ret_name);
+    r = store_simple(req, OP_store_make, slice_of(store), &reply, err);
+    if (r < 0) {
+        int undone = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", *ret_name);
+        return undone < 0 ? undone : r;
+    }
+    return 0;
+}
+
 static int r2_api_create(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *body = NULL;
-    AUTO(store_reply_done) struct store_reply reply = {0};
+    json_t *row = NULL;
     const char *name = NULL;
     int r = api_json_object(req, false, &body, err);
     if (r == 0)
-        r = r2_insert(req, body, &name, err);
-    if (r < 0)
-        return r;
-    const char *store = arena_printf(&req->arena, "r2/%s", name);
-    r = store_simple(req, OP_store_make, slice_of(store), &reply, err);
-    if (r < 0) {
-        int undone = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", name);
-        return undone < 0 ? undone : r;
-    }
-    json_t *row = NULL;
-    r = r2_find(req, name, &row, err);
+        r = r2_bucket_make(req, body, &name, err);
+    if (r == 0)
+        r = r2_bucket_find(req, name, &row, err);
     return r < 0 ? r : api_ok(req, row);
 }
 
 static int r2_api_info(struct api_request *req, struct err *err)
 {
     json_t *row = NULL;
-    int r = r2_find(req, api_param(req, "bucket"), &row, err);
+    int r = r2_bucket_find(req, api_param(req, "bucket"), &row, err);
     return r < 0 ? r : api_ok(req, row);
 }
 
@@ -174,7 +183,7 @@ static int r2_api_update(struct api_request *req, struct err *err)
 static int r2_store_name(struct api_request *req, char ret[STORE_NAME_MAX], struct err *err)
 {
     AUTO(json_release) json_t *row = NULL;
-    int r = r2_find(req, api_param(req, "bucket"), &row, err);
+    int r = r2_bucket_find(req, api_param(req, "bucket"), &row, err);
     if (r == 0)
         snprintf(ret, STORE_NAME_MAX, "r2/%s", json_str(row, "name", ""));
     return r;
@@ -195,13 +204,14 @@ static int r2_list(struct api_request *req, const char *store, const json_t *opt
     return r;
 }
 
-static int r2_api_delete(struct api_request *req, struct err *err)
+int r2_bucket_drop(struct api_request *req, const char *name, struct err *err)
 {
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *found = NULL;
+    AUTO(json_release) json_t *row = NULL;
     AUTO(json_release) json_t *one = json_pack("{s:i}", "limit", 1);
-    char store[STORE_NAME_MAX];
-    int r = r2_store_name(req, store, err);
+    const char *store = arena_printf(&req->arena, "r2/%s", name);
+    int r = r2_bucket_find(req, name, &row, err);
     if (r == 0)
         r = r2_list(req, store, one, &found, err);
     if (r < 0)
@@ -212,10 +222,14 @@ static int r2_api_delete(struct api_request *req, struct err *err)
     r = store_simple(req, OP_store_drop, slice_of(store), &reply, err);
     if (r < 0 && r != -ENOENT)
         return r;
-    r = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s",
-               api_param(req, "bucket"));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be removed")
-                 : api_ok(req, json_object());
+    r = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", name);
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be removed") : 0;
+}
+
+static int r2_api_delete(struct api_request *req, struct err *err)
+{
+    int r = r2_bucket_drop(req, api_param(req, "bucket"), err);
+    return r < 0 ? r : api_ok(req, json_object());
 }
 
 /* --- objects --- */

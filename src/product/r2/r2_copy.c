@@ -62,8 +62,8 @@ static int r2_copy_open(struct r2_copy *c)
 /* The row may be the one that is replaced, so nothing of it is borrowed from the statement. */
 static int r2_copy_keep(struct r2_copy *c, struct r2_row *row)
 {
-    struct slice *fields[] = {&row->key,       &row->version,       &row->etag,    &row->http,   &row->custom,
-                              &row->checksums, &row->storage_class, &row->content};
+    struct slice *fields[] = {&row->key,    &row->version,   &row->etag,          &row->http,
+                              &row->custom, &row->checksums, &row->storage_class, &row->content};
     int r = 0;
     for (size_t i = 0; i < ARRAY_LEN(fields) && r == 0; i++)
         r = arena_copy(c->call->arena, fields[i]->ptr, fields[i]->len, fields[i]);
@@ -253,6 +253,7 @@ void r2_op_copy(struct keeper_call *call)
         call->result = r2_fail(&call->err, -EINVAL, 10029);
         return;
     }
-    AUTO(r2_copy_done) struct r2_copy c = {.call = call, .key = m.key, .options = options, .fd = -1};
+    AUTO(r2_copy_done)
+    struct r2_copy c = {.call = call, .key = m.key, .options = options, .fd = -1};
     call->result = r2_copy_run(&c);
 }

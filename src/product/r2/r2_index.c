@@ -22,12 +22,14 @@ static const char *const r2_schema[] = {
     "checksums TEXT NOT NULL, class TEXT NOT NULL, content BLOB)",
     "CREATE TABLE IF NOT EXISTS garbage(version TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT "
     "ROWID",
-    "CREATE TABLE IF NOT EXISTS uploads(id TEXT PRIMARY KEY, key TEXT NOT NULL, http TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS uploads(id TEXT PRIMARY KEY, key TEXT NOT NULL, http TEXT NOT "
+    "NULL, "
     "custom TEXT NOT NULL, class TEXT NOT NULL, created INTEGER NOT NULL, state INTEGER NOT NULL) "
     "WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS uploads_key ON uploads(key, id)",
     "CREATE TABLE IF NOT EXISTS parts(upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT "
-    "NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, PRIMARY KEY(upload, "
+    "NULL, size INTEGER NOT NULL, etag TEXT NOT NULL, uploaded INTEGER NOT NULL, PRIMARY "
+    "KEY(upload, "
     "number)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS parts_blob ON parts(blob)",
     "CREATE TABLE IF NOT EXISTS pieces(version TEXT NOT NULL, at INTEGER NOT NULL, blob TEXT NOT "
@@ -108,8 +110,9 @@ int r2_pieces(struct sql *db, struct slice version, const struct r2_span *span,
               int (*each)(void *arg, const struct r2_piece *piece), void *arg)
 {
     struct sql_stmt *s = sql_cached(
-        db, "SELECT blob, at, size FROM pieces WHERE version = ?1 AND at < ?3 AND at >= "
-            "coalesce((SELECT max(at) FROM pieces WHERE version = ?1 AND at <= ?2), 0) ORDER BY at");
+        db,
+        "SELECT blob, at, size FROM pieces WHERE version = ?1 AND at < ?3 AND at >= "
+        "coalesce((SELECT max(at) FROM pieces WHERE version = ?1 AND at <= ?2), 0) ORDER BY at");
     uint64_t end = span->offset + span->length;
     int r;
     sql_bind_text(s, 1, version);

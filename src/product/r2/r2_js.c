@@ -231,9 +231,9 @@ static JS_NATIVE(r2_native_read)
     struct r2_span span = {.offset = (uint64_t)js_to_number(ctx, args[2], 0),
                            .length = (uint64_t)js_to_number(ctx, args[3], 0)};
     AUTO(mem_release) char *bytes = mem_try(span.length + 1);
-    int r = bytes == NULL ? -ENOMEM
-                          : r2_fill_span(reader, version, js_to_number(ctx, args[4], 0) != 0,
-                                         &span, bytes);
+    int r = bytes == NULL
+                ? -ENOMEM
+                : r2_fill_span(reader, version, js_to_number(ctx, args[4], 0) != 0, &span, bytes);
     if (r < 0) {
         (void)r2_fail(&err, r, 10001);
         return r2_throw(ctx, exception, &err);
@@ -324,8 +324,7 @@ static JS_NATIVE(r2_native_multipart_abort)
     CHECK(n_args == 4);
     AUTO(arena_done) struct arena arena = {0};
     AUTO(buf_done) struct buf out = {0};
-    struct msg_r2_multipart_abort m = {.binding =
-                                           (uint32_t)js_to_number(ctx, args[0], UINT32_MAX)};
+    struct msg_r2_multipart_abort m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX)};
     if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
         !r2_text(ctx, args[2], &arena, &m.upload, exception))
         return NULL;
@@ -334,8 +333,12 @@ static JS_NATIVE(r2_native_multipart_abort)
 }
 
 static const struct js_native_row r2_natives[] = {
-    {"get", r2_native_get},   {"head", r2_native_head}, {"list", r2_native_list},
-    {"read", r2_native_read}, {"put", r2_native_put},   {"remove", r2_native_remove},
+    {"get", r2_native_get},
+    {"head", r2_native_head},
+    {"list", r2_native_list},
+    {"read", r2_native_read},
+    {"put", r2_native_put},
+    {"remove", r2_native_remove},
     {"multipartCreate", r2_native_multipart_create},
     {"multipartPart", r2_native_multipart_part},
     {"multipartComplete", r2_native_multipart_complete},

@@ -36,8 +36,7 @@ int r2_upload_find(struct keeper_call *call, struct slice key, struct slice uplo
 
 static int r2_upload_set(struct keeper_call *call, struct slice upload, int state)
 {
-    struct sql_stmt *s =
-        sql_cached(r2_of(call)->db, "UPDATE uploads SET state = ? WHERE id = ?");
+    struct sql_stmt *s = sql_cached(r2_of(call)->db, "UPDATE uploads SET state = ? WHERE id = ?");
     sql_bind_int(s, 1, state);
     sql_bind_text(s, 2, upload);
     return sql_run(s, &call->err);
@@ -91,8 +90,8 @@ void r2_op_multipart_create(struct keeper_call *call)
 
 static int r2_part_discard(struct keeper_call *call, struct slice upload, uint32_t number)
 {
-    struct sql_stmt *s = sql_cached(r2_of(call)->db,
-                                    "INSERT OR REPLACE INTO garbage SELECT blob, ?3 FROM parts "
+    struct sql_stmt *s =
+        sql_cached(r2_of(call)->db, "INSERT OR REPLACE INTO garbage SELECT blob, ?3 FROM parts "
                                     "WHERE upload = ?1 AND number = ?2 AND blob <> ''");
     sql_bind_text(s, 1, upload);
     sql_bind_int(s, 2, number);
@@ -188,8 +187,9 @@ static int r2_part_order(const void *a, const void *b)
 static int r2_part_find(struct keeper_call *call, struct slice upload, const json_t *named,
                         struct r2_part *ret)
 {
-    struct sql_stmt *s = sql_cached(
-        r2_of(call)->db, "SELECT blob, size FROM parts WHERE upload = ? AND number = ? AND etag = ?");
+    struct sql_stmt *s =
+        sql_cached(r2_of(call)->db,
+                   "SELECT blob, size FROM parts WHERE upload = ? AND number = ? AND etag = ?");
     struct slice etag = slice_of(json_str(named, "etag", ""));
     int64_t number = json_int(named, "partNumber", 0);
     sql_bind_text(s, 1, upload);
@@ -271,8 +271,9 @@ static int r2_parts_drop(struct r2_store *store, struct slice upload, struct sli
                          struct err *err)
 {
     struct sql_stmt *s = sql_cached(
-        store->db, "INSERT OR REPLACE INTO garbage SELECT blob, ?3 FROM parts WHERE upload = ?1 AND "
-                   "blob <> '' AND blob NOT IN (SELECT blob FROM pieces WHERE version = ?2)");
+        store->db,
+        "INSERT OR REPLACE INTO garbage SELECT blob, ?3 FROM parts WHERE upload = ?1 AND "
+        "blob <> '' AND blob NOT IN (SELECT blob FROM pieces WHERE version = ?2)");
     sql_bind_text(s, 1, upload);
     sql_bind_text(s, 2, version);
     sql_bind_int(s, 3, clock_wall_ms());
@@ -474,8 +475,9 @@ static bool r2_uploads_take(struct r2_uploads *l, struct sql_stmt *s)
     r2_list_begin(&l->uploads, &l->n_uploads);
     buf_append_slice(&l->uploads, SLICE("{\"key\":"));
     json_quote(&l->uploads, key);
-    buf_printf(&l->uploads, ",\"uploadId\":\"%.*s\",\"created\":%lld,\"storageClass\":",
-               SLICE_ARG(id), (long long)sql_column_int(s, 2));
+    buf_printf(&l->uploads,
+               ",\"uploadId\":\"%.*s\",\"created\":%lld,\"storageClass\":", SLICE_ARG(id),
+               (long long)sql_column_int(s, 2));
     json_quote(&l->uploads, sql_column_bytes(s, 3));
     buf_append_char(&l->uploads, '}');
     return true;

@@ -1,0 +1,170 @@
+/*
+ * Shared by the files of S3: s3.c (dispatch, errors), s3_sign.c (signatures), s3_body.c (chunked bodies),
+ * s3_checksum.c, s3_xml.c, and the operations in s3_bucket.c, s3_list.c, s3_object.c, s3_multipart.c.
+ *
+ * An operation answers and returns 0, or fails with s3_fail(), which answers too.
+ */
+#pragma once
+
+#include "api/request.h"
+#include "product/r2/s3.h"
+#include "product/store_call.h"
+
+/* --- r2_api.c --- */
+NODISCARD int r2_bucket_find(struct api_request *req, const char *name, json_t **ret,
+                             struct err *err);
+/* body: {name, storageClass, locationHint}; *ret_name is the body's. */
+NODISCARD int r2_bucket_make(struct api_request *req, const json_t *body, const char **ret_name,
+                             struct err *err);
+NODISCARD int r2_bucket_drop(struct api_request *req, const char *name, struct err *err);
+
+enum {
+    S3_KEYS_MAX = 1000,
+    S3_PARTS_MAX = 10000,
+    S3_XML_BODY_MAX = 16 * 1024 * 1024,
+    S3_SIGNATURE_SIZE = 65,
+    S3_CHECKSUM_MAX = 32
+};
+#define S3_XMLNS " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+
+enum s3_error {
+    S3_ACCESS_DENIED,
+    S3_BAD_DIGEST,
+    S3_BUCKET_EXISTS,
+    S3_BUCKET_NOT_EMPTY,
+    S3_ENTITY_TOO_LARGE,
+    S3_ENTITY_TOO_SMALL,
+    S3_EXPIRED,
+    S3_INCOMPLETE_BODY,
+    S3_INTERNAL,
+    S3_INVALID_ACCESS_KEY,
+    S3_INVALID_ARGUMENT,
+    S3_INVALID_BUCKET_NAME,
+    S3_INVALID_DIGEST,
+    S3_INVALID_PART,
+    S3_INVALID_PART_ORDER,
+    S3_INVALID_RANGE,
+    S3_KEY_TOO_LONG,
+    S3_MALFORMED_AUTH,
+    S3_MALFORMED_XML,
+    S3_METADATA_TOO_LARGE,
+    S3_METHOD_NOT_ALLOWED,
+    S3_NO_SUCH_BUCKET,
+    S3_NO_SUCH_KEY,
+    S3_NO_SUCH_UPLOAD,
+    S3_NOT_IMPLEMENTED,
+    S3_PART_LENGTHS,
+    S3_PRECONDITION_FAILED,
+    S3_SHA256_MISMATCH,
+    S3_SIGNATURE,
+    S3_TIME_SKEWED,
+};
+
+/* What a signature was made with; chunks continue from it. */
+struct s3_auth {
+    struct slice payload; /* x-amz-content-sha256, or UNSIGNED-PAYLOAD */
+    struct slice date, scope;
+    uint8_t key[32];
+    char signature[S3_SIGNATURE_SIZE];
+};
+
+/* One request. Slices live in the request's arena. */
+struct s3 {
+    struct api_request *req;
+    struct slice path;  /* as sent, without query */
+    const char *bucket; /* "" = none */
+    struct slice key;   /* decoded; len 0 = none */
+    const char *store;  /* "r2/<bucket>" */
+    struct s3_auth auth;
+    struct slice body; /* without chunk framing, verified */
+    struct slice trailers;
+};
+
+/* --- s3.c --- */
+int s3_fail(struct s3 *s, enum s3_error error); /* always -ECANCELED */
+/* The error of a failed call, by its number. */
+int s3_fail_err(struct s3 *s, int r, const struct err *err);
+const char *s3_error_code(enum s3_error error);
+const char *s3_error_text(enum s3_error error);
+enum s3_error s3_error_of(int r, const struct err *err);
+struct slice s3_header(const struct s3 *s, const char *name);
+const char *s3_query(const struct s3 *s, const char *name); /* NULL when absent */
+int s3_xml(struct s3 *s, struct buf *out);                  /* answers 200 */
+int s3_empty(struct s3 *s, int status);
+void s3_answer_header(struct s3 *s, const char *name, const char *value);
+/* Calls the keeper; answers the error. */
+NODISCARD int s3_call(struct s3 *s, struct store_call *call, struct store_reply *ret);
+
+/* --- s3_sign.c: 0 or an answered failure --- */
+NODISCARD int s3_sign_check(struct s3 *s);
+void s3_hmac_hex(const struct s3_auth *auth, struct slice text, char ret[S3_SIGNATURE_SIZE]);
+void s3_sha256_hex(struct slice text, char ret[S3_SIGNATURE_SIZE]);
+
+/* --- s3_body.c: takes the body as its headers say, and verifies it --- */
+NODISCARD int s3_body_take(struct s3 *s);
+/* Removes the framing of aws-chunked from bytes in place. Signatures are verified when auth is not NULL.
+ * -EBADMSG when it is malformed, -EACCES when a signature does not match. */
+NODISCARD int s3_chunks_decode(const struct s3_auth *auth, char *bytes, size_t len, size_t *ret_len,
+                               struct slice *ret_trailers);
+
+/* --- s3_checksum.c --- */
+struct s3_algorithm {
+    const char *name;   /* "crc32" */
+    const char *header; /* "x-amz-checksum-crc32" */
+    size_t size;
+    void (*run)(struct slice data, uint8_t *ret);
+};
+extern const struct s3_algorithm s3_algorithms[];
+extern const size_t s3_n_algorithms;
+/* Verifies what headers or trailers give (and Content-MD5); adds it to options and to the answer. */
+NODISCARD int s3_checksums(struct s3 *s, json_t *options);
+
+/* --- s3_xml.c --- */
+void s3_xml_text(struct buf *out, struct slice text); /* escaped */
+void s3_xml_element(struct buf *out, const char *name, const char *value);
+void s3_xml_number(struct buf *out, const char *name, int64_t value);
+void s3_xml_time(struct buf *out, const char *name, int64_t wall_ms);
+void s3_xml_etag(struct buf *out, const char *etag);
+
+struct s3_xml_reader {
+    struct slice rest;
+    struct buf text; /* of the innermost element */
+    struct slice open[8];
+    unsigned depth; /* of the element that was just closed: the root is 1 */
+    struct slice name;
+    bool seen_root;
+};
+/* The next end of an element: 1, then name, depth and text are its own; 0 at the end; -EBADMSG. */
+NODISCARD int s3_xml_next(struct s3_xml_reader *x);
+void s3_xml_done(struct s3_xml_reader *x);
+
+/* --- operations --- */
+int s3_list_buckets(struct s3 *s);
+int s3_bucket_create(struct s3 *s);
+int s3_bucket_head(struct s3 *s);
+int s3_bucket_delete(struct s3 *s);
+int s3_bucket_location(struct s3 *s);
+int s3_bucket_encryption(struct s3 *s);
+int s3_delete_objects(struct s3 *s);
+int s3_list_v1(struct s3 *s);
+int s3_list_v2(struct s3 *s);
+int s3_list_uploads(struct s3 *s);
+int s3_object_get(struct s3 *s); /* and HEAD */
+int s3_object_put(struct s3 *s);
+int s3_object_delete(struct s3 *s);
+int s3_object_copy(struct s3 *s);
+int s3_multipart_create(struct s3 *s);
+int s3_multipart_part(struct s3 *s);
+int s3_multipart_part_copy(struct s3 *s);
+int s3_multipart_complete(struct s3 *s);
+int s3_multipart_abort(struct s3 *s);
+int s3_multipart_parts(struct s3 *s);
+
+/* s3_object.c: what others need of it. */
+json_t *s3_put_options(struct s3 *s); /* metadata and storage class of the headers */
+/* If-Match and so on, with a prefix ("x-amz-copy-source-"); NULL when there is none. */
+json_t *s3_condition(struct s3 *s, const char *prefix);
+/* {bucket, key, sourceIf} of x-amz-copy-source; NULL after an answered failure. */
+json_t *s3_copy_source(struct s3 *s);
+json_t *s3_range(struct slice text); /* NULL when absent or not understood */
+const char *s3_class(const json_t *object);

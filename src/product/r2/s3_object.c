@@ -1,0 +1,340 @@
+/*
+ * S3: objects. Conditions and ranges are evaluated by the keeper, the same way as for Workers.
+ */
+#include "product/r2/s3_impl.h"
+
+#include "api/text.h"
+#include "core/base64.h"
+#include "core/clock.h"
+#include "net/http.h"
+
+#include <errno.h>
+
+static const struct s3_field {
+    const char *header, *member, *override;
+} s3_fields[] = {
+    {"content-type", "contentType", "response-content-type"},
+    {"content-language", "contentLanguage", "response-content-language"},
+    {"content-disposition", "contentDisposition", "response-content-disposition"},
+    {"content-encoding", "contentEncoding", "response-content-encoding"},
+    {"cache-control", "cacheControl", "response-cache-control"},
+};
+
+const char *s3_class(const json_t *object)
+{
+    return strcmp(json_str(object, "storageClass", "Standard"), "Standard") == 0 ? "STANDARD"
+                                                                                 : "STANDARD_IA";
+}
+
+/* --- what headers say --- */
+
+/* aws-chunked is framing, not an encoding of the content. */
+static struct slice s3_field_value(struct s3 *s, const struct s3_field *field)
+{
+    struct slice value = s3_header(s, field->header);
+    if (strcmp(field->header, "content-encoding") == 0 &&
+        slice_starts(value, SLICE("aws-chunked"))) {
+        value = slice_skip(value, 11);
+        value = slice_trim(slice_starts(value, SLICE(",")) ? slice_skip(value, 1) : value);
+    }
+    return value;
+}
+
+static json_t *s3_custom(struct s3 *s)
+{
+    json_t *custom = json_object();
+    struct slice block = s->req->headers, name, value;
+    while (http_header_next(&block, &name, &value)) {
+        if (!slice_starts(name, SLICE("x-amz-meta-")))
+            continue;
+        name = slice_skip(name, 11);
+        json_object_setn_new(custom, name.ptr, name.len, api_text(value));
+    }
+    return custom;
+}
+
+json_t *s3_put_options(struct s3 *s)
+{
+    json_t *http = json_object();
+    json_t *options = json_pack("{s:o, s:o}", "httpMetadata", http, "customMetadata", s3_custom(s));
+    int64_t expires_ms;
+    for (size_t i = 0; i < ARRAY_LEN(s3_fields); i++) {
+        struct slice value = s3_field_value(s, &s3_fields[i]);
+        if (value.len > 0)
+            json_object_set_new(http, s3_fields[i].member, api_text(value));
+    }
+    if (clock_parse_http_date(s3_header(s, "expires"), &expires_ms) == 0)
+        json_object_set_new(http, "cacheExpiry", json_integer(expires_ms));
+    struct slice class = s3_header(s, "x-amz-storage-class");
+    if (class.len > 0)
+        json_object_set_new(
+            options, "storageClass",
+            json_string(slice_eq(class, SLICE("STANDARD")) ? "Standard" : "InfrequentAccess"));
+    return options;
+}
+
+/* A list of entity tags, quoted or not. */
+static json_t *s3_etags(struct slice text)
+{
+    json_t *list = json_array();
+    while (text.len > 0) {
+        struct slice item = slice_trim(slice_cut(&text, ','));
+        bool weak = slice_starts(item, SLICE("W/"));
+        item = slice_skip(item, weak ? 2 : 0);
+        if (item.len >= 2 && item.ptr[0] == '"' && item.ptr[item.len - 1] == '"')
+            item = slice_from(item.ptr + 1, item.len - 2);
+        json_array_append_new(list, json_pack("{s:o, s:b}", "v", api_text(item), "w", weak));
+    }
+    return list;
+}
+
+json_t *s3_condition(struct s3 *s, const char *prefix)
+{
+    static const struct {
+        const char *header, *member;
+        bool date;
+    } rows[] = {
+        {"if-match", "etagMatches", false},
+        {"if-none-match", "etagDoesNotMatch", false},
+        {"if-modified-since", "uploadedAfter", true},
+        {"if-unmodified-since", "uploadedBefore", true},
+    };
+    json_t *condition = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int64_t ms;
+        const char *name = arena_printf(&s->req->arena, "%s%s", prefix, rows[i].header);
+        struct slice value = name == NULL ? SLICE("") : s3_header(s, name);
+        if (value.len > 0 && !rows[i].date)
+            json_object_set_new(condition, rows[i].member, s3_etags(value));
+        else if (value.len > 0 && clock_parse_http_date(value, &ms) == 0)
+            /* An object of this very second is not modified since, and unmodified since. */
+            json_object_set_new(
+                condition, rows[i].member,
+                json_integer(strcmp(rows[i].member, "uploadedBefore") == 0 ? ms + 1000 : ms));
+    }
+    if (json_object_size(condition) == 0) {
+        json_decref(condition);
+        return NULL;
+    }
+    json_object_set_new(condition, "secondsGranularity", json_true());
+    return condition;
+}
+
+/* "bytes=1-2", "bytes=1-", "bytes=-2"; anything else is no range. */
+json_t *s3_range(struct slice text)
+{
+    uint64_t first, last;
+    if (!slice_starts(text, SLICE("bytes=")))
+        return NULL;
+    struct slice end = slice_skip(text, 6), begin = slice_trim(slice_cut(&end, '-'));
+    end = slice_trim(end);
+    if (begin.len == 0)
+        return slice_to_u64(end, &last) < 0 ? NULL : json_pack("{s:f}", "suffix", (double)last);
+    if (slice_to_u64(begin, &first) < 0)
+        return NULL;
+    if (end.len == 0)
+        return json_pack("{s:f}", "offset", (double)first);
+    if (slice_to_u64(end, &last) < 0 || last < first)
+        return NULL;
+    return json_pack("{s:f, s:f}", "offset", (double)first, "length",
+                     (double)last - (double)first + 1);
+}
+
+/* --- get --- */
+
+static void s3_get_checksums(struct s3 *s, const json_t *sums)
+{
+    for (size_t i = 0; i < s3_n_algorithms; i++) {
+        const struct s3_algorithm *a = &s3_algorithms[i];
+        uint8_t sum[S3_CHECKSUM_MAX];
+        AUTO(buf_done) struct buf text = {0};
+        const char *hex = json_str(sums, a->name, NULL);
+        if (hex == NULL || strncmp(a->header, "x-amz-", 6) != 0 ||
+            hex_decode(slice_of(hex), sum, a->size) < 0)
+            continue;
+        base64_encode(&text, slice_from(sum, a->size), BASE64_STANDARD);
+        api_answer_header(s->req, a->header, buf_slice(&text));
+    }
+}
+
+static void s3_get_metadata(struct s3 *s, const json_t *o)
+{
+    const json_t *http = json_object_get(o, "httpMetadata");
+    json_t *custom = json_object_get(o, "customMetadata"), *value;
+    const char *key;
+    char text[CLOCK_TEXT_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(s3_fields); i++) {
+        const char *field = s3_query(s, s3_fields[i].override);
+        if (field == NULL)
+            field = json_str(http, s3_fields[i].member, NULL);
+        if (field == NULL && i == 0)
+            field = "binary/octet-stream";
+        if (field != NULL)
+            s3_answer_header(s, s3_fields[i].header, field);
+    }
+    int64_t expires_ms = json_int(http, "cacheExpiry", 0);
+    if (s3_query(s, "response-expires") != NULL)
+        s3_answer_header(s, "expires", s3_query(s, "response-expires"));
+    else if (expires_ms != 0)
+        s3_answer_header(s, "expires", clock_http_date(expires_ms, text));
+    json_object_foreach(custom, key, value)
+    {
+        const char *name = arena_printf(&s->req->arena, "x-amz-meta-%s", key);
+        if (name != NULL && http_name_ok(slice_of(name)))
+            s3_answer_header(s, name, json_string_value(value));
+    }
+}
+
+static void s3_get_headers(struct s3 *s, const json_t *o)
+{
+    char text[CLOCK_TEXT_SIZE];
+    s3_answer_header(s, "etag", arena_printf(&s->req->arena, "\"%s\"", json_str(o, "etag", "")));
+    s3_answer_header(s, "last-modified", clock_http_date(json_int(o, "uploaded", 0), text));
+    s3_answer_header(s, "accept-ranges", "bytes");
+    if (strcmp(s3_class(o), "STANDARD") != 0)
+        s3_answer_header(s, "x-amz-storage-class", s3_class(o));
+}
+
+static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
+{
+    const json_t *o = reply->json, *range = json_object_get(o, "range");
+    int64_t size = json_int(o, "size", 0), length = json_int(range, "length", size);
+    int64_t offset = json_int(range, "offset", 0);
+    s3_get_headers(s, o);
+    if (reply->result == 2)
+        return s3_empty(s, 304);
+    if (reply->result != 0)
+        return s3_fail(s, S3_PRECONDITION_FAILED);
+    s3_get_metadata(s, o);
+    if (range == NULL && slice_eq_nocase(s3_header(s, "x-amz-checksum-mode"), SLICE("enabled")))
+        s3_get_checksums(s, json_object_get(o, "checksums"));
+    if (range != NULL)
+        s3_answer_header(s, "content-range",
+                         arena_printf(&s->req->arena, "bytes %lld-%lld/%lld", (long long)offset,
+                                      (long long)(offset + length - 1), (long long)size));
+    if (head || length == 0) {
+        s3_empty(s, range != NULL ? 206 : 200);
+        s->req->answer.stream_length = head ? length : 0;
+        return 0;
+    }
+    api_streamed(s->req, TAKE(reply->stream), length);
+    s->req->answer.status = range != NULL ? 206 : 200;
+    return 0;
+}
+
+int s3_object_get(struct s3 *s)
+{
+    bool head = slice_eq(s->req->method, SLICE("HEAD"));
+    AUTO(buf_done) struct buf text = {0};
+    AUTO(store_call_done) struct store_call call = {.op = OP_r2_get, .stream = !head};
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    AUTO(json_release) json_t *options = json_pack("{s:b}", "head", head);
+    json_t *only_if = s3_condition(s, ""), *range = s3_range(s3_header(s, "range"));
+    if (only_if != NULL)
+        json_object_set_new(options, "onlyIf", only_if);
+    if (range != NULL)
+        json_object_set_new(options, "range", range);
+    json_print(&text, options);
+    struct msg_r2_get m = {.store = slice_of(s->store), .key = s->key, .options = buf_slice(&text)};
+    msg_r2_get_pack(&call.args, &m);
+    struct err err = {0};
+    int r = store_call(s->req, &call, &reply, &err);
+    if (r < 0)
+        return s3_fail_err(s, r, &err);
+    return s3_get_answer(s, &reply, head);
+}
+
+/* --- put --- */
+
+int s3_object_put(struct s3 *s)
+{
+    AUTO(buf_done) struct buf text = {0};
+    AUTO(store_call_done)
+    struct store_call call = {.op = OP_r2_put, .has_body = true, .body = s->body};
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    AUTO(json_release) json_t *options = s3_put_options(s);
+    json_t *only_if = s3_condition(s, "");
+    if (only_if != NULL)
+        json_object_set_new(options, "onlyIf", only_if);
+    int r = s3_checksums(s, options);
+    if (r < 0)
+        return r;
+    json_print(&text, options);
+    struct msg_r2_put m = {.binding = BINDING_NONE,
+                           .store = slice_of(s->store),
+                           .key = s->key,
+                           .options = buf_slice(&text),
+                           .size = (int64_t)s->body.len};
+    msg_r2_put_pack(&call.args, &m);
+    r = s3_call(s, &call, &reply);
+    if (r < 0)
+        return r;
+    if (reply.result != 0)
+        return s3_fail(s, S3_PRECONDITION_FAILED);
+    s3_answer_header(s, "etag",
+                     arena_printf(&s->req->arena, "\"%s\"", json_str(reply.json, "etag", "")));
+    return s3_empty(s, 200);
+}
+
+/* --- copy --- */
+
+json_t *s3_copy_source(struct s3 *s)
+{
+    struct slice source = s3_header(s, "x-amz-copy-source"), key;
+    ssize_t version = slice_find_slice(source, SLICE("?versionId="));
+    AUTO(json_release) json_t *row = NULL;
+    struct err err = {0};
+    if (version >= 0)
+        source.len = (size_t)version;
+    if (text_percent_decode(&s->req->arena, source, false, &key) < 0) {
+        s3_fail(s, S3_INVALID_ARGUMENT);
+        return NULL;
+    }
+    if (slice_starts(key, SLICE("/")))
+        key = slice_skip(key, 1);
+    struct slice bucket = slice_cut(&key, '/');
+    const char *name = arena_printf(&s->req->arena, "%.*s", SLICE_ARG(bucket));
+    if (name == NULL || key.len == 0) {
+        s3_fail(s, S3_INVALID_ARGUMENT);
+        return NULL;
+    }
+    int r = r2_bucket_find(s->req, name, &row, &err);
+    if (r < 0) {
+        s3_fail_err(s, r, &err);
+        return NULL;
+    }
+    json_t *options = json_pack("{s:s, s:o}", "bucket", name, "key", api_text(key));
+    json_t *only_if = s3_condition(s, "x-amz-copy-source-");
+    if (only_if != NULL)
+        json_object_set_new(options, "sourceIf", only_if);
+    return options;
+}
+
+int s3_object_copy(struct s3 *s)
+{
+    AUTO(buf_done) struct buf text = {0};
+    AUTO(buf_done) struct buf out = {0};
+    AUTO(store_call_done) struct store_call call = {.op = OP_r2_copy};
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    AUTO(json_release) json_t *options = s3_copy_source(s);
+    AUTO(json_release) json_t *put = s3_put_options(s);
+    if (options == NULL)
+        return -ECANCELED;
+    json_object_update_missing(options, put);
+    bool replace = slice_eq(s3_header(s, "x-amz-metadata-directive"), SLICE("REPLACE"));
+    json_object_set_new(options, "replace", json_boolean(replace));
+    json_print(&text, options);
+    struct msg_r2_copy m = {
+        .store = slice_of(s->store), .key = s->key, .options = buf_slice(&text)};
+    msg_r2_copy_pack(&call.args, &m);
+    int r = s3_call(s, &call, &reply);
+    if (r < 0)
+        return r;
+    if (reply.result != 0)
+        return s3_fail(s, S3_PRECONDITION_FAILED);
+    buf_printf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CopyObjectResult" S3_XMLNS ">");
+    s3_xml_etag(&out, json_str(reply.json, "etag", ""));
+    s3_xml_time(&out, "LastModified", json_int(reply.json, "uploaded", 0));
+    buf_append_slice(&out, SLICE("</CopyObjectResult>"));
+    return s3_xml(s, &out);
+}

@@ -1,0 +1,226 @@
+// The S3 API with Amazon's own SDK, unchanged, and what no SDK sends.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, test } from "node:test";
+import * as S3 from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { Readable } from "node:stream";
+import { api, deploy } from "./lib/deploy.mjs";
+import { get, until } from "./lib/http.mjs";
+import { startSelvedge } from "./lib/selvedge.mjs";
+
+const PART = 5 * 1024 * 1024;
+let selvedge, s3, base, credentials;
+
+const client = (more = {}) => new S3.S3Client({ endpoint: `${base}/s3`, region: "auto", credentials, forcePathStyle: true, maxAttempts: 1, ...more });
+const send = (name, input, on = s3) => on.send(new S3[`${name}Command`]({ Bucket: "box", ...input }));
+const text = async (answer) => (await answer).Body.transformToString();
+const fails = (promise, name, status) => assert.rejects(promise, (e) => (assert.equal(e.name, name), assert.equal(e.$metadata.httpStatusCode, status), true));
+const bytes = (n, seed) => Buffer.from(Uint8Array.from({ length: n }, (_, i) => (i * 7 + seed + (i >> 9)) & 255));
+
+before(async () => {
+  selvedge = await startSelvedge();
+  base = new URL(selvedge.apiUrl).origin;
+  const verified = await (await fetch(`${selvedge.apiUrl}/user/tokens/verify`, { headers: { authorization: `Bearer ${selvedge.token}` } })).json();
+  credentials = { accessKeyId: verified.result.id, secretAccessKey: createHash("sha256").update(selvedge.token).digest("hex") };
+  s3 = client();
+  await send("CreateBucket");
+});
+after(() => selvedge?.stop());
+
+test("buckets", async () => {
+  await send("CreateBucket", { Bucket: "second" });
+  const { Buckets } = await s3.send(new S3.ListBucketsCommand({}));
+  assert.deepEqual(Buckets.map((b) => b.Name), ["box", "second"]);
+  assert.ok(Buckets[0].CreationDate instanceof Date);
+  await send("HeadBucket", { Bucket: "second" });
+  assert.equal((await send("GetBucketLocation")).LocationConstraint, "auto");
+  await fails(send("CreateBucket", { Bucket: "second" }), "BucketAlreadyOwnedByYou", 409);
+  await send("PutObject", { Bucket: "second", Key: "k", Body: "v" });
+  await fails(send("DeleteBucket", { Bucket: "second" }), "BucketNotEmpty", 409);
+  await send("DeleteObject", { Bucket: "second", Key: "k" });
+  await send("DeleteBucket", { Bucket: "second" });
+  await fails(send("ListObjectsV2", { Bucket: "second" }), "NoSuchBucket", 404);
+  await fails(send("PutObject", { Bucket: "second", Key: "k", Body: "v" }), "NoSuchBucket", 404);
+  await fails(send("CreateBucket", { Bucket: "No" }), "InvalidBucketName", 400);
+});
+
+test("an object and all that belongs to it", async () => {
+  const Key = "dir/é +&?%<x>.txt";
+  const put = await send("PutObject", { Key, Body: "hello", ContentType: "text/plain", CacheControl: "no-store", Metadata: { one: "1", two: "zwei" }, StorageClass: "STANDARD_IA" });
+  assert.equal(put.ETag, `"${createHash("md5").update("hello").digest("hex")}"`);
+  const found = await send("GetObject", { Key });
+  assert.equal(await found.Body.transformToString(), "hello");
+  assert.deepEqual([found.ContentType, found.CacheControl, found.Metadata, found.StorageClass, found.ContentLength], ["text/plain", "no-store", { one: "1", two: "zwei" }, "STANDARD_IA", 5]);
+  assert.ok(found.ChecksumCRC32);
+  const head = await send("HeadObject", { Key });
+  assert.deepEqual([head.ContentLength, head.ETag, head.Metadata.one], [5, put.ETag, "1"]);
+  await send("DeleteObject", { Key });
+  await fails(send("GetObject", { Key }), "NoSuchKey", 404);
+  await fails(send("HeadObject", { Key }), "NotFound", 404);
+  await send("DeleteObject", { Key });
+});
+
+test("conditions and ranges", async () => {
+  const { ETag } = await send("PutObject", { Key: "c", Body: "0123456789" });
+  const hour = 3600_000, past = new Date(Date.now() - hour), future = new Date(Date.now() + hour);
+  const asks = [
+    [{ IfMatch: ETag }, 200], [{ IfMatch: '"no"' }, 412], [{ IfNoneMatch: ETag }, 304], [{ IfNoneMatch: '"no"' }, 200],
+    [{ IfModifiedSince: past }, 200], [{ IfModifiedSince: future }, 304], [{ IfUnmodifiedSince: past }, 412], [{ IfUnmodifiedSince: future }, 200],
+    [{ IfMatch: ETag, IfUnmodifiedSince: past }, 200], [{ IfNoneMatch: '"no"', IfModifiedSince: future }, 200], [{ IfMatch: '"no"', IfNoneMatch: ETag }, 412],
+    [{ IfNoneMatch: ETag, IfModifiedSince: past }, 304], [{ IfMatch: ETag, Range: "bytes=2-4" }, 206],
+  ];
+  for (const [input, status] of asks) {
+    const got = await send("GetObject", { Key: "c", ...input }).then(async (a) => (await a.Body.transformToString(), a.$metadata.httpStatusCode), (e) => e.$metadata.httpStatusCode);
+    assert.equal(got, status, JSON.stringify(input));
+  }
+  for (const [Range, body, range] of [["bytes=2-4", "234", "bytes 2-4/10"], ["bytes=7-", "789", "bytes 7-9/10"], ["bytes=-2", "89", "bytes 8-9/10"], ["bytes=5-500", "56789", "bytes 5-9/10"]]) {
+    const part = await send("GetObject", { Key: "c", Range });
+    assert.deepEqual([await part.Body.transformToString(), part.ContentRange, part.$metadata.httpStatusCode], [body, range, 206]);
+  }
+  await fails(send("GetObject", { Key: "c", Range: "bytes=10-" }), "InvalidRange", 416);
+  await fails(send("PutObject", { Key: "c", Body: "x", IfNoneMatch: "*" }), "PreconditionFailed", 412);
+  await fails(send("PutObject", { Key: "c", Body: "x", IfMatch: '"no"' }), "PreconditionFailed", 412);
+  await send("PutObject", { Key: "c", Body: "new", IfMatch: ETag });
+  assert.equal(await text(send("GetObject", { Key: "c" })), "new");
+});
+
+test("checksums", async () => {
+  for (const ChecksumAlgorithm of ["CRC32", "CRC32C", "SHA1", "SHA256"]) {
+    for (const Body of ["small", bytes(700_000, 3)]) {
+      await send("PutObject", { Key: "sum", Body, ChecksumAlgorithm });
+      const got = await send("GetObject", { Key: "sum", ChecksumMode: "ENABLED" });
+      assert.ok(got[`Checksum${ChecksumAlgorithm}`], ChecksumAlgorithm);
+      assert.ok(Buffer.from(await got.Body.transformToByteArray()).equals(Buffer.from(Body)));
+    }
+  }
+  await fails(send("PutObject", { Key: "sum", Body: "x", ContentMD5: createHash("md5").update("y").digest("base64") }), "BadDigest", 400);
+  await fails(send("PutObject", { Key: "sum", Body: "x", ChecksumCRC32: "AAAAAA==" }), "BadDigest", 400);
+  await fails(send("PutObject", { Key: "sum", Body: "x", ContentMD5: "zz" }), "InvalidDigest", 400);
+});
+
+test("a stream goes in chunks with a trailer", async () => {
+  const body = bytes(900_000, 9);
+  const parts = [body.subarray(0, 100), body.subarray(100, 500_000), body.subarray(500_000)];
+  await send("PutObject", { Key: "streamed", Body: Readable.from(parts), ContentLength: body.length });
+  const got = await send("GetObject", { Key: "streamed" });
+  assert.ok(Buffer.from(await got.Body.transformToByteArray()).equals(body));
+});
+
+test("listings", async () => {
+  await send("CreateBucket", { Bucket: "lists" });
+  const on = { Bucket: "lists" };
+  for (const Key of ["a/1", "a/2", "b", "c/x/1", "c/y", "d e", "é"]) await send("PutObject", { ...on, Key, Body: Key });
+  const all = await send("ListObjectsV2", on);
+  assert.deepEqual(all.Contents.map((o) => o.Key), ["a/1", "a/2", "b", "c/x/1", "c/y", "d e", "é"]);
+  assert.deepEqual([all.KeyCount, all.IsTruncated, all.Contents[0].Size], [7, false, 3]);
+  const grouped = await send("ListObjectsV2", { ...on, Delimiter: "/" });
+  assert.deepEqual([grouped.CommonPrefixes.map((p) => p.Prefix), grouped.Contents.map((o) => o.Key)], [["a/", "c/"], ["b", "d e", "é"]]);
+  const below = await send("ListObjectsV2", { ...on, Delimiter: "/", Prefix: "c/", EncodingType: "url" });
+  assert.deepEqual([below.CommonPrefixes[0].Prefix, below.Contents[0].Key], ["c/x/", "c/y"]);
+  assert.deepEqual((await send("ListObjectsV2", { ...on, StartAfter: "c/x/1" })).Contents.map((o) => o.Key), ["c/y", "d e", "é"]);
+  const seen = [];
+  for await (const page of S3.paginateListObjectsV2({ client: s3, pageSize: 2 }, { ...on, Delimiter: "/" })) seen.push(...(page.CommonPrefixes ?? []).map((p) => p.Prefix), ...(page.Contents ?? []).map((o) => o.Key));
+  assert.deepEqual(seen.sort(), ["a/", "b", "c/", "d e", "é"].sort());
+  const old = [];
+  for (let Marker = ""; Marker !== undefined;) {
+    const page = await send("ListObjects", { ...on, Delimiter: "/", MaxKeys: 1, Marker });
+    old.push(...(page.CommonPrefixes ?? []).map((p) => p.Prefix), ...(page.Contents ?? []).map((o) => o.Key));
+    Marker = page.IsTruncated ? page.NextMarker : undefined;
+  }
+  assert.deepEqual(old, ["a/", "b", "c/", "d e", "é"]);
+  assert.equal((await send("ListObjectsV2", { ...on, MaxKeys: 0 })).KeyCount, 0);
+  const gone = await send("DeleteObjects", { ...on, Delete: { Objects: ["a/1", "a/2", "b", "c/x/1", "c/y", "d e", "é", "never & <>"].map((Key) => ({ Key })) } });
+  assert.equal(gone.Deleted.length, 8);
+  assert.equal((await send("ListObjectsV2", on)).KeyCount, 0);
+});
+
+test("copies", async () => {
+  await send("CreateBucket", { Bucket: "other" });
+  const body = bytes(300_000, 5);
+  await send("PutObject", { Key: "from here", Body: body, ContentType: "a/b", Metadata: { m: "1" } });
+  await send("CopyObject", { Bucket: "other", Key: "to", CopySource: "box/from%20here" });
+  await send("DeleteObject", { Key: "from here" });
+  const copied = await send("GetObject", { Bucket: "other", Key: "to" });
+  assert.ok(Buffer.from(await copied.Body.transformToByteArray()).equals(body));
+  assert.deepEqual([copied.ContentType, copied.Metadata], ["a/b", { m: "1" }]);
+  await send("CopyObject", { Bucket: "other", Key: "to", CopySource: "other/to", MetadataDirective: "REPLACE", Metadata: { m: "2" } });
+  const again = await send("HeadObject", { Bucket: "other", Key: "to" });
+  assert.deepEqual([again.Metadata, again.ContentLength], [{ m: "2" }, body.length]);
+  await fails(send("CopyObject", { Key: "x", CopySource: "other/none" }), "NoSuchKey", 404);
+  await fails(send("CopyObject", { Key: "x", CopySource: "other/to", CopySourceIfMatch: '"no"' }), "PreconditionFailed", 412);
+});
+
+test("multipart uploads", async () => {
+  const body = bytes(2 * PART + 1000, 1), Key = "large";
+  const { UploadId } = await send("CreateMultipartUpload", { Key, ContentType: "x/y" });
+  const Parts = [];
+  for (let n = 1; n <= 3; n++) {
+    const part = await send("UploadPart", { Key, UploadId, PartNumber: n, Body: body.subarray((n - 1) * PART, n * PART) });
+    Parts.push({ PartNumber: n, ETag: part.ETag });
+  }
+  assert.deepEqual((await send("ListParts", { Key, UploadId })).Parts.map((p) => [p.PartNumber, p.Size]), [[1, PART], [2, PART], [3, 1000]]);
+  assert.deepEqual((await send("ListMultipartUploads", {})).Uploads.map((u) => [u.Key, u.UploadId]), [[Key, UploadId]]);
+  await fails(send("GetObject", { Key }), "NoSuchKey", 404);
+  await fails(send("CompleteMultipartUpload", { Key, UploadId, MultipartUpload: { Parts: [Parts[1], Parts[0]] } }), "InvalidPartOrder", 400);
+  await fails(send("CompleteMultipartUpload", { Key, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag: '"no"' }] } }), "InvalidPart", 400);
+  await fails(send("CompleteMultipartUpload", { Key, UploadId, MultipartUpload: { Parts: [Parts[2], { ...Parts[0], PartNumber: 4 }] } }), "InvalidPart", 400);
+  const done = await send("CompleteMultipartUpload", { Key, UploadId, MultipartUpload: { Parts } });
+  const sums = Parts.map((_, i) => createHash("md5").update(body.subarray(i * PART, (i + 1) * PART)).digest());
+  assert.equal(done.ETag, `"${createHash("md5").update(Buffer.concat(sums)).digest("hex")}-3"`);
+  const whole = await send("GetObject", { Key });
+  assert.ok(Buffer.from(await whole.Body.transformToByteArray()).equals(body));
+  const across = await send("GetObject", { Key, Range: `bytes=${PART - 10}-${2 * PART + 9}` });
+  assert.ok(Buffer.from(await across.Body.transformToByteArray()).equals(body.subarray(PART - 10, 2 * PART + 10)));
+  await fails(send("CompleteMultipartUpload", { Key, UploadId, MultipartUpload: { Parts } }), "NoSuchUpload", 404);
+
+  const second = await send("CreateMultipartUpload", { Key: "from parts" });
+  const from = { Key: "from parts", UploadId: second.UploadId, CopySource: `box/${Key}` };
+  const one = await send("UploadPartCopy", { ...from, PartNumber: 1, CopySourceRange: `bytes=100-${PART + 99}` });
+  const two = await send("UploadPartCopy", { ...from, PartNumber: 2, CopySourceRange: "bytes=0-9" });
+  await send("CompleteMultipartUpload", { Key: "from parts", UploadId: second.UploadId, MultipartUpload: { Parts: [one, two].map((p, i) => ({ PartNumber: i + 1, ETag: p.CopyPartResult.ETag })) } });
+  const joined = Buffer.from(await (await send("GetObject", { Key: "from parts" })).Body.transformToByteArray());
+  assert.ok(joined.equals(Buffer.concat([body.subarray(100, PART + 100), body.subarray(0, 10)])));
+
+  const third = await send("CreateMultipartUpload", { Key: "dropped" });
+  await send("AbortMultipartUpload", { Key: "dropped", UploadId: third.UploadId });
+  await fails(send("UploadPart", { Key: "dropped", UploadId: third.UploadId, PartNumber: 1, Body: "x" }), "NoSuchUpload", 404);
+  const managed = new Upload({ client: s3, params: { Bucket: "box", Key: "managed", Body: Readable.from([body]) }, partSize: PART });
+  await managed.done();
+  assert.equal((await send("HeadObject", { Key: "managed" })).ContentLength, body.length);
+});
+
+test("presigned addresses", async () => {
+  const url = await getSignedUrl(s3, new S3.PutObjectCommand({ Bucket: "box", Key: "pre signed" }), { expiresIn: 60 });
+  assert.equal((await fetch(url, { method: "PUT", body: "by address" })).status, 200);
+  const read = await getSignedUrl(s3, new S3.GetObjectCommand({ Bucket: "box", Key: "pre signed", ResponseContentType: "text/html" }), { expiresIn: 60 });
+  const answer = await fetch(read);
+  assert.deepEqual([await answer.text(), answer.headers.get("content-type")], ["by address", "text/html"]);
+  assert.equal((await fetch(read.replace("pre%20signed", "other"))).status, 403);
+  const late = await getSignedUrl(s3, new S3.GetObjectCommand({ Bucket: "box", Key: "c" }), { expiresIn: 1, signingDate: new Date(Date.now() - 60_000) });
+  assert.match(await (await fetch(late)).text(), /<Code>ExpiredRequest<\/Code>/);
+});
+
+test("who may what", async () => {
+  const with_ = (more) => client({ credentials: { ...credentials, ...more } });
+  await fails(send("GetObject", { Key: "c" }, with_({ secretAccessKey: "wrong" })), "SignatureDoesNotMatch", 403);
+  await fails(send("GetObject", { Key: "c" }, with_({ accessKeyId: "0".repeat(32) })), "InvalidAccessKeyId", 403);
+  assert.match(await (await fetch(`${base}/s3/box/c`)).text(), /<Code>AccessDenied<\/Code>/);
+  const groups = await api(selvedge, "GET", "/tokens/permission_groups");
+  const read = groups.find((g) => g.name === "Workers R2 Storage Read");
+  const made = await api(selvedge, "POST", "/tokens", { name: "reader", policies: [{ effect: "allow", permission_groups: [{ id: read.id }], resources: { [`com.cloudflare.api.account.${selvedge.account}`]: "*" } }] });
+  const reader = with_({ accessKeyId: made.id, secretAccessKey: createHash("sha256").update(made.value).digest("hex") });
+  assert.equal((await send("HeadObject", { Key: "c" }, reader)).ContentLength, 3);
+  await fails(send("PutObject", { Key: "c", Body: "x" }, reader), "AccessDenied", 403);
+  await fails(s3.send(new S3.GetBucketAclCommand({ Bucket: "box" })), "NotImplemented", 501);
+});
+
+test("the same objects through a Worker and by host name", async () => {
+  await deploy(selvedge, "reader", "export default { async fetch(r, env) { const o = await env.B.get(new URL(r.url).pathname.slice(1)); return new Response(o === null ? 'none' : o.body, { headers: { etag: o?.httpEtag ?? '' } }); } }", { bindings: [{ name: "B", type: "r2_bucket", bucket_name: "box" }] });
+  await send("PutObject", { Key: "shared", Body: "seen by all" });
+  const seen = await until("the Worker answers", 10_000, async () => { const a = await get(selvedge, "reader", "/shared"); return a.status === 200 && a; });
+  assert.equal(seen.text, "seen by all");
+  const large = await get(selvedge, "reader", "/large");
+  assert.ok(large.body.equals(bytes(2 * PART + 1000, 1)));
+});
