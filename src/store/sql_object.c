@@ -106,9 +106,11 @@ int sql_object_sync(struct sql *db)
 
 int sql_object_wipe(struct sql *db, struct err *err)
 {
+    int attached = sqlite3_limit(db->db, SQLITE_LIMIT_ATTACHED, 1); /* VACUUM needs one itself */
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_RESET_DATABASE, 1, NULL);
     int r = sql_exec(db, "VACUUM", err);
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_RESET_DATABASE, 0, NULL);
+    sqlite3_limit(db->db, SQLITE_LIMIT_ATTACHED, attached);
     return r;
 }
 

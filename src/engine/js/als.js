@@ -12,7 +12,8 @@
 import { afterDirectives, skipSpace } from './ast.js';
 
 export function mentionsAsyncContext(source) {
-    return /async_hooks|AsyncLocalStorage|withEnv|AsyncResource|\btracing\b/.test(source);
+    // Sections of Durable Objects are found by the frame too (product/durable/gates.js).
+    return /async_hooks|AsyncLocalStorage|withEnv|AsyncResource|\btracing\b|blockConcurrencyWhile|\.transaction\b/.test(source);
 }
 
 // The position behind `=>` of an arrow function.

@@ -126,7 +126,7 @@ function held(invocation, again) {
 
 /* The handler threw, rejected, or gave something that is no response. */
 function fail(invocation, error) {
-    if (invocation.answered || held(invocation, () => fail(invocation, error))) return;
+    if (invocation.answered || held(invocation, () => failEvent(invocation, error))) return;
     failEvent(invocation, error);
 }
 
@@ -175,7 +175,12 @@ Invocation.prototype.settle = function settle() {
 };
 
 function respond(invocation, response) {
-    if (invocation.answered || held(invocation, () => respond(invocation, response))) return;
+    if (invocation.answered || held(invocation, () => respondNow(invocation, response))) return;
+    respondNow(invocation, response);
+}
+
+function respondNow(invocation, response) {
+    if (invocation.answered) return;
     if (!responses.isResponse(response)) {
         fail(invocation, new TypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'."));
         return;
