@@ -5,6 +5,7 @@
 #include "engine/vm.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "engine/vm_impl.h"
 
@@ -48,6 +49,9 @@ static const char vm_helper_source[] =
     "    then(p, ok, bad) { call(then, p, ok, bad); },\n"
     "  };\n"
     "})()";
+
+/* Before the names of scripts, as stack traces show them. */
+#define VM_SCRIPT_PLACE "selvedge:"
 
 static const char *const vm_class_names[VM_CLASSES] = {
     "Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "EvalError", "URIError",
@@ -197,30 +201,70 @@ static void vm_broken(struct vm *vm, const char *name, js_value exception)
     panic(__FILE__, __LINE__, buf_cstr(&text));
 }
 
-js_value vm_bootstrap(struct vm *vm, const char *name, struct slice source)
+/* Evaluates and calls; NULL with *exception, which is NULL too when not even parsing had room. */
+static js_value vm_run_script(struct vm *vm, const char *name, struct slice source, js_value *exception)
 {
-    js_value exception = NULL;
     AUTO(jsc_string_release) JSStringRef url = jsc_name(name);
     AUTO(jsc_string_release) JSStringRef error = NULL;
     int error_line = 0;
-
-    vm_enter(vm);
     JSScriptRef script = JSScriptCreateReferencingImmortalASCIIText(
         vm->group, url, 1, source.ptr, source.len, &error, &error_line);
-    if (script == NULL)
-        exception = error == NULL ? NULL : JSValueMakeString(vm->ctx, error);
-    js_value function = script == NULL ? NULL : JSScriptEvaluate(vm->ctx, script, NULL, &exception);
-    if (script != NULL)
-        JSScriptRelease(script);
+    if (script == NULL) {
+        *exception = error == NULL ? NULL : JSValueMakeString(vm->ctx, error);
+        return NULL;
+    }
+    js_value function = JSScriptEvaluate(vm->ctx, script, NULL, exception);
+    JSScriptRelease(script);
     if (function == NULL || !js_is_object(vm->ctx, function))
-        vm_broken(vm, name, exception);
-
+        return NULL;
     js_value args[] = {vm->native, JSContextGetGlobalObject(vm->ctx)};
-    js_value result = js_call(vm->ctx, function, args, ARRAY_LEN(args), &exception);
+    return js_call(vm->ctx, function, args, ARRAY_LEN(args), exception);
+}
+
+js_value vm_bootstrap(struct vm *vm, const char *name, struct slice source)
+{
+    js_value exception = NULL;
+    vm_enter(vm);
+    js_value result = vm_run_script(vm, name, source, &exception);
     if (result == NULL)
         vm_broken(vm, name, exception);
     vm_leave(vm);
     return result;
+}
+
+static int vm_script_compare(const void *key, const void *row)
+{
+    return strcmp(key, ((const struct vm_script *)row)->name);
+}
+
+struct slice vm_script_text(const struct vm_scripts *scripts, const char *name)
+{
+    const struct vm_script *row =
+        bsearch(name, scripts->rows, scripts->n, sizeof *row, vm_script_compare);
+    return row == NULL ? SLICE_NONE : slice_from(scripts->text + row->offset, row->len);
+}
+
+static JS_NATIVE(vm_native_script)
+{
+    struct vm *vm = vm_of_thread;
+    AUTO(buf_done) struct buf place = {0};
+    buf_append_slice(&place, SLICE(VM_SCRIPT_PLACE));
+    if (n_args < 1 || js_append_utf8(ctx, args[0], &place) < 0)
+        return js_throw(ctx, exception, "TypeError", "script wants a name");
+    const char *name = buf_cstr(&place);
+    struct slice text = vm_script_text(vm->scripts, name + sizeof VM_SCRIPT_PLACE - 1);
+    if (text.len == 0)
+        return js_undefined(ctx);
+    js_value result = vm_run_script(vm, name, text, exception);
+    if (result == NULL && *exception == NULL)
+        return js_throw(ctx, exception, "RangeError", "%s cannot be evaluated", name);
+    return result;
+}
+
+void vm_scripts_install(struct vm *vm, const struct vm_scripts *scripts)
+{
+    vm->scripts = scripts;
+    js_set(vm->ctx, vm->native, "script", js_function(vm->ctx, "script", vm_native_script));
 }
 
 js_value vm_eval(struct vm *vm, const char *name, struct slice source, js_value *exception)

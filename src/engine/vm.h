@@ -31,6 +31,21 @@ void vm_native_value(struct vm *vm, const char *group, const char *name, js_valu
 /* Evaluates a built-in script `(function (native, global) {...})` and calls it; returns what it returned,
  * which the caller must hold. `source` is ASCII and stays for good. Panics when it throws: it is ours. */
 js_value vm_bootstrap(struct vm *vm, const char *name, struct slice source);
+/* Scripts of the same form that are evaluated when they are first needed, all in one text. */
+struct vm_script {
+    const char *name;
+    size_t offset, len;
+};
+struct vm_scripts {
+    const char *text; /* ASCII, for good */
+    const struct vm_script *rows; /* sorted by name */
+    size_t n;
+};
+/* Empty when there is no such script. */
+struct slice vm_script_text(const struct vm_scripts *scripts, const char *name);
+/* Gives built-in scripts native.script(name): evaluates that one and returns what it returned, or throws what it
+ * threw (the stack or the time of a tenant may be over). scripts stay for good. */
+void vm_scripts_install(struct vm *vm, const struct vm_scripts *scripts);
 /* The value of the last expression, or NULL with *exception. name appears in stack traces. UTF-8. */
 js_value vm_eval(struct vm *vm, const char *name, struct slice source, js_value *exception);
 void vm_eval_allow(struct vm *vm, bool allowed); /* eval and Function */

@@ -34,6 +34,7 @@ struct vm {
     js_value helper;                   /* held: functions of vm_helper_source */
     js_value helper_view, helper_then; /* reachable from helper */
     struct vm_class classes[VM_CLASSES];
+    const struct vm_scripts *scripts;
     struct buf scratch; /* for strings that must be terminated or widened */
 
     /* Unhandled rejections of the turn so far. */

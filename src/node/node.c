@@ -1,33 +1,12 @@
-/* The group `node`: its natives, and the native that evaluates an embedded script. */
+/* The group `node`. */
 #include "node/node.h"
 
 #include <stdlib.h>
 
 #include "node/node_impl.h"
-#include "node/node_scripts.h"
-
-enum { NODE_NAME_MAX = 64 };
 
 /* A process has one VM, and natives are told only its context. */
 static _Thread_local struct vm *node_vm;
-
-static int script_compare(const void *key, const void *row)
-{
-    return strcmp(key, ((const struct node_script *)row)->name);
-}
-
-/* script(name): the function (require, module, exports, web), or undefined when there is no such script. */
-static JS_NATIVE(node_script)
-{
-    char name[NODE_NAME_MAX], place[NODE_NAME_MAX + 16] = "selvedge:node/";
-    node_name(ctx, node_arg(ctx, n_args, args, 0), name, sizeof name);
-    const struct node_script *row =
-        bsearch(name, node_scripts, node_scripts_count, sizeof *row, script_compare);
-    if (row == NULL)
-        return js_undefined(ctx);
-    strcat(place, name); /* both are shorter than their arrays by construction */
-    return vm_bootstrap(node_vm, place, slice_from(node_scripts_text + row->offset, row->len));
-}
 
 /* memory(): [heapSize, heapCapacity, extra] */
 static JS_NATIVE(node_memory)
@@ -38,7 +17,7 @@ static JS_NATIVE(node_memory)
     return js_array(ctx, values, ARRAY_LEN(values));
 }
 
-static const struct js_native_row node_rows[] = {{"script", node_script}, {"memory", node_memory}};
+static const struct js_native_row node_rows[] = {{"memory", node_memory}};
 
 /* --- native objects --- */
 

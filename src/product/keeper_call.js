@@ -2,7 +2,7 @@
 import * as context from "../web/js/context.js";
 import { Channel, untouched } from "../web/js/body_source.js";
 import { sendStream } from "../web/js/send.js";
-import { ReaderState, readerRelease } from "../web/js/streams/readable.js";
+import { makeReader, readerRelease } from "../web/js/streams/readable.js";
 
 /* start(callback) makes the native call and returns its channel. Resolves to {result, text, json}, whatever the
  * result is; json is a string, also where it came as the answer's body. */
@@ -33,7 +33,7 @@ const UNAVAILABLE = "The data service is unavailable.";
 
 /* The same with a body that is a stream (its state). A stream that fails rejects with its own error. */
 export async function keeperSend(start, state) {
-    const reader = new ReaderState(state, false); // throws when it is locked
+    const reader = makeReader(state, false); // throws when it is locked
     readerRelease(reader);
     let channel, answered = false;
     const answer = keeperCall((callback) => channel = start((...args) => {

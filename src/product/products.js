@@ -5,13 +5,14 @@ import { make as r2 } from "./r2/r2.js";
 import { make as durable } from "./durable/durable.js";
 import { make as fetcher } from "./fetcher/fetcher.js";
 
+const MAKERS = { kv_namespace: kv, d1, r2_bucket: r2, durable_object_namespace: durable, service: fetcher, assets: fetcher };
+
+/* What makes a factory runs for the first binding of its type: it may be a script of its own. */
 export function makeProducts(native, kit) {
-    return {
-        kv_namespace: kv(native, kit),
-        d1: d1(native, kit),
-        r2_bucket: r2(native, kit),
-        durable_object_namespace: durable(native, kit),
-        service: fetcher(native, kit),
-        assets: fetcher(native, kit),
-    };
+    const factories = {};
+    for (const [type, make] of Object.entries(MAKERS)) {
+        let factory = null;
+        factories[type] = (index, config) => (factory ??= make(native, kit))(index, config);
+    }
+    return factories;
 }

@@ -1,11 +1,15 @@
 /*
- * The built-in scripts, bundled at build time and part of the program: ASCII, for good, never copied.
- * Each is `(function (native, global) { ... return hooks; })`.
+ * The built-in scripts, bundled at build time and part of the program: ASCII, for good, never copied. Each is
+ * `(function (native, global) { ... return hooks; })`:
+ *
+ *     main      the web platform, evaluated in every isolate
+ *     linker    hooks.link: modules to one script
+ *     test      what test-worker adds to main
+ *     node/NAME the module node:NAME
+ *     others    parts of main that are evaluated when they are first needed (web/scripts.mjs)
  */
 #pragma once
 
-#include "core/slice.h"
+#include "engine/vm.h"
 
-struct slice isolate_bundle_main(void);   /* the web platform and the products' bindings */
-struct slice isolate_bundle_linker(void); /* hooks.link: modules to one script */
-struct slice isolate_bundle_test(void);   /* what test-worker adds to the first */
+extern const struct vm_scripts isolate_scripts; /* generated: tools/bundle.mjs */

@@ -25,8 +25,9 @@ void isolate_options_default(struct isolate_options *ret)
 {
     *ret = (struct isolate_options){
         .root = "/g",
-        .bundle = isolate_bundle_main(),
-        .linker = isolate_bundle_linker(),
+        .bundle = vm_script_text(&isolate_scripts, "main"),
+        .linker = vm_script_text(&isolate_scripts, "linker"),
+        .scripts = &isolate_scripts,
         .install = isolate_install_all,
     };
 }

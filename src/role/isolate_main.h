@@ -10,6 +10,7 @@
 #include "core/slice.h"
 
 struct vm;
+struct vm_scripts;
 
 int isolate_main(int control_fd);
 
@@ -17,6 +18,7 @@ int isolate_main(int control_fd);
 struct isolate_options {
     const char *root;
     struct slice bundle, linker; /* ASCII, live as long as the process */
+    const struct vm_scripts *scripts; /* native.script(); may be NULL */
     void (*install)(
         struct vm *vm); /* natives besides `io` and those of the products; may be NULL */
     struct slice extra; /* evaluated last: its hooks replace those of the bundle, which it finds

@@ -516,7 +516,7 @@ int cli_test_worker(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     isolate_options_default(&r.options);
-    r.options.extra = isolate_bundle_test();
+    r.options.extra = vm_script_text(&isolate_scripts, "test");
     r.options.install = test_install;
     r.options.allow_eval = r.wpt;
     r.loop = loop_create();

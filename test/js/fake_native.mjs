@@ -9,24 +9,18 @@ import {
 import { fileURLToPath } from "node:url";
 import vm from "node:vm";
 import zlib from "node:zlib";
-import { bundle } from "../../src/web/bundle.mjs";
+import { bundleScripts } from "../../src/web/bundle.mjs";
 import { link } from "../../src/engine/js/linker.js";
 import { nodeScripts } from "../../src/node/bundle.mjs";
 
 const DIGESTS = ["md5", "sha1", "sha256", "sha384", "sha512"];
 const MODES = ["cbc", "ctr", "gcm", "wrap"];
-let source = null;
-
-async function bundleText() {
-    source ??= (await bundle(fileURLToPath(new URL("../../src/web/js/main.js", import.meta.url)), { minify: false })).text;
-    return source;
-}
-
-/* Name → text of the scripts behind node: modules. */
-let nodeTexts = null;
-async function nodeSources() {
-    nodeTexts ??= nodeScripts(fileURLToPath(new URL("../../src/node/js", import.meta.url))).then(({ scripts }) => new Map(scripts.map((x) => [x.name, x.text])));
-    return nodeTexts;
+/* Name → text of the built-in scripts. */
+let texts = null;
+function sources() {
+    texts ??= Promise.all([bundleScripts({ minify: false }), nodeScripts(fileURLToPath(new URL("../../src/node/js", import.meta.url)))])
+        .then(([scripts, node]) => new Map([...scripts.map((x) => [x.name, x.text]), ...node.scripts.map((x) => [`node/${x.name}`, x.text])]));
+    return texts;
 }
 
 /* --- pure natives --- */
@@ -336,20 +330,18 @@ export function makeInside(fetcher = () => {
     return { inside, io, native };
 }
 
-/* The hooks of a built-in script with an entry of its own. */
-export async function startScript(path, made = makeInside()) {
-    const { text } = await bundle(path, { minify: false });
-    return { ...made, hooks: made.inside(text)(made.native, made.inside("globalThis")) };
+/* The isolate's scripts without a Worker: what makeInside() gives, and the hooks. */
+export async function startScripts(made = makeInside()) {
+    const { inside, native } = made;
+    const scripts = await sources();
+    native.script = (name) => inside(scripts.get(name))(native, inside("globalThis"));
+    native.node = {};
+    return { ...made, hooks: native.script("main") };
 }
 
 /* A Worker from the text of its main module. Options: bindings, modules, compat, fetcher(call) → answer, format. */
 export async function startWorker(script, options = {}) {
-    const { inside, io, native } = makeInside(options.fetcher);
-    if (options.compat?.flags?.some((flag) => flag.startsWith("nodejs_"))) {
-        const texts = await nodeSources();
-        native.node = { script: (name) => inside(texts.get(name))(native, inside("globalThis")) };
-    }
-    const hooks = inside(await bundleText())(native, inside("globalThis"));
+    const { inside, io, hooks } = await startScripts(makeInside(options.fetcher));
     io.hooks = hooks;
     hooks.warm();
     await new Promise((resolve) => setImmediate(resolve)); // the microtasks of the start, as when C leaves the VM

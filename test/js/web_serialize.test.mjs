@@ -1,13 +1,11 @@
 /* The byte form of structured clones: every type there and back, refusals, hostile bytes. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import { startScript } from "./fake_native.mjs";
+import { startScripts } from "./fake_native.mjs";
 
-const script = await startScript(fileURLToPath(new URL("fixtures/serialize_entry.js", import.meta.url)));
-script.inside("globalThis").serialize = script.hooks.serialize;
-script.inside("globalThis").deserialize = script.hooks.deserialize;
+const script = await startScripts();
+Object.assign(script.inside("globalThis"), script.native.scripts.load("clone"));
 const inside = (body) => script.inside(`(() => { ${body} })()`);
 const there = (expression, options = "{}") => inside(`return deserialize(serialize(${expression}, ${options}));`);
 const show = (value) => inspect(value, { depth: 20, showHidden: false });

@@ -5,6 +5,7 @@
 import * as workers from "../../web/js/workers.js";
 import * as context from "../../web/js/context.js";
 import * as timers from "../../web/js/timers.js";
+import { lazyGlobal } from "../../web/js/scripts.js";
 import { keyData } from "../../web/js/crypto.js";
 
 /* Every name a Worker can import, without `node:`; a name that is not its script's own stands with it. */
@@ -42,9 +43,10 @@ function load(name) {
     const id = name.startsWith("./") ? name.slice(2, -3) : name;
     let module = loaded.get(id);
     if (module !== undefined) return module.exports;
+    const run = native.script(`node/${id}`);
     module = { exports: {} };
     loaded.set(id, module);
-    native.node.script(id)(load, module, module.exports, web);
+    run(load, module, module.exports, web);
     return module.exports;
 }
 
@@ -64,19 +66,6 @@ function namespace(name) {
 function once(fn) {
     let made = null;
     return () => (made ??= fn());
-}
-
-/* An accessor until it is read or written. */
-function lazyGlobal(name, enumerable, get) {
-    const put = (value) => Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable });
-    Object.defineProperty(global, name, {
-        get() {
-            const value = get();
-            put(value);
-            return value;
-        },
-        set: put, configurable: true, enumerable,
-    });
 }
 
 function installGlobals(date, flags) {

@@ -55,4 +55,6 @@ export function objectAlarm(worker, className, id, channel, scheduledMs, retry, 
     }, channel, scheduledMs, "", requestId);
 }
 
-export const objectsReset = resetAll;
+export function objectsReset(why) {
+    resetAll(why);
+}

@@ -9,8 +9,8 @@ import { utf8, fromUtf8, viewOf } from "./encoding.js";
 import { blobBytes, makeBlob, concatBytes } from "./blob.js";
 import { isFormData, serializeMultipart, parseFormData } from "./formdata.js";
 import { isParams } from "./url.js";
-import { isReadableStream, readableOf, wrapReadable, ReadableStream } from "./streams/classes.js";
-import { ReaderState, readerNext, readerRelease } from "./streams/readable.js";
+import { isReadableStream, readableOf, streamFrom, wrapReadable } from "./streams/classes.js";
+import { makeReader, readerNext, readerRelease } from "./streams/readable.js";
 import { tee } from "./streams/pipe.js";
 
 export const NULL = 0, TEXT = 1, BYTES = 2, CHANNEL = 3, STREAM = 4;
@@ -28,7 +28,7 @@ export async function readAll(state) {
         state.disturbed = true;
         return state.channel.bytes();
     }
-    const reader = new ReaderState(state, false);
+    const reader = makeReader(state, false);
     const parts = [];
     for (;;) {
         const { value, done } = await readerNext(reader);
@@ -201,7 +201,7 @@ export class Body {
         }
         if (typeof value === "object" && (typeof value[Symbol.asyncIterator] === "function" ||
             (typeof value[Symbol.iterator] === "function" && typeof value.valueOf() !== "string")))
-            return this.#initStream(readableOf(ReadableStream.from(value)));
+            return this.#initStream(streamFrom(value));
         this.#source = `${value}`;
         return TYPE_TEXT;
     }

@@ -1,6 +1,6 @@
 /* structuredClone in memory. https://html.spec.whatwg.org/#structured-cloning */
 import { DOMException, isDOMException, isError } from "./errors.js";
-import { runtimePrototypes } from "./inspect.js";
+import { runtimePrototypes } from "./interfaces.js";
 import { File, blobBytes, makeBlob, makeFile } from "./blob.js";
 
 const ERRORS = new Map([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((c) => [c.name, c]));

@@ -7,14 +7,9 @@
 import { need } from "./context.js";
 import { DOMException } from "./errors.js";
 import { viewOf, utf8 } from "./encoding.js";
-import { makeWritable } from "./streams/writable.js";
-import { WritableStream, TRANSFORM } from "./streams/classes.js";
-import { Deferred, handled } from "./streams/common.js";
-import { DISPOSE } from "./dispose.js";
 
 const c = native.crypto;
 const MAKE = Symbol("make");
-const RANDOM_MAX = 65536;
 const PBKDF2_ITERATIONS_MAX = 100_000;
 
 /* Names of the API → numbers of C (enum digest_kind). */
@@ -331,69 +326,8 @@ export class SubtleCrypto {
     }
 }
 
-const INTEGER_ARRAYS = new Set(["Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array", "BigUint64Array"]);
-
-export class Crypto {
-    #subtle = new SubtleCrypto();
-
-    get subtle() { return this.#subtle; }
-
-    getRandomValues(view) {
-        need();
-        if (!ArrayBuffer.isView(view) || !INTEGER_ARRAYS.has(Object.prototype.toString.call(view).slice(8, -1)))
-            throw exception("TypeMismatchError", "ArrayBufferView argument to getRandomValues() must be an integer-typed view.");
-        if (view.byteLength > RANDOM_MAX)
-            throw exception("QuotaExceededError", `getRandomValues() only accepts buffers of size <= 64K but provided ${view.byteLength} bytes.`);
-        c.random(view);
-        return view;
-    }
-
-    randomUUID() {
-        need();
-        return c.uuid();
-    }
-
-    get DigestStream() { return DigestStream; }
-}
-
-/* A stream of bytes whose digest is a promise. */
-export class DigestStream extends WritableStream {
-    #digest;
-    #written = 0;
-    #state;
-
-    constructor(algorithm) {
-        const name = nameOf(algorithm);
-        if (!(name in DIGESTS)) throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
-        const digest = new Deferred();
-        handled(digest.promise);
-        const handle = c.digestOpen(DIGESTS[name]);
-        const state = makeWritable({
-            write: async (chunk) => {
-                const bytes = typeof chunk === "string" ? utf8(chunk) : viewOf(chunk);
-                if (bytes === null) throw new TypeError("DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its writable side.");
-                this.#written += bytes.byteLength;
-                c.digestPush(handle, bytes);
-            },
-            close: async () => digest.resolve(c.digestEnd(handle)),
-            abort: async (reason) => digest.reject(reason),
-        });
-        super(TRANSFORM, state);
-        this.#digest = digest;
-        this.#state = state;
-    }
-
-    get digest() { return this.#digest.promise; }
-    get bytesWritten() { return this.#written; }
-
-    [DISPOSE]() {
-        this.#digest.reject(new Error("The DigestStream was disposed."));
-        this.#state.controller.errorIfNeeded(new Error("The DigestStream was disposed."));
-    }
-}
-
-export const crypto = new Crypto();
-export { exception, missing, bytesOf, digestName, base64url, fromBase64url, DIGESTS };
+export const subtle = new SubtleCrypto();
+export { exception, missing, nameOf, bytesOf, digestName, base64url, fromBase64url, DIGESTS };
 export const isKey = access.is;
 export const keyData = access.data;
 export function makePairKey(type, algorithm, data, extractable, usages) {

@@ -14,7 +14,7 @@ import { sendStream } from "./send.js";
 import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
-import { streamCancel, ReaderState } from "./streams/readable.js";
+import { makeReader, streamCancel } from "./streams/readable.js";
 import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
 import { releaseSocket, coupleSocket } from "./websocket.js";
 import { flags } from "./compat.js";
@@ -260,7 +260,7 @@ function respondStream(invocation, response, kind) {
     const source = streamSource(response, kind, coding);
     const flags = HAS_BODY | (source.coded ? ENCODE_MANUAL : 0);
     if (source.channel !== null) context.checkOwner(source.channel.owner);
-    const reader = source.channel === null ? new ReaderState(source.stream, false) : null;
+    const reader = source.channel === null ? makeReader(source.stream, false) : null;
     invocation.answered = true;
     invocation.status = status;
     io.respond(invocation.channel, status, flags, source.length, responses.responseStatusText(response),

@@ -13,14 +13,14 @@ import { findInBlock } from "./headers.js";
 import { onAborted } from "./abort.js";
 import { sendStream } from "./send.js";
 import { URL } from "./url.js";
-import { fetchedSocket, setConnector } from "./websocket.js";
+import { fetchedSocket } from "./websocket.js";
 
 const io = native.io;
 const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
 export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64,
-    COMPRESS = 128, RETRYABLE = 256, OVERLOADED = 1024, OBJECT_RESET = 2048;
+    COMPRESS = 128, RETRYABLE = 256, RPC = 512, OVERLOADED = 1024, OBJECT_RESET = 2048;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
 
@@ -255,8 +255,8 @@ function fetchWith(binding, input, init, object = null, objectName = null) {
     }
 }
 
-/* What `new WebSocket(url)` asks. */
-setConnector(async (url, protocols) => {
+/* What `new WebSocket(url)` asks: {channel, invocation, status, header(name), isSocket}. */
+export async function connectSocket(url, protocols) {
     const invocation = context.need();
     const answer = await exchange(WORLD, {
         flags: REDIRECT_MANUAL | WEBSOCKET, method: "GET", url,
@@ -267,7 +267,7 @@ setConnector(async (url, protocols) => {
         channel: answer.channel, invocation, status: answer.status, isSocket: (answer.flags & WEBSOCKET) !== 0,
         header: (name) => findInBlock(answer.headers, name, 0),
     };
-});
+}
 
 export function fetch(input, init = undefined) {
     return fetchWith(WORLD, input, init);

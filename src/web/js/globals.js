@@ -11,22 +11,14 @@ import { Body } from "./body.js";
 import { Request } from "./request.js";
 import { Response } from "./response.js";
 import { fetch, Fetcher } from "./fetch.js";
-import { Blob, File } from "./blob.js";
-import { FormData } from "./formdata.js";
-import * as streams from "./streams/classes.js";
-import * as extras from "./streams/extras.js";
-import { ByteLengthQueuingStrategy, CountQueuingStrategy } from "./streams/common.js";
 import { structuredClone } from "./clone.js";
-import * as crypto from "./crypto.js";
-import "./crypto_pairs.js";
-import * as perf from "./performance.js";
 import { console } from "./console.js";
 import { installWasm } from "./wasm.js";
-import { runtimePrototypes } from "./inspect.js";
-import { MessageChannel, MessagePort } from "./messages.js";
 import { FetchEvent, ScheduledEvent, onServiceWorkerListener } from "./service_worker.js";
-import { WebSocket, WebSocketPair, WebSocketRequestResponsePair } from "./websocket.js";
 import { flags, setFlags } from "./compat.js";
+import { asInterface } from "./interfaces.js";
+import { Crypto, crypto } from "./random.js";
+import { hideLazyGlobals, lazyGlobal, load, onLoad } from "./scripts.js";
 import * as context from "./context.js";
 
 class WorkerGlobalScope extends events.EventTarget {}
@@ -56,28 +48,31 @@ const CLASSES = {
     CloseEvent: events.CloseEvent, FetchEvent, ScheduledEvent,
     AbortController: abort.AbortController, AbortSignal: abort.AbortSignal,
     TextEncoder: encoding.TextEncoder, TextDecoder: encoding.TextDecoder,
-    TextEncoderStream: extras.TextEncoderStream, TextDecoderStream: extras.TextDecoderStream,
     URL: url.URL, URLSearchParams: url.URLSearchParams,
-    Headers, Body, Request, Response, Blob, File, FormData, Fetcher,
-    ReadableStream: streams.ReadableStream, ReadableStreamDefaultReader: streams.ReadableStreamDefaultReader,
-    ReadableStreamBYOBReader: streams.ReadableStreamBYOBReader, ReadableStreamBYOBRequest: streams.ReadableStreamBYOBRequest,
-    ReadableStreamDefaultController: streams.ReadableStreamDefaultController,
-    ReadableByteStreamController: streams.ReadableByteStreamController,
-    WritableStream: streams.WritableStream, WritableStreamDefaultWriter: streams.WritableStreamDefaultWriter,
-    WritableStreamDefaultController: streams.WritableStreamDefaultController,
-    TransformStream: streams.TransformStream, TransformStreamDefaultController: streams.TransformStreamDefaultController,
-    ByteLengthQueuingStrategy, CountQueuingStrategy,
-    IdentityTransformStream: extras.IdentityTransformStream, FixedLengthStream: extras.FixedLengthStream,
-    CompressionStream: extras.CompressionStream, DecompressionStream: extras.DecompressionStream,
-    Crypto: crypto.Crypto, SubtleCrypto: crypto.SubtleCrypto, CryptoKey: crypto.CryptoKey,
-    Performance: perf.Performance, PerformanceEntry: perf.PerformanceEntry, PerformanceMark: perf.PerformanceMark,
-    PerformanceMeasure: perf.PerformanceMeasure, PerformanceResourceTiming: perf.PerformanceResourceTiming,
-    PerformanceObserver: perf.PerformanceObserver, PerformanceObserverEntryList: perf.PerformanceObserverEntryList,
-    MessageChannel, MessagePort, WebSocket, WebSocketPair, WebSocketRequestResponsePair, WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator,
+    Headers, Body, Request, Response, Fetcher, Crypto,
+    WorkerGlobalScope, ServiceWorkerGlobalScope, Navigator,
     SuppressedError: dispose.SuppressedError, DisposableStack: dispose.DisposableStack,
     AsyncDisposableStack: dispose.AsyncDisposableStack,
 };
 
+/* Classes by the script that has them (src/web/scripts.mjs). */
+const LATER = {
+    streams: [
+        "ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest",
+        "ReadableStreamDefaultController", "ReadableByteStreamController", "WritableStream", "WritableStreamDefaultWriter",
+        "WritableStreamDefaultController", "TransformStream", "TransformStreamDefaultController", "ByteLengthQueuingStrategy",
+        "CountQueuingStrategy", "IdentityTransformStream", "FixedLengthStream", "CompressionStream", "DecompressionStream",
+        "TextEncoderStream", "TextDecoderStream",
+    ],
+    forms: ["Blob", "File", "FormData"],
+    crypto: ["SubtleCrypto", "CryptoKey"],
+    performance: [
+        "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure", "PerformanceResourceTiming", "PerformanceObserver",
+        "PerformanceObserverEntryList",
+    ],
+    messages: ["MessageChannel", "MessagePort"],
+    websocket: ["WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"],
+};
 const FUNCTIONS = {
     fetch, structuredClone, atob: encoding.atob, btoa: encoding.btoa,
     setTimeout: timers.setTimeout, clearTimeout: timers.clearTimeout, setInterval: timers.setInterval,
@@ -92,26 +87,9 @@ const FUNCTIONS = {
 };
 
 const VALUES = {
-    self: global, origin: "null", Cloudflare: { compatibilityFlags: flags }, console, crypto: crypto.crypto, performance: perf.performance,
+    self: global, origin: "null", Cloudflare: { compatibilityFlags: flags }, console, crypto,
     scheduler: timers.scheduler, navigator: new Navigator(),
 };
-
-const OF_CLASSES = new Set(["constructor", "length", "name", "prototype"]);
-
-/* Methods of a class are enumerable in WebIDL; and objects say their class. */
-function asInterface(name, cls) {
-    const { prototype } = cls;
-    if (!Object.hasOwn(prototype, Symbol.toStringTag))
-        Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
-    for (const owner of [prototype, cls]) for (const key of Object.getOwnPropertyNames(owner)) {
-        const descriptor = Object.getOwnPropertyDescriptor(owner, key);
-        if (OF_CLASSES.has(key) || !descriptor.configurable || descriptor.enumerable) continue;
-        descriptor.enumerable = true;
-        Object.defineProperty(owner, key, descriptor);
-    }
-    Object.defineProperty(cls, "name", { value: name, configurable: true }); // bundling may have renamed it
-    runtimePrototypes.add(prototype);
-}
 
 export function reportError(error) {
     const handled = events.hasListeners(scope, "error") && !scope.dispatchEvent(events.trustEvent(new events.ErrorEvent("error", {
@@ -140,6 +118,17 @@ export function unhandledRejection(promise, reason) {
     if (invocation.ended) invocation.report(); // in this very entry: C has not passed its end on yet
 }
 
+function installLater() {
+    for (const [script, names] of Object.entries(LATER)) {
+        onLoad(script, (exports) => {
+            for (const name of names) asInterface(name, exports[name]);
+        });
+        for (const name of names) lazyGlobal(name, false, () => load(script)[name]);
+    }
+    lazyGlobal("performance", true, () => load("performance").performance);
+    hideLazyGlobals();
+}
+
 export function installGlobals() {
     for (const [name, cls] of Object.entries(CLASSES)) {
         asInterface(name, cls);
@@ -149,6 +138,7 @@ export function installGlobals() {
         Object.defineProperty(global, name, { value: fn, writable: true, configurable: true, enumerable: false });
     for (const [name, value] of Object.entries(VALUES))
         Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: name !== "console" });
+    installLater();
     /* The engine's global object has an immutable prototype: only instanceof can be told. */
     for (const cls of [events.EventTarget, WorkerGlobalScope, ServiceWorkerGlobalScope]) {
         const ordinary = Function.prototype[Symbol.hasInstance];
@@ -172,4 +162,4 @@ export function setCompatibility({ date = "", flags: given = [] } = {}) {
     Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: false });
 }
 
-export { scope, asInterface };
+export { scope };

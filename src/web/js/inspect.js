@@ -4,6 +4,7 @@ import { isHeaders } from "./headers.js";
 import { isRequest } from "./request.js";
 import { isResponse } from "./response.js";
 import { isParams } from "./url.js";
+import { runtimePrototypes } from "./interfaces.js";
 
 const DEPTH = 2, WIDTH = 72, ITEMS_MAX = 100, STRING_MAX = 10_000;
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
@@ -209,8 +210,6 @@ function getterNames(value) {
     }
     return names;
 }
-export const runtimePrototypes = new WeakSet();
-
 export function inspect(value, options = undefined) {
     const depth = options?.depth === null ? Infinity : options?.depth ?? DEPTH;
     return new Inspector(depth).value(value, 0);

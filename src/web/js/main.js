@@ -10,15 +10,18 @@ import { ExecutionContext, fetchEvent, scheduledEvent, abortEvent, condemnEvent,
 import { clearTimeout, setTimeout, timersDue } from "./timers.js";
 import { installGlobals, setCompatibility, unhandledRejection } from "./globals.js";
 import { compression } from "./streams/extras.js";
-import { fetch, setSubrequestsMax } from "./fetch.js";
+import { RPC, fetch, setSubrequestsMax } from "./fetch.js";
 import { Response } from "./response.js";
-import { RPC, serveEntry } from "./rpc/serve.js";
+import { serveEntry } from "./rpc/serve.js";
 import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
 import { objectAlarm, objectRequest, objectSession, objectsReset } from "../../product/durable/durable.js";
+import { setTable } from "./scripts.js";
+import { table } from "scripts:table"; // last: it imports from everywhere
 
+setTable(table);
 installGlobals();
 setCompression(compression);
 

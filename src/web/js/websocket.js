@@ -17,6 +17,7 @@ import { utf8, viewOf } from "./encoding.js";
 import { startTimer } from "./timers.js";
 import { URL } from "./url.js";
 import { flags } from "./compat.js";
+import { connectSocket } from "./fetch.js";
 
 const io = native.io;
 const EIO = -5;
@@ -154,12 +155,6 @@ function parseProtocols(protocols) {
     return list;
 }
 
-/* (url, protocols) → promise of {channel, invocation, status, header(name), isSocket}; set by fetch.js. */
-let connect = null;
-export function setConnector(fn) {
-    connect = fn;
-}
-
 export class WebSocket extends EventTarget {
     #state = NEW;
     #far = null;
@@ -193,7 +188,7 @@ export class WebSocket extends EventTarget {
 
     async #connect(url, protocols) {
         try {
-            const answer = await connect(url, protocols);
+            const answer = await connectSocket(url, protocols);
             if (this.#failed) {
                 io.reset(answer.channel, EIO);
             } else if (!answer.isSocket) {

@@ -1,7 +1,7 @@
 /* The module `cloudflare:workers`, and those small ones beside it. */
 import * as context from "./context.js";
 import { Fetcher } from "./fetch.js";
-import { RpcPromise, RpcProperty, RpcStub } from "./rpc/stub.js";
+import { load } from "./scripts.js";
 import { addBase, RpcTarget } from "./rpc/target.js";
 
 export class WorkerEntrypoint {
@@ -79,13 +79,16 @@ const noSpan = { setAttribute() { return noSpan; }, end() {}, isTraced: false };
 
 function namespace(members) {
     const ns = Object.create(null);
-    for (const name of Object.keys(members).sort()) ns[name] = members[name];
+    for (const name of Object.keys(members).sort()) Object.defineProperty(ns, name, Object.getOwnPropertyDescriptor(members, name));
     Object.defineProperty(ns, Symbol.toStringTag, { value: "Module" });
     return Object.freeze(ns);
 }
 
 export const workersModule = () => namespace({
-    WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcTarget, RpcStub, RpcPromise, RpcProperty, ServiceStub: Fetcher,
+    WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcTarget, ServiceStub: Fetcher,
+    get RpcStub() { return load("rpc").RpcStub; },
+    get RpcPromise() { return load("rpc").RpcPromise; },
+    get RpcProperty() { return load("rpc").RpcProperty; },
     env: forward("env", true),
     exports: forward("exports", false),
     withEnv: (env, fn) => frameRun("env", env, fn),

@@ -10,7 +10,7 @@ import { Response, isResponse, responseBlock } from "../response.js";
 import { BYTES, NULL, TEXT, bodyKind, bodySource, bodyTake } from "../body.js";
 import { Fetcher } from "../fetch.js";
 import { deserialize, serialize } from "../serialize.js";
-import { isReadableStream, readableOf, WritableStream, wrapReadable, wrapWritable, writableOf } from "../streams/classes.js";
+import { isReadableStream, isWritableStream, readableOf, wrapReadable, wrapWritable, writableOf } from "../streams/classes.js";
 import { handlerOf, isTarget } from "./target.js";
 
 export const STUB = 0, SERVICE = 1, READABLE = 2, WRITABLE = 3;
@@ -69,7 +69,7 @@ class Encoder {
         if (typeof value === "function") return this.local(writer, value);
         if (isTarget(value)) return this.local(writer, this.duplicate(value));
         if (isReadableStream(value)) return this.stream(writer, READABLE, readableOf(value), "reader");
-        if (value instanceof WritableStream) return this.stream(writer, WRITABLE, writableOf(value), "writer");
+        if (isWritableStream(value)) return this.stream(writer, WRITABLE, writableOf(value), "writer");
         return this.web(value, writer);
     }
 

@@ -2,7 +2,7 @@
 import * as context from "../context.js";
 import { errnoError } from "../errors.js";
 import { ExecutionContext, sessionEvent } from "../event.js";
-import { countSubrequest, failure, fetchBinding } from "../fetch.js";
+import { countSubrequest, failure, fetchBinding, RPC } from "../fetch.js";
 import { frame } from "../workers.js";
 import { entryHook, failed, invoke, outcomeOf } from "./hooks.js";
 import { Session } from "./session.js";
@@ -10,7 +10,6 @@ import { makeServiceStub } from "./stub.js";
 
 const io = native.io;
 const HAS_BODY = 1;
-export const RPC = 512; // product/messages.h
 const CANCELED = -125, EIO = -5;
 const NO_SESSION = "The target of this RPC call does not answer RPC.";
 

@@ -18,7 +18,7 @@ function illegalConstructor(key) {
     if (key !== MAKE) throw new TypeError("Illegal constructor");
 }
 
-let readableOf, writableOf, isReadable, isWritable;
+const access = {};
 
 /* --- readable --- */
 
@@ -164,9 +164,9 @@ export class ReadableStream {
 
     pipeThrough(transform, options = undefined) {
         const { readable } = transform;
-        if (!isReadable(readable)) throw new TypeError(NO_PAIR);
+        if (!access.isReadable(readable)) throw new TypeError(NO_PAIR);
         const { writable } = transform;
-        if (!isWritable(writable)) throw new TypeError(NO_PAIR);
+        if (!access.isWritable(writable)) throw new TypeError(NO_PAIR);
         const checked = pipeOptions(options);
         if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
         if (writable.locked) throw new TypeError("This WritableStream is currently locked to a writer.");
@@ -176,7 +176,7 @@ export class ReadableStream {
 
     pipeTo(destination, options = undefined) {
         try {
-            if (!isWritable(destination)) throw new TypeError("pipeTo() takes a WritableStream.");
+            if (!access.isWritable(destination)) throw new TypeError("pipeTo() takes a WritableStream.");
             const checked = pipeOptions(options);
             if (this.locked) throw new TypeError("This ReadableStream is currently locked to a reader.");
             if (destination.locked) throw new TypeError("This WritableStream is currently locked to a writer");
@@ -198,8 +198,8 @@ export class ReadableStream {
     }
 
     static {
-        readableOf = (stream) => stream.#state;
-        isReadable = (v) => typeof v === "object" && v !== null && #state in v;
+        access.readable = (stream) => stream.#state;
+        access.isReadable = (v) => typeof v === "object" && v !== null && #state in v;
     }
 }
 Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, {
@@ -220,8 +220,10 @@ function startPipe(source, target, options) {
     return hooks.nativePipe?.(source, target, options) ?? pipeTo(source, target, options);
 }
 
-export const isReadableStream = (v) => isReadable(v);
-export { readableOf, writableOf };
+export const isReadableStream = (v) => access.isReadable(v);
+export const isWritableStream = (v) => access.isWritable(v);
+/* The state of a stream of what an iterable gives. */
+export const streamFrom = (iterable) => readableOf(ReadableStream.from(iterable));
 export function wrapReadable(state) {
     return state.facade ?? new ReadableStream(MAKE, state);
 }
@@ -428,8 +430,8 @@ export class WritableStream {
     getWriter() { return new WritableStreamDefaultWriter(this); }
 
     static {
-        writableOf = (stream) => stream.#state;
-        isWritable = (v) => typeof v === "object" && v !== null && #state in v;
+        access.writable = (stream) => stream.#state;
+        access.isWritable = (v) => typeof v === "object" && v !== null && #state in v;
     }
 }
 
@@ -515,6 +517,8 @@ export class TransformStream {
     get writable() { return wrapWritable(this.#state.writable); }
 }
 export const TRANSFORM = MAKE;
+/* The states behind the objects. */
+export const readableOf = access.readable, writableOf = access.writable;
 
 export class TransformStreamDefaultController {
     #t;

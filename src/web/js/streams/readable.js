@@ -118,6 +118,10 @@ export function streamCancel(stream, reason) {
     return stream.controller.cancelSteps(reason).then(noop);
 }
 
+export function makeReader(state, byob) {
+    return new ReaderState(state, byob);
+}
+
 export class DefaultController {
     constructor(stream, source, highWaterMark, size) {
         this.stream = stream;
