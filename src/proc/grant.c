@@ -39,6 +39,10 @@ static int grant_parse_one(const json_t *row, struct grant_mount *ret)
     if (!grant_source_is_plain(source) || !grant_part_is_plain(slice_of(target)) ||
         strchr(target, '/') != NULL || kind == ARRAY_LEN(names))
         return -EINVAL;
+    /* Only a Durable Object's files are its isolate's to write. */
+    if (kind == GRANT_WRITE && (!slice_starts(slice_of(source), SLICE("accounts/")) ||
+                                slice_find_slice(slice_of(source), SLICE("/durable/")) < 0))
+        return -EACCES;
     ret->access = (enum grant_access)kind;
     int r = slice_to_cstr(slice_of(source), ret->source, sizeof(ret->source));
     return r < 0 ? r : slice_to_cstr(slice_of(target), ret->target, sizeof(ret->target));
@@ -67,8 +71,8 @@ static int grant_open(const struct grant_mount *m, int data_fd, struct grant_tre
 {
     char path[GRANT_SOURCE_MAX + 16];
     *ret = (struct grant_trees){-1, -1};
-    ret->tree = mount_tree_open(data_fd, m->source,
-                                m->access == GRANT_WRITE ? MOUNT_WRITE : MOUNT_READ);
+    ret->tree =
+        mount_tree_open(data_fd, m->source, m->access == GRANT_WRITE ? MOUNT_WRITE : MOUNT_READ);
     if (ret->tree < 0 || m->access != GRANT_LMDB)
         return MIN(ret->tree, 0);
     snprintf(path, sizeof(path), "%s/lock.mdb", m->source);

@@ -356,7 +356,8 @@ static void test_grant_refuses_paths(UNUSED void **state)
         "[{\"source\":\"a\",\"target\":\"../code\",\"access\":\"read\"}]",
         "[{\"source\":\"a\",\"target\":\"a/b\",\"access\":\"read\"}]",
         "[{\"source\":\"a\",\"target\":\"..\",\"access\":\"read\"}]",
-        "[{\"source\":\"a\",\"target\":\"b\",\"access\":\"write\"}]",
+        "[{\"source\":\"a\",\"target\":\"b\",\"access\":\"execute\"}]",
+        "[{\"source\":\"workers/w/v\",\"target\":\"b\",\"access\":\"write\"}]",
         "[{\"source\":\"\",\"target\":\"b\",\"access\":\"read\"}]",
         "[{}]",
     };

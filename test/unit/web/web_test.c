@@ -77,10 +77,10 @@ static const struct web_case text_cases[] = {
     {"native.text.percentDecode('%41%e2%82%ac%zz%4')", "A\xe2\x82\xac%zz%4"},
     {"hex(native.text.percentBytes('%ff%00a%'))", "ff006125"},
     {"native.text.label('sjis') + native.text.label('l2') + native.text.label('none')", "shift_jisiso-8859-2undefined"},
-    {"const p = new Uint32Array(1); native.text.decodeLegacy(u8(0x93, 0xfa, 0x96), 'shift_jis', 4, p) + p[0]",
+    {"const p = new Uint32Array(2); native.text.decodeLegacy(u8(0x93, 0xfa, 0x96), 'shift_jis', 4, p) + p[0]",
      "\xe6\x97\xa5" "1"},
-    {"native.text.decodeLegacy(u8(0xcf, 0xf0), 'windows-1251', 0, new Uint32Array(1))", "\xd0\x9f\xd1\x80"},
-    {"String(native.text.decodeLegacy(u8(0x81), 'shift_jis', 1, new Uint32Array(1)))", "undefined"},
+    {"native.text.decodeLegacy(u8(0xcf, 0xf0), 'windows-1251', 0, new Uint32Array(2))", "\xd0\x9f\xd1\x80"},
+    {"String(native.text.decodeLegacy(u8(0x81), 'shift_jis', 1, new Uint32Array(2)))", "undefined"},
 };
 
 static const struct web_case crypto_cases[] = {
