@@ -4,8 +4,7 @@
  */
 const {
     codes: { ERR_BUFFER_OUT_OF_BOUNDS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_BUFFER_SIZE, ERR_OUT_OF_RANGE, ERR_UNKNOWN_ENCODING },
-    validateArray, validateBuffer, validateInteger, validateNumber, validateString,
-} = require("./errors.js");
+    validateArray, validateInteger, validateNumber, } = require("./errors.js");
 const types = require("./types.js");
 
 const n = native.node;
@@ -784,5 +783,3 @@ Object.defineProperty(module.exports, "INSPECT_MAX_BYTES", {
     }, enumerable: true, configurable: true,
 });
 Object.defineProperty(module.exports, "normalizeEncoding", { value: normalizeEncoding, enumerable: false });
-void validateBuffer;
-void validateString;

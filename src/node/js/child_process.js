@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("child_process");
+module.exports = require("./absent.js")("child_process");

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("cluster");
+module.exports = require("./absent.js")("cluster");

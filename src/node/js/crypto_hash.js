@@ -7,8 +7,6 @@ const { Transform } = require("./stream.js");
 const { bytesOf, dataOf, encode, later } = require("./crypto_util.js");
 
 const n = native.node;
-void ERR_OUT_OF_RANGE;
-void validateUint32;
 
 /* These take a digest in either case; the state is a native object. */
 class Digest extends Transform {

@@ -1,6 +1,6 @@
 /* KeyObject and its kinds: secret, public, private; parsing, writing, JWK, generating. */
 const {
-    codes: { ERR_CRYPTO_INVALID_CURVE, ERR_CRYPTO_INVALID_JWK, ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE, ERR_CRYPTO_INCOMPATIBLE_KEY_OPTIONS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_MISSING_ARGS, ERR_OUT_OF_RANGE },
+    codes: { ERR_CRYPTO_INVALID_CURVE, ERR_CRYPTO_INVALID_JWK, ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE, ERR_CRYPTO_INCOMPATIBLE_KEY_OPTIONS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE },
     define, validateFunction, validateInteger, validateObject, validateOneOf, validateString, validateUint32,
 } = require("./errors.js");
 const { Buffer } = require("./buffer.js");
@@ -305,8 +305,6 @@ function generateKey(type, options, callback) {
     validateFunction(callback, "callback");
     later(callback, secretJob(type, options));
 }
-void ERR_MISSING_ARGS;
-void ERR_OUT_OF_RANGE;
 
 const wrapHandle = (handle, isPrivate) => (isPrivate ? new PrivateKeyObject(OWN, "private", handle) : new PublicKeyObject(OWN, "public", handle));
 

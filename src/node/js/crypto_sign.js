@@ -101,7 +101,6 @@ function verify(algorithm, data, key, signature, callback = undefined) {
 /* --- encryption --- */
 
 const NO_PADDING = 3, PKCS1 = 1, OAEP = 4;
-void NO_PADDING;
 
 function crypt(operation, wantPrivate, fallback) {
     return (key, buffer) => {

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("dgram");
+module.exports = require("./absent.js")("dgram");

@@ -1,7 +1,6 @@
 /* node:dns/promises: DNS over HTTPS, as upstream. */
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_MISSING_ARGS }, notImplemented, validateOneOf, validatePort, validateString } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_VALUE }, notImplemented, validateOneOf, validatePort, validateString } = require("./errors.js");
 const { isIP, isIPv4, isIPv6 } = require("./net.js");
-void ERR_MISSING_ARGS;
 
 const ENDPOINT = "https://cloudflare-dns.com/dns-query";
 const TYPES = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33, NAPTR: 35, CAA: 257, ANY: 255 };
@@ -145,4 +144,3 @@ module.exports = {
     async resolveAny() { return notImplemented("dns.resolveAny"); },
 };
 Object.defineProperty(module.exports, "ERRORS", { value: ERRORS, enumerable: false });
-void ERR_INVALID_ARG_TYPE;

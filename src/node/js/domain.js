@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("domain");
+module.exports = require("./absent.js")("domain");

@@ -100,10 +100,8 @@ function checkListener(listener) {
 
 function warn(target, type, existing) {
     existing.warned = true;
-    const name = target?.constructor?.name ?? "EventEmitter";
     const error = new Error(`Possible EventEmitter memory leak detected. ${existing.length} ${String(type)} listeners added to ${require("./inspect.js").inspect(target, { depth: -1 })}. MaxListeners is ${maxOf(target)}. Use emitter.setMaxListeners() to increase limit`);
     error.name = "MaxListenersExceededWarning";
-    void name;
     console.warn(`${error.name}: ${error.message}`);
 }
 

@@ -5,7 +5,6 @@ const { Buffer } = require("./buffer.js");
 const path = require("./path.js");
 const C = require("./fs_constants.js");
 const { Directory, FileNode, Link, toPath, walk, IFREG, IFDIR, IFLNK, IFCHR } = require("./fs_tree.js");
-void ERR_FS_EISDIR;
 
 /* --- Stats, Dirent --- */
 

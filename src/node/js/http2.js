@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("http2");
+module.exports = require("./absent.js")("http2");

@@ -2,7 +2,7 @@
  * Servers of node:http. A server listens on a port of this Worker's own table; requests come to it through
  * handleAsNodeRequest() of `cloudflare:node`.
  */
-const { codes: { ERR_HTTP_HEADERS_SENT, ERR_HTTP_INVALID_STATUS_CODE, ERR_INVALID_CHAR, ERR_SERVER_NOT_RUNNING }, validateFunction } = require("./errors.js");
+const { codes: { ERR_HTTP_HEADERS_SENT, ERR_HTTP_INVALID_STATUS_CODE, ERR_INVALID_CHAR, ERR_SERVER_NOT_RUNNING } } = require("./errors.js");
 const EventEmitter = require("./events.js");
 const { IncomingMessage, OutgoingMessage, STATUS_CODES } = require("./http_common.js");
 
@@ -209,6 +209,5 @@ function httpServerHandler(options) {
     if (typeof port !== "number") throw new TypeError("Failed to determine port for server. Please provide a port or a server that listens.");
     return { fetch: (request, env, ctx) => handleAsNodeRequest(port, request, env, ctx) };
 }
-void validateFunction;
 
 module.exports = { Server, ServerResponse, createServer: (options, listener) => new Server(options, listener), handleAsNodeRequest, httpServerHandler };

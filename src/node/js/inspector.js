@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("inspector");
+module.exports = require("./absent.js")("inspector");

@@ -26,7 +26,6 @@ function Module(id = "", parent = undefined) {
     this.filename = null;
     this.loaded = false;
     this.children = [];
-    void parent;
 }
 Module.prototype.require = (id) => {
     validateString(id, "id");

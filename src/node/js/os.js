@@ -1,5 +1,5 @@
 /* node:os: fixed answers, as upstream gives. */
-const { codes: { ERR_INVALID_ARG_TYPE }, validateInt32, validateString } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_TYPE }, validateInt32 } = require("./errors.js");
 const constants = require("./os_constants.js");
 
 const priorities = new Map();
@@ -24,4 +24,3 @@ module.exports = {
     },
     uptime: primitive(() => 0), version: primitive(() => ""), machine: primitive(() => "x86_64"), constants, EOL: "\n", devNull: "/dev/null",
 };
-void validateString;

@@ -388,6 +388,5 @@ posix._makeLong = posix.toNamespacedPath;
 win32._makeLong = win32.toNamespacedPath;
 posix.win32 = win32.win32 = win32;
 posix.posix = win32.posix = posix;
-void ERR_INVALID_ARG_TYPE;
 
 module.exports = posix;

@@ -1,5 +1,5 @@
 /* node:perf_hooks: the performance of the web platform, and histograms. Time stands still while code runs. */
-const { codes: { ERR_ILLEGAL_CONSTRUCTOR, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateNumber } = require("./errors.js");
+const { codes: { ERR_ILLEGAL_CONSTRUCTOR, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, validateFunction, validateInteger, validateNumber } = require("./errors.js");
 
 const MAKE = Symbol("make");
 
@@ -105,4 +105,3 @@ module.exports = {
         NODE_PERFORMANCE_GC_FLAGS_ALL_EXTERNAL_MEMORY: 32, NODE_PERFORMANCE_GC_FLAGS_SCHEDULE_IDLE: 64,
     },
 };
-void notImplemented;

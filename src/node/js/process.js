@@ -1,6 +1,6 @@
 /* node:process and the global `process`. What it says of the machine is fixed; what it does ends with the request. */
 const EventEmitter = require("./events.js");
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateObject, validateString } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateString } = require("./errors.js");
 
 const clock = native.io.clock;
 let directory = "/bundle";
@@ -195,4 +195,3 @@ process.on = process.addListener = function (name, listener) {
     }
     return on.call(this, name, listener);
 };
-void validateObject;

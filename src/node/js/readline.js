@@ -122,4 +122,3 @@ module.exports = {
     cursorTo: (s, x, y, cb) => done(typeof y === "function" ? y : cb), moveCursor: (s, x, y, cb) => done(cb), emitKeypressEvents() {},
 };
 Object.defineProperty(module.exports, "promises", { get: () => require("./readline_promises.js"), enumerable: true, configurable: true });
-void AbortError;

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("repl");
+module.exports = require("./absent.js")("repl");

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("sqlite");
+module.exports = require("./absent.js")("sqlite");

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("stream_wrap");
+module.exports = require("./absent.js")("stream_wrap");

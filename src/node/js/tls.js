@@ -92,7 +92,6 @@ function checkServerIdentity(hostname, cert) {
     } else reason = "Cert does not contain a DNS name";
     return Object.assign(new Error(`Hostname/IP does not match certificate's altnames: ${reason}`), { code: "ERR_TLS_CERT_ALTNAME_INVALID", reason, host, cert });
 }
-void ERR_INVALID_ARG_TYPE;
 
 function Server() { notImplemented("tls.Server"); }
 const CIPHERS = ["tls_aes_256_gcm_sha384", "tls_chacha20_poly1305_sha256", "tls_aes_128_gcm_sha256"];

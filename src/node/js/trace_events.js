@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("trace_events");
+module.exports = require("./absent.js")("trace_events");

@@ -1,6 +1,6 @@
 /* node:util. https://nodejs.org/api/util.html */
 const {
-    codes: { ERR_FALSY_VALUE_REJECTION, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE },
+    codes: { ERR_FALSY_VALUE_REJECTION, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE },
     validateAbortSignal, validateFunction, validateNumber, validateObject, validateOneOf, validateString, validateInteger,
 } = require("./errors.js");
 const { inspect, format, formatWithOptions, stripVTControlCharacters, colors } = require("./inspect.js");
@@ -66,7 +66,6 @@ function callbackify(original) {
 const warned = new Set();
 function deprecate(fn, message, code, options = undefined) {
     if (code !== undefined) validateString(code, "code");
-    void options;
     let done = false;
     function deprecated(...args) {
         if (!done) {
@@ -257,4 +256,3 @@ const util = module.exports = {
 for (const name of ["MIMEType", "MIMEParams"])
     Object.defineProperty(util, name, { get: () => require("./mime.js")[name], enumerable: true, configurable: true });
 Object.defineProperty(util, "uvError", { value: uvError, enumerable: false });
-void ERR_INVALID_ARG_VALUE;

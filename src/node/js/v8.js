@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("v8");
+module.exports = require("./absent.js")("v8");

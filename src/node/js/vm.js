@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("vm");
+module.exports = require("./absent.js")("vm");

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("wasi");
+module.exports = require("./absent.js")("wasi");

@@ -1,1 +1,1 @@
-module.exports = require("./stubs.js")("worker_threads");
+module.exports = require("./absent.js")("worker_threads");
