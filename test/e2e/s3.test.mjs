@@ -1,8 +1,14 @@
 // The S3 API with Amazon's own SDK, unchanged, and what no SDK sends.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { execFile } from "node:child_process";
+import { createHash, createHmac } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import * as S3 from "@aws-sdk/client-s3";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { Readable } from "node:stream";
@@ -216,7 +222,110 @@ test("who may what", async () => {
   await fails(s3.send(new S3.GetBucketAclCommand({ Bucket: "box" })), "NotImplemented", 501);
 });
 
-test("the same objects through a Worker and by host name", async () => {
+const sha256 = (data) => createHash("sha256").update(data).digest("hex");
+const hmac = (key, data) => createHmac("sha256", key).update(data).digest();
+
+// A request signed by hand, for what the SDK does not do. body(sign) makes the bytes, given the seed of chunks' signatures.
+function signed({ method = "PUT", host, path, payload, headers = {}, body }) {
+  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, ""), day = date.slice(0, 8), scope = `${day}/auto/s3/aws4_request`;
+  const all = { host, "x-amz-content-sha256": payload, "x-amz-date": date, ...headers };
+  const names = Object.keys(all).sort();
+  const canonical = [method, path, "", ...names.map((n) => `${n}:${all[n]}`), "", names.join(";"), payload].join("\n");
+  const key = ["auto", "s3", "aws4_request"].reduce(hmac, hmac(`AWS4${credentials.secretAccessKey}`, day));
+  let last = hmac(key, `AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(canonical)}`).toString("hex");
+  const authorization = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${last}`;
+  const chunk = (data) => {
+    last = hmac(key, `AWS4-HMAC-SHA256-PAYLOAD\n${date}\n${scope}\n${last}\n${sha256("")}\n${sha256(data)}`).toString("hex");
+    return Buffer.concat([Buffer.from(`${data.length.toString(16)};chunk-signature=${last}\r\n`), Buffer.from(data), Buffer.from(data.length ? "\r\n" : "")]);
+  };
+  const trailer = (line) => `${line}\r\nx-amz-trailer-signature:${hmac(key, `AWS4-HMAC-SHA256-TRAILER\n${date}\n${scope}\n${last}\n${sha256(`${line}\n`)}`).toString("hex")}\r\n\r\n`;
+  return new Promise((resolve, reject) => {
+    const to = new URL(base);
+    const req = request({ host: to.hostname, port: to.port, method, path, headers: { ...all, authorization } }, (res) => {
+      const parts = [];
+      res.on("data", (part) => parts.push(part));
+      res.on("end", () => resolve({ status: res.statusCode, text: Buffer.concat(parts).toString() }));
+    });
+    req.on("error", reject);
+    req.end(body?.(chunk, trailer));
+  });
+}
+
+test("chunks that are signed", async () => {
+  const host = new URL(base).host, path = "/s3/box/chunked", payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+  for (const size of [1000, 400_000]) {
+    const data = bytes(size, 2), headers = { "x-amz-decoded-content-length": `${size}`, "content-encoding": "aws-chunked" };
+    const whole = (chunk) => Buffer.concat([chunk(data.subarray(0, 700)), chunk(data.subarray(700)), chunk(Buffer.alloc(0)), Buffer.from("\r\n")]);
+    assert.equal((await signed({ host, path, payload, headers, body: whole })).status, 200);
+    const got = await send("GetObject", { Key: "chunked" });
+    assert.ok(Buffer.from(await got.Body.transformToByteArray()).equals(data));
+    assert.equal(got.ContentEncoding, undefined);
+    const bent = (chunk) => { const all = whole(chunk); all[all.indexOf("\r\n") + 5] ^= 1; return all; };
+    assert.match((await signed({ host, path, payload, headers, body: bent })).text, /SignatureDoesNotMatch/);
+    assert.match((await signed({ host, path, payload, headers, body: (chunk) => chunk(data.subarray(0, 900)) })).text, /IncompleteBody/);
+    const sum = createHash("sha256").update(data).digest("base64");
+    const trailed = (value) => (chunk, trailer) => Buffer.concat([chunk(data), chunk(Buffer.alloc(0)), Buffer.from(trailer(`x-amz-checksum-sha256:${value}`))]);
+    const more = { ...headers, "x-amz-trailer": "x-amz-checksum-sha256" };
+    assert.equal((await signed({ host, path, payload: `${payload}-TRAILER`, headers: more, body: trailed(sum) })).status, 200);
+    assert.match((await signed({ host, path, payload: `${payload}-TRAILER`, headers: more, body: trailed(sha256("").slice(0, 44)) })).text, /InvalidDigest|BadDigest/);
+  }
+  assert.match((await signed({ host, path, payload: sha256("a"), body: () => "b" })).text, /XAmzContentSHA256Mismatch/);
+});
+
+test("by host name, with the bucket in it and not", async () => {
+  const own = `${selvedge.account}.r2.localhost:${new URL(base).port}`;
+  await signed({ host: own, path: "/box/by-host", payload: sha256("1"), body: () => "1" });
+  const found = await signed({ method: "GET", host: `box.${own}`, path: "/by-host", payload: sha256("") });
+  assert.deepEqual([found.status, found.text], [200, "1"]);
+  assert.match((await signed({ method: "GET", host: own, path: "/client/v4/user", payload: sha256("") })).text, /<Code>NoSuchBucket</);
+  assert.match((await signed({ method: "POST", host: own, path: "/box?delete", payload: sha256("<Delete>"), body: () => "<Delete>" })).text, /SignatureDoesNotMatch/);
+});
+
+test("documents that are none", async () => {
+  for (const body of ["", "<Delete>", "<Delete></Delete>", "<!DOCTYPE x><Delete/>", "<Other><Object><Key>c</Key></Object></Other>", "<Delete><Object><Key>&big;</Key></Object></Delete>"]) {
+    const url = await getSignedUrl(s3, new S3.DeleteObjectsCommand({ Bucket: "box", Delete: { Objects: [{ Key: "c" }] } }), { unhoistableHeaders: new Set(), unsignableHeaders: new Set(["content-md5", "content-type", "x-amz-checksum-crc32", "content-length"]) });
+    const answer = await (await fetch(url, { method: "POST", body })).text();
+    assert.match(answer, /<Code>(MalformedXML|BadDigest)</, body);
+  }
+});
+
+/* Clients that a machine may have; `tools/setup` names their packages. */
+const run = async (program, args, env = {}) => (await promisify(execFile)(program, args, { timeout: 60_000, env: { ...process.env, ...env } })).stdout;
+
+test("rclone", { skip: !existsSync("/usr/bin/rclone") }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), "selvedge-rclone-"));
+  const env = { HOME: dir, AWS_CA_BUNDLE: undefined, RCLONE_CONFIG_R_TYPE: "s3", RCLONE_CONFIG_R_PROVIDER: "Other", RCLONE_CONFIG_R_ENDPOINT: `${base}/s3`, RCLONE_CONFIG_R_ACCESS_KEY_ID: credentials.accessKeyId, RCLONE_CONFIG_R_SECRET_ACCESS_KEY: credentials.secretAccessKey, RCLONE_CONFIG_R_REGION: "auto" };
+  const large = bytes(2 * PART + 77, 6);
+  writeFileSync(join(dir, "small.txt"), "small");
+  writeFileSync(join(dir, "large.bin"), large);
+  await run("rclone", ["mkdir", "R:cloned"], env);
+  await run("rclone", ["copy", dir, "R:cloned/in", "--exclude", ".*/**", "--s3-upload-cutoff", "6M", "--s3-chunk-size", "5M"], env);
+  assert.match(await run("rclone", ["lsf", "R:cloned/in"], env), /large\.bin\nsmall\.txt/);
+  await run("rclone", ["check", dir, "R:cloned/in", "--exclude", ".*/**", "--download"], env);
+  await run("rclone", ["moveto", "R:cloned/in/small.txt", "R:cloned/moved é.txt"], env);
+  assert.equal(await run("rclone", ["cat", "R:cloned/moved é.txt"], env), "small");
+  await run("rclone", ["purge", "R:cloned"], env);
+  rmSync(dir, { recursive: true });
+});
+
+test("s3cmd", { skip: !existsSync("/usr/bin/s3cmd") }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), "selvedge-s3cmd-"));
+  const { hostname, port } = new URL(base), host = `${selvedge.account}.r2.localhost:${port}`, file = join(dir, "large.bin"), back = join(dir, "back.bin");
+  // Names below localhost are not everywhere resolved, so the server stands in for a proxy.
+  writeFileSync(join(dir, "cfg"), `[default]\naccess_key = ${credentials.accessKeyId}\nsecret_key = ${credentials.secretAccessKey}\nhost_base = ${host}\nhost_bucket = %(bucket)s.${host}\nproxy_host = ${hostname}\nproxy_port = ${port}\nuse_https = False\nsignature_v2 = False\nbucket_location = auto\n`);
+  const s3cmd = (...args) => run("s3cmd", ["-c", join(dir, "cfg"), "--no-progress", ...args]);
+  writeFileSync(file, bytes(2 * PART + 77, 8));
+  await s3cmd("mb", "s3://cmd");
+  await s3cmd("put", file, "s3://cmd/a b/large.bin", "--multipart-chunk-size-mb=5");
+  assert.match(await s3cmd("ls", "-r", "s3://cmd"), /a b\/large\.bin/);
+  await s3cmd("cp", "s3://cmd/a b/large.bin", "s3://cmd/copy");
+  await s3cmd("get", "s3://cmd/copy", back);
+  assert.ok(readFileSync(back).equals(readFileSync(file)));
+  await s3cmd("rb", "-r", "--force", "s3://cmd");
+  rmSync(dir, { recursive: true });
+});
+
+test("the same objects through a Worker", async () => {
   await deploy(selvedge, "reader", "export default { async fetch(r, env) { const o = await env.B.get(new URL(r.url).pathname.slice(1)); return new Response(o === null ? 'none' : o.body, { headers: { etag: o?.httpEtag ?? '' } }); } }", { bindings: [{ name: "B", type: "r2_bucket", bucket_name: "box" }] });
   await send("PutObject", { Key: "shared", Body: "seen by all" });
   const seen = await until("the Worker answers", 10_000, async () => { const a = await get(selvedge, "reader", "/shared"); return a.status === 200 && a; });
