@@ -71,6 +71,7 @@ const LATER = {
         "PerformanceObserverEntryList",
     ],
     messages: ["MessageChannel", "MessagePort"],
+    eventsource: ["EventSource"],
     websocket: ["WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"],
 };
 const FUNCTIONS = {
@@ -153,13 +154,9 @@ export function installGlobals() {
     timers.onTimerError(recordError);
 }
 
-/* Globals that depend on the Worker's compatibility flags. */
+/* Before anything of the Worker runs. Globals of Node: src/node/js/loader.js. */
 export function setCompatibility({ date = "", flags: given = [] } = {}) {
     setFlags(date, given);
-    if (!flags.nodejs_compat && !flags.nodejs_compat_v2) return;
-    for (const name of ["setImmediate", "clearImmediate"])
-        Object.defineProperty(global, name, { value: timers[name], writable: true, configurable: true, enumerable: false });
-    Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: false });
 }
 
 export { scope };
