@@ -139,7 +139,7 @@ static void watcher(void **state UNUSED)
     EXPECT_EQ(atomic_load(&n_over), 0);
     /* Even what consists of microtasks only. */
     vm_watch_enter(vm, 30 * 1000);
-    run("{ const end = Date.now() + 200; (async () => { while (Date.now() < end) await 0; })(); } "
+    run("{ const end = Date.now() + 1500; (async () => { while (Date.now() < end) await 0; })(); } "
         "0");
     vm_watch_leave(vm);
     EXPECT(atomic_load(&n_over) > 0);
