@@ -43,4 +43,11 @@ export const areas = {
         },
     },
     globals: {},
+    rpc: {
+        bindings: [
+            { name: "CALLEE", type: "service", service: "callee" },
+            { name: "NAMED", type: "service", service: "callee", entrypoint: "Named", props: { tenant: "t1", list: [1, { a: 2 }] } },
+            { name: "HANDLERS", type: "service", service: "callee", entrypoint: "handlers" },
+        ],
+    },
 };

@@ -225,7 +225,7 @@ const expected = {
   pair: [2, 3, [1, 2]],
   dup: [["Error", "RPC stub used after being disposed."], 2],
   disposal: [1, 2],
-  errors: [["RangeError", "RangeError", "out", 42, null], ["Error", "MyError", "mine", null, null], ["Error", "Error", "plain", null, "TypeError"], { not: "an error" }, ["Error", "later"]],
+  errors: [["RangeError", "RangeError", "out", 42, null], ["Error", "MyError", "mine", null, null], ["Error", "Error", "plain", null, "TypeError"], { not: "an error", remote: true }, ["Error", "later"]],
   streamOut: 500000,
   streamIn: 300000,
   writable: [200, 200000],
@@ -256,8 +256,8 @@ test("what is refused", async () => {
   assert.deepEqual(JSON.parse(r.text), [
     missing("missing"), missing("field"), missing("field"), ["TypeError", '"greeting" is not a function.'],
     ["DataCloneError", 'Could not serialize object of type "Odd". This type does not support serialization.'],
-    ["DataCloneError", "Symbol(x) could not be cloned."], ["DataCloneError", 'Could not serialize object of type "WeakMap". This type does not support serialization.'],
-    ["TypeError", "Can't pipeline on RPC that did not return an object."], ["TypeError", "'alarm' is a reserved method and cannot be called over RPC."], missing("own"), "visible",
+    ["DataCloneError", "Symbol(x) could not be cloned."], ["DataCloneError", '#<WeakMap> could not be cloned.'],
+    missing("foo"), ["TypeError", "'alarm' is a reserved method and cannot be called over RPC."], missing("own"), "visible",
   ]);
 });
 
@@ -268,5 +268,5 @@ test("limits, handlers of objects, local stubs", async () => {
   assert.match(h[1][1], /^Cannot call handler function "four"/);
   assert.match(h[2][1], /^Attempted to call RPC function "three"/);
   const l = JSON.parse((await get(selvedge, "caller", "/localStub")).text);
-  assert.deepEqual(l, [2, 2, 2, missing("n"), ["TypeError", "RpcStubs can only wrap plain objects, functions, and RpcTarget derivatives."]]);
+  assert.deepEqual(l, [2, 2, 2, missing("n"), ["TypeError", "Failed to construct 'JsRpcStub': constructor parameter 1 is not of type 'Object'."]]);
 });

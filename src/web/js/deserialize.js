@@ -24,6 +24,10 @@ function hide(object, key, value) {
     Object.defineProperty(object, key, { value, writable: true, configurable: true });
 }
 
+function show(object, key, value) {
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
 function put(object, key, value) {
     if (key === "__proto__") Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
     else object[key] = value;
@@ -241,13 +245,13 @@ class Reader {
         if (flags & f.HAS_STACK) hide(error, "stack", this.string());
         else hide(error, "stack", message === undefined || message === "" ? Type.name : `${Type.name}: ${message}`);
         if (flags & f.HAS_NAME) hide(error, "name", this.string());
+        if (flags & f.HAS_ERRORS) show(error, "errors", this.value());
+        if (flags & f.HAS_CAUSE) show(error, "cause", this.value());
         for (let tag = this.byte(); tag !== f.END; tag = this.byte()) {
             if (tag < f.LATIN1 || tag > f.UTF16) bad();
             const key = this.characters(tag);
-            put(error, key, this.value());
+            show(error, key, this.value());
         }
-        if (flags & f.HAS_CAUSE) hide(error, "cause", this.value());
-        if (flags & f.HAS_ERRORS) hide(error, "errors", this.value());
         return error;
     }
 }

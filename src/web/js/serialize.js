@@ -27,6 +27,9 @@ const TRIM_MIN = 1024;
 
 const PLAIN = {};
 const brand = (value) => Object.prototype.toString.call(value);
+const isArguments = (value) => value[Symbol.iterator] !== undefined && brand(value) === "[object Arguments]";
+/* Without properties that say anything. */
+const BUILTINS = [WeakMap, WeakSet, WeakRef, Promise, FinalizationRegistry];
 const float = new DataView(new ArrayBuffer(8));
 
 /* --- bytes --- */
@@ -180,8 +183,8 @@ export class Writer {
         if (this.seen(v)) return;
         if (Array.isArray(v)) return this.array(v);
         const prototype = Object.getPrototypeOf(v);
-        if ((prototype === Object.prototype || prototype === null) &&
-            (v[Symbol.toStringTag] === undefined || Object.hasOwn(v, Symbol.toStringTag))) return this.plain(v);
+        if ((prototype === Object.prototype || (prototype === null && !this.options.classes)) &&
+            (v[Symbol.toStringTag] === undefined || Object.hasOwn(v, Symbol.toStringTag)) && !isArguments(v)) return this.plain(v);
         this.special(v);
     }
 
@@ -252,6 +255,8 @@ export class Writer {
 
     instance(v) {
         if (brand(v) === "[object Arguments]") throw refuse("#<Object> could not be cloned.");
+        const builtin = BUILTINS.find((Class) => v instanceof Class);
+        if (builtin !== undefined) throw refuse(`#<${builtin.name}> could not be cloned.`);
         if (this.options.classes || isOpaque(v)) {
             const name = v.constructor?.name;
             throw refuse(`Could not serialize object of type "${typeof name === "string" ? name : "Object"}". This type does not support serialization.`);
@@ -332,10 +337,10 @@ export class Writer {
         if (message !== undefined) this.string(`${message}`);
         if (hasStack) this.string(stack);
         if (kind < 0) this.string(name);
+        if (hasErrors) this.value(v.errors);
+        if (hasCause) this.value(v.cause);
         this.pairs(v, Object.keys(v).filter((key) => !OWN_OF_ERRORS.has(key)));
         this.byte(f.END);
-        if (hasCause) this.value(v.cause);
-        if (hasErrors) this.value(v.errors);
     }
 
     blob(v, bytes) {
@@ -354,7 +359,8 @@ export class Writer {
     }
 }
 
-const OWN_OF_ERRORS = new Set(["message", "stack", "name", "cause", "errors", "line", "column", "sourceURL"]);
+/* What is carried otherwise, and what the engine notes. */
+const OWN_OF_ERRORS = new Set(["message", "stack", "cause", "errors", "line", "column", "sourceURL"]);
 
 /* A buffer that was written in part turns up again: the whole is written after all. */
 class SharedBuffer {}
@@ -393,7 +399,7 @@ function isJson(v, met, depth) {
     if (v === null) return true;
     if (depth === JSON_DEPTH_MAX || v.toJSON !== undefined || met.again(v)) return false;
     const isArray = Array.isArray(v);
-    if (!isArray && (Object.getPrototypeOf(v) !== Object.prototype || v[Symbol.toStringTag] !== undefined)) return false;
+    if (!isArray && (Object.getPrototypeOf(v) !== Object.prototype || v[Symbol.toStringTag] !== undefined || v[Symbol.iterator] !== undefined)) return false;
     const keys = Object.keys(v), n = keys.length;
     if (isArray) {
         if (v.length !== n || (n > 0 && keys[n - 1] !== `${n - 1}`)) return false;

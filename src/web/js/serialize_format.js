@@ -25,7 +25,7 @@ export const UNDEFINED = 0, NULL = 1, FALSE = 2, TRUE = 3,
     BUFFER = 19, // length, bytes
     RESIZABLE = 20, // length, maximum, bytes
     VIEW = 21, // kind, buffer, offset, length in elements
-    ERROR = 22, // class, flags, message, [stack], own properties ..., END, [cause], [errors]
+    ERROR = 22, // class, flags, [message], [stack], [name], [errors], [cause], own properties ..., END
     DOM_EXCEPTION = 23, // name, message
     BLOB = 24, // type, length, bytes
     FILE = 25, // name, type, time, length, bytes

@@ -40,8 +40,13 @@ export function modulesOf(area) {
 }
 
 export function echoModules() {
+    return workerModules("echo");
+}
+
+/** A Worker that areas call: one file of worker/. */
+export function workerModules(name) {
     return [{ name: "main.js", type: "esm",
-        contents: readFileSync(join(ROOT, "worker", "echo.js"), "utf8") }];
+        contents: readFileSync(join(ROOT, "worker", `${name}.js`), "utf8") }];
 }
 
 /** Files of the static assets of the area "assets": [path, absolute file name]. */

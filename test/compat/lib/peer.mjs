@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { areas, COMPATIBILITY_DATE } from "../areas.mjs";
-import { ROOT, echoModules, modulesOf } from "./bundle.mjs";
+import { ROOT, echoModules, modulesOf, workerModules } from "./bundle.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -24,7 +24,8 @@ function bindingsOf(list = []) {
         if (b.type === "kv") options.kvNamespaces[b.name] = b.id;
         if (b.type === "d1") options.d1Databases[b.name] = b.id;
         if (b.type === "r2") options.r2Buckets[b.name] = b.id;
-        if (b.type === "service") options.serviceBindings[b.name] = b.service;
+        if (b.type === "service")
+            options.serviceBindings[b.name] = b.entrypoint ? { name: b.service, entrypoint: b.entrypoint, props: b.props } : b.service;
         if (b.type === "version_metadata") options.versionMetadata = b.name;
     }
     return options;
@@ -53,8 +54,9 @@ export async function startPeer(names) {
     const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = require("miniflare");
     const echo = { name: "echo", modules: echoModules().map(moduleOf), modulesRoot: "/",
         compatibilityDate: COMPATIBILITY_DATE };
+    const callee = { ...echo, name: "callee", modules: workerModules("callee").map(moduleOf) };
     const options = convertV4MiniflareOptions({
-        workers: [...names.map(workerOf), echo],
+        workers: [...names.map(workerOf), echo, callee],
         log: new Log(LogLevel.NONE),
         handleStructuredLogs() {},
         cf: false,

@@ -7,7 +7,7 @@ import { startSelvedge } from "../../e2e/lib/selvedge.mjs";
 import { api } from "../../e2e/lib/deploy.mjs";
 import { get } from "../../e2e/lib/http.mjs";
 import { areas, COMPATIBILITY_DATE } from "../areas.mjs";
-import { assetFiles, echoModules, modulesOf } from "./bundle.mjs";
+import { assetFiles, echoModules, modulesOf, workerModules } from "./bundle.mjs";
 
 const CONTENT_TYPES = { esm: "application/javascript+module", text: "text/plain", data: "application/octet-stream",
     wasm: "application/wasm", commonjs: "application/javascript", json: "application/json" };
@@ -96,6 +96,7 @@ export async function deployArea(server, area) {
 export async function startUnderTest() {
     const server = await startSelvedge();
     await put(server, "echo", echoModules(), { bindings: [] });
+    await put(server, "callee", workerModules("callee"), { bindings: [] });
     return server;
 }
 

@@ -53,7 +53,7 @@ export function invoke(box, path, payload, cleanup) {
     if (payload === null) return found;
     if (typeof found !== "function") {
         const handler = handlerOf(found);
-        if (handler === undefined) throw new TypeError(at.name === null ? "The RPC receiver is not a function." : `"${at.name}" is not a function.`);
+        if (handler === undefined) throw new TypeError(`"${at.name ?? "(this)"}" is not a function.`);
     }
     const { value: args, stubs } = open(payload);
     cleanup.stubs = stubs;
@@ -150,8 +150,6 @@ export class ValueHook {
         const steps = [...this.prefix, ...path], { box } = this;
         return outcomeOf((cleanup) => this.done.then(() => {
             const value = box.live;
-            const isObject = value !== null && (typeof value === "object" || typeof value === "function");
-            if (!isObject && steps.length > 0) throw new TypeError("Can't pipeline on RPC that did not return an object.");
             if (payload === null && steps.length === 0) return value;
             return invoke({ target: value, entry: null }, steps, payload, cleanup);
         }));

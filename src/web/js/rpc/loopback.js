@@ -9,7 +9,7 @@ import { makeStubOf } from "./stub.js";
 /* How a function of `export default { … }` is called: one argument is the caller's. */
 export function handlerCall(env, ctx) {
     return (fn, name, args, self) => {
-        if (fn.length > 3 || fn.length === 0)
+        if (fn.length > 3)
             throw new TypeError(`Cannot call handler function "${name}" over RPC because it has the wrong number of arguments. A simple function handler can only be called over RPC if it has exactly the arguments (arg, env, ctx), where only the first argument comes from the client. To support multi-argument RPC functions, use class-based syntax (extending WorkerEntrypoint) instead.`);
         if (args.length !== 1)
             throw new TypeError(`Attempted to call RPC function "${name}" with the wrong number of arguments. When calling a top-level handler function that is not declared as part of a class, you must always send exactly one argument. In order to support variable numbers of arguments, the server must use class-based syntax (extending WorkerEntrypoint) instead.`);

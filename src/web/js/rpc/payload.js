@@ -18,7 +18,7 @@ const HEADERS = 4, REQUEST = 5, RESPONSE = 6;
 const BYTES_MAX = 32 * 1024 * 1024;
 
 function tooBig(n) {
-    return new TypeError(`Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${n} bytes.`);
+    return new Error(`Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${n} bytes.`);
 }
 
 /* Set by stub.js, which builds on this file. */
@@ -131,10 +131,11 @@ export function encode(value) {
     }
 }
 
-/* What was thrown, or what can be said of it. */
+/* What was thrown: an object as it is, anything else as an Error that says it. */
 export function encodeError(error) {
     try {
-        return encode(error);
+        const isObject = (typeof error === "object" && error !== null) || typeof error === "function";
+        return encode(isObject ? error : new Error(String(error)));
     } catch {
         let text = "internal error";
         try {

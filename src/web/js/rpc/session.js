@@ -28,6 +28,12 @@ function takeWriter() {
     return writer;
 }
 
+/* What another Worker threw says so. */
+function remote(error) {
+    if (typeof error === "object" && error !== null && Object.isExtensible(error)) error.remote = true;
+    return error;
+}
+
 /* --- hooks to the other side --- */
 
 class ImportHook {
@@ -425,7 +431,7 @@ export class Session {
         const payload = this.readPayload(reader);
         this.questions.delete(id);
         if (flags & REJECTED) {
-            question.fail(open(payload).value);
+            question.fail(remote(open(payload).value));
         } else {
             if (payload.caps.length === 0) {
                 question.plain = payload.bytes;

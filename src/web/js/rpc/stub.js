@@ -19,7 +19,8 @@ class Base {
         if (key === HANDLER) return this;
         if (typeof key === "symbol") return this.symbol(key);
         const own = this.own(key);
-        return own !== undefined ? own : this.property(key);
+        if (own !== undefined) return own;
+        return key in this.prototype ? Reflect.get(this.prototype, key) : this.property(key);
     }
 
     symbol(key) {
@@ -91,7 +92,6 @@ class StubHandler extends Base {
         switch (key) {
         case "dup": return () => makeStub(this.liveHook().dup());
         case "onRpcBroken": return (fn) => this.liveHook().onBroken(fn);
-        case "constructor": return RpcStub;
         default: return undefined;
         }
     }
@@ -144,7 +144,6 @@ class PropertyHandler extends Base {
         case "then": return (a, b) => this.promise().then(a, b);
         case "catch": return (a) => this.promise().catch(a);
         case "finally": return (a) => this.promise().finally(a);
-        case "constructor": return RpcProperty;
         default: return undefined;
         }
     }
@@ -225,7 +224,6 @@ class PromiseHandler extends Base {
         case "catch": return (a) => this.promise().catch(a);
         case "finally": return (a) => this.promise().finally(a);
         case "onRpcBroken": return (fn) => this.liveHook().onBroken(fn);
-        case "constructor": return RpcPromise;
         default: return undefined;
         }
     }
@@ -240,7 +238,7 @@ class PromiseHandler extends Base {
 
     promise() {
         if (this.value === null) {
-            this.value = this.disposed ? Promise.reject(new Error(PROMISE_DISPOSED)) : this.outcome.payload.then((payload) => {
+            this.value = this.outcome.payload.then((payload) => {
                 this.result = received(payload);
                 return this.result.value;
             });
@@ -268,7 +266,10 @@ class PromiseHandler extends Base {
             this.outcome.hook.finish?.();
             return;
         }
-        this.outcome.payload.then((payload) => payload.drop(), noop);
+        /* Who awaits it still gets the result. */
+        this.outcome.payload.then((payload) => {
+            if (this.value === null) payload.drop();
+        }, noop);
         this.outcome.hook.dispose();
         this.outcome.hook.finish?.();
     }
@@ -280,6 +281,8 @@ class PromiseHandler extends Base {
 
 export class RpcStub {
     constructor(value) {
+        if ((typeof value !== "object" && typeof value !== "function") || value === null)
+            throw new TypeError("Failed to construct 'JsRpcStub': constructor parameter 1 is not of type 'Object'.");
         const usable = (typeof value === "object" && value !== null && (isTarget(value) || isPlain(value))) || typeof value === "function";
         if (!usable) throw new TypeError("RpcStubs can only wrap plain objects, functions, and RpcTarget derivatives.");
         const handler = handlerOf(value);
@@ -298,6 +301,9 @@ export class RpcProperty {
         throw new TypeError("Illegal constructor");
     }
 }
+
+for (const [cls, tag] of [[RpcStub, "JsRpcStub"], [RpcPromise, "JsRpcPromise"], [RpcProperty, "JsRpcProperty"]])
+    Object.defineProperty(cls.prototype, Symbol.toStringTag, { value: tag, configurable: true });
 
 /* --- service bindings and whatever else begins a session for each call --- */
 
@@ -323,7 +329,7 @@ class ServiceHandler extends Base {
         if (typeof key === "symbol") return Reflect.get(this.prototype, key);
         if (Object.hasOwn(this.members, key)) return this.members[key];
         if (key === "then" || key === "toJSON") return undefined;
-        if (key === "constructor") return this.prototype.constructor;
+        if (key in this.prototype) return Reflect.get(this.prototype, key);
         let found = this.cache.get(key);
         if (found === undefined) {
             found = property(this, [key]);
