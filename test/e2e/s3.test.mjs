@@ -222,6 +222,24 @@ test("who may what", async () => {
   await fails(s3.send(new S3.GetBucketAclCommand({ Bucket: "box" })), "NotImplemented", 501);
 });
 
+test("temporary credentials", async () => {
+  const lend = async (more) => {
+    const { sessionToken, ...keys } = await api(selvedge, "POST", "/r2/temp-access-credentials", { bucket: "box", parentAccessKeyId: credentials.accessKeyId, permission: "object-read-write", ttlSeconds: 60, ...more });
+    return client({ credentials: { ...keys, sessionToken } });
+  };
+  const some = await lend({ prefixes: ["mine/"], objects: ["one"] });
+  await send("PutObject", { Key: "mine/a", Body: "a" }, some);
+  await send("PutObject", { Key: "one", Body: "b" }, some);
+  assert.equal((await send("ListObjectsV2", { Prefix: "mine/" }, some)).KeyCount, 1);
+  const denied = [["PutObject", { Key: "two", Body: "x" }], ["GetObject", { Key: "c" }], ["ListObjectsV2", {}], ["CopyObject", { Key: "one", CopySource: "box/c" }], ["DeleteObjects", { Delete: { Objects: [{ Key: "mine/a" }, { Key: "c" }] } }], ["PutObject", { Bucket: "other", Key: "mine/a", Body: "x" }], ["DeleteBucket", {}]];
+  for (const [name, input] of denied) await fails(send(name, input, some), "AccessDenied", 403);
+  const reader = await lend({ permission: "object-read-only" });
+  assert.equal(await text(send("GetObject", { Key: "one" }, reader)), "b");
+  await fails(send("PutObject", { Key: "one", Body: "x" }, reader), "AccessDenied", 403);
+  const bent = client({ credentials: { ...(await reader.config.credentials()), sessionToken: "a.b.c" } });
+  await fails(send("GetObject", { Key: "one" }, bent), "AccessDenied", 403);
+});
+
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 const hmac = (key, data) => createHmac("sha256", key).update(data).digest();
 

@@ -439,6 +439,8 @@ static int r2_api_objects(struct api_request *req, struct err *err)
 static const struct api_route r2_routes[] = {
     {"GET", R2_BUCKETS, r2_api_list, R2_AREA, 0, 0, NULL},
     {"POST", R2_BUCKETS, r2_api_create, R2_AREA, 0, 0, NULL},
+    {"POST", "/accounts/:account/r2/temp-access-credentials", s3_api_temporary, R2_AREA, 0, 0,
+     NULL},
     {"GET", R2_BUCKETS "/:bucket", r2_api_info, R2_AREA, 0, 0, NULL},
     {"PATCH", R2_BUCKETS "/:bucket", r2_api_update, R2_AREA, 0, 0, NULL},
     {"DELETE", R2_BUCKETS "/:bucket", r2_api_delete, R2_AREA, 0, 0, NULL},

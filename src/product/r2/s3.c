@@ -315,6 +315,19 @@ static int s3_split(struct s3 *s)
 
 /* --- the two halves of a request --- */
 
+/* Keys that come in the body or as the source of a copy are checked where they are read. */
+static int s3_check_session(struct s3 *s, const struct s3_operation *op)
+{
+    bool lists = op->run == s3_list_v1 || op->run == s3_list_v2 || op->run == s3_list_uploads;
+    bool on_bucket =
+        op->scope == S3_SERVICE || op->run == s3_bucket_create || op->run == s3_bucket_delete;
+    struct slice key = lists ? slice_of(api_query(s->req, "prefix", "")) : s->key;
+    bool keyed = lists || op->scope == S3_OBJECT;
+    bool ok = s3_session_allows(s, op->edits, on_bucket) &&
+              (!keyed || s3_session_covers(s, s->bucket, key));
+    return ok ? 0 : s3_fail(s, S3_ACCESS_DENIED);
+}
+
 /* Everything that the head decides. */
 static int s3_open(struct s3 *s, const struct s3_operation **ret)
 {
@@ -335,7 +348,12 @@ static int s3_open(struct s3 *s, const struct s3_operation **ret)
     if (!permission_has(&req->who.rights, area, op->edits ? API_EDIT : API_READ))
         return s3_fail(s, S3_ACCESS_DENIED);
     *ret = op;
-    return 0;
+    return s3_check_session(s, op);
+}
+
+static void s3_done(struct s3 *s)
+{
+    json_release(&s->session);
 }
 
 /* Buckets are rows of control.db, also for operations that would make the keeper say so. */
@@ -351,7 +369,7 @@ static int s3_check_bucket(struct s3 *s, const struct s3_operation *op)
 
 static int s3_run(struct api_request *req, struct err *err)
 {
-    struct s3 s = {.req = req};
+    AUTO(s3_done) struct s3 s = {.req = req};
     const struct s3_operation *op = NULL;
     (void)err;
     int r = s3_open(&s, &op);
@@ -376,7 +394,7 @@ bool s3_front(struct api_request *req)
                                            .run = s3_run,
                                            .flags = API_PUBLIC | API_NO_AUDIT,
                                            .body_max = S3_BODY_MAX};
-    struct s3 s = {.req = req};
+    AUTO(s3_done) struct s3 s = {.req = req};
     const struct s3_operation *op = NULL;
     if (!s3_is(req->api, req->authority, req->target))
         return false;

@@ -93,6 +93,8 @@ static int s3_delete_read(struct s3 *s, json_t *keys, bool *ret_quiet)
             *ret_quiet = slice_eq(text, SLICE("true"));
         if (x.depth != 3 || !slice_eq(x.name, SLICE("Key")))
             continue;
+        if (!s3_session_covers(s, s->bucket, text))
+            return s3_fail(s, S3_ACCESS_DENIED);
         json_t *key = json_stringn(text.len == 0 ? "" : text.ptr, text.len);
         if (key == NULL || text.len == 0 || json_array_size(keys) == S3_KEYS_MAX) {
             json_decref(key);

@@ -78,6 +78,7 @@ struct s3 {
     struct s3_auth auth;
     struct slice body; /* without chunk framing, verified */
     struct slice trailers;
+    json_t *session; /* owned: claims of temporary credentials; NULL = none */
 };
 
 /* --- s3.c --- */
@@ -99,6 +100,16 @@ NODISCARD int s3_call(struct s3 *s, struct store_call *call, struct store_reply 
 NODISCARD int s3_sign_check(struct s3 *s);
 void s3_hmac_hex(const struct s3_auth *auth, struct slice text, char ret[S3_SIGNATURE_SIZE]);
 void s3_sha256_hex(struct slice text, char ret[S3_SIGNATURE_SIZE]);
+
+/* --- s3_temporary.c --- */
+int s3_api_temporary(struct api_request *req, struct err *err);
+/* With a session token: sets s->session and the secret that goes with it. */
+NODISCARD int s3_session_secret(struct s3 *s, struct slice key_id,
+                                char io_secret[TOKEN_SECRET_SIZE]);
+/* True without a session. on_bucket: makes, removes or lists buckets. */
+bool s3_session_allows(const struct s3 *s, bool edits, bool on_bucket);
+/* Without lists of its own a session covers all of its bucket. */
+bool s3_session_covers(const struct s3 *s, const char *bucket, struct slice key);
 
 /* --- s3_body.c: takes the body as its headers say, and verifies it --- */
 NODISCARD int s3_body_take(struct s3 *s);

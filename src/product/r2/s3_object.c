@@ -298,6 +298,10 @@ json_t *s3_copy_source(struct s3 *s)
         s3_fail(s, S3_INVALID_ARGUMENT);
         return NULL;
     }
+    if (!s3_session_covers(s, name, key)) {
+        s3_fail(s, S3_ACCESS_DENIED);
+        return NULL;
+    }
     int r = r2_bucket_find(s->req, name, &row, &err);
     if (r < 0) {
         s3_fail_err(s, r, &err);

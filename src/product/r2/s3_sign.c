@@ -252,6 +252,9 @@ int s3_sign_check(struct s3 *s)
         return r;
     if (tokens_secret(s->req->api->tokens, c.key_id, s->req->remote_ip, &s->req->who, secret) < 0)
         return s3_fail(s, S3_INVALID_ACCESS_KEY);
+    r = s3_session_secret(s, c.key_id, secret);
+    if (r < 0)
+        return r;
     s->auth.payload = s3_header(s, "x-amz-content-sha256");
     if (s->auth.payload.len == 0)
         s->auth.payload = SLICE("UNSIGNED-PAYLOAD");
