@@ -219,6 +219,7 @@ test("who may what", async () => {
   const reader = with_({ accessKeyId: made.id, secretAccessKey: createHash("sha256").update(made.value).digest("hex") });
   assert.equal((await send("HeadObject", { Key: "c" }, reader)).ContentLength, 3);
   await fails(send("PutObject", { Key: "c", Body: "x" }, reader), "AccessDenied", 403);
+  await fails(send("PutObject", { Key: "c", Body: "x", SSECustomerAlgorithm: "AES256", SSECustomerKey: "0".repeat(32) }), "NotImplemented", 501);
   await fails(s3.send(new S3.GetBucketAclCommand({ Bucket: "box" })), "NotImplemented", 501);
 });
 

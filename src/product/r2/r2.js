@@ -275,6 +275,7 @@ export class R2Bucket {
     async put(key, value, options = undefined) {
         context.need();
         if (value === undefined) throw new TypeError("Failed to execute 'put' on 'R2Bucket': parameter 2 is missing.");
+        noCustomerKey(options);
         const { body, size, state } = putBody(value);
         const text = JSON.stringify(putOptions(options ?? {}));
         if (size > OBJECT_MAX) throw r2Error("put", "Your proposed upload exceeds the maximum allowed object size. (100100)");

@@ -344,6 +344,9 @@ static int s3_open(struct s3 *s, const struct s3_operation **ret)
     const struct s3_operation *op = s3_operation_of(s);
     if (op == NULL)
         return -ECANCELED;
+    /* A key that was passed over would store readable what should not be. */
+    if (s3_header(s, "x-amz-server-side-encryption-customer-algorithm").len > 0)
+        return s3_fail(s, S3_NOT_IMPLEMENTED);
     int area = permission_index(req->api->products, S3_AREA);
     if (!permission_has(&req->who.rights, area, op->edits ? API_EDIT : API_READ))
         return s3_fail(s, S3_ACCESS_DENIED);
