@@ -53,15 +53,27 @@ export async function startWorkerd(workers) {
     };
 }
 
-/** One Worker with KV, D1 and R2 in miniflare, its data in `folder`. */
-export async function startMiniflare(source, folder) {
+async function miniflare(source, options) {
     const { Miniflare, convertV4MiniflareOptions, Log, LogLevel } = require("miniflare");
     const mf = new Miniflare(convertV4MiniflareOptions({
         name: "bench", modules: [{ type: "ESModule", path: "main.js", contents: source }], modulesRoot: "/",
-        compatibilityDate: "2026-01-01", kvNamespaces: { KV: "bench" }, d1Databases: { DB: "bench" }, r2Buckets: { BUCKET: "bench" },
-        kvPersist: join(folder, "kv"), d1Persist: join(folder, "d1"), r2Persist: join(folder, "r2"),
-        log: new Log(LogLevel.NONE), cf: false,
+        compatibilityDate: "2026-01-01", log: new Log(LogLevel.NONE), cf: false, ...options,
     }));
     const url = await mf.ready;
     return { port: Number(url.port), stop: () => mf.dispose() };
+}
+
+/** One Worker with KV, D1 and R2 in miniflare, its data in `folder`. */
+export function startMiniflare(source, folder) {
+    return miniflare(source, {
+        kvNamespaces: { KV: "bench" }, d1Databases: { DB: "bench" }, r2Buckets: { BUCKET: "bench" },
+        kvPersist: join(folder, "kv"), d1Persist: join(folder, "d1"), r2Persist: join(folder, "r2"),
+    });
+}
+
+/** One Worker with the Durable Object class Thing as THINGS. */
+export function startMiniflareObjects(source, folder) {
+    return miniflare(source, {
+        durableObjects: { THINGS: { className: "Thing", useSQLite: true } }, durableObjectsPersist: join(folder, "objects"),
+    });
 }

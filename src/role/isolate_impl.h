@@ -26,7 +26,7 @@ enum {
     ISOLATE_CODE_MAX = 256 * 1024 * 1024,
     ISOLATE_BODY_MAX = 128 * 1024 * 1024, /* bytes that io.collect may gather */
     ISOLATE_CHANNELS_MAX = 65536,
-    ISOLATE_POOL_THREADS = 2,
+    ISOLATE_POOL_THREADS = 4,
     ISOLATE_METHODS = 7,
     ISOLATE_REQUEST_ID_MAX = 64,
     ISOLATE_IDLE_US = 10 * 1000 * 1000, /* then memory is given back */

@@ -19,10 +19,10 @@
 #include "store/sql.h"
 
 enum {
-    DURABLE_ID_LEN = 64,   /* hex digits */
-    DURABLE_KEY_LEN = 32,  /* bytes of a namespace's key */
+    DURABLE_ID_LEN = 64,  /* hex digits */
+    DURABLE_KEY_LEN = 32, /* bytes of a namespace's key */
     DURABLE_N_OPS = 2,
-    DURABLE_OBJECTS_MAX = 1200, /* open at once in one isolate: three descriptors each */
+    DURABLE_OBJECTS_MAX = 1200,      /* open at once in one isolate: three descriptors each */
     DURABLE_CACHE_MAX = 1024 * 1024, /* bytes of SQL text kept compiled per object */
     DURABLE_PATH_MAX = 512
 };

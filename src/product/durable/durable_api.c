@@ -39,10 +39,11 @@ static int plan_new(struct plan *p, const json_t *class, bool sqlite, struct err
     if (name == NULL || *name == '\0')
         return err_set(err, -EINVAL, DURABLE_ERR_MISSING, "a migration names no class");
     if (plan_at(p->after, name) >= 0)
-        return err_set(err, -EINVAL, DURABLE_ERR_EXISTS,
-                       "Cannot apply new-%sclass migration to class '%s' that is already depended on "
-                       "by existing Durable Objects",
-                       sqlite ? "sqlite-" : "", name);
+        return err_set(
+            err, -EINVAL, DURABLE_ERR_EXISTS,
+            "Cannot apply new-%sclass migration to class '%s' that is already depended on "
+            "by existing Durable Objects",
+            sqlite ? "sqlite-" : "", name);
     if (json_array_size(p->after) >= DURABLE_CLASSES_MAX)
         return err_set(err, -EINVAL, DURABLE_ERR_EXISTS, "more than %d Durable Object classes",
                        DURABLE_CLASSES_MAX);
@@ -95,20 +96,22 @@ static int plan_transfer(struct plan *p, const json_t *step, struct err *err)
 {
     json_t *row = NULL;
     const char *from = json_str(step, "from", ""), *to = json_str(step, "to", "");
-    int r = db_row(p->req->api->db, &row,
-                   "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE script = ? AND class "
-                   "= ?",
-                   "ss", json_str(step, "from_script", ""), from);
+    int r =
+        db_row(p->req->api->db, &row,
+               "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE script = ? AND class "
+               "= ?",
+               "ss", json_str(step, "from_script", ""), from);
     if (r == -ENOENT)
         return plan_missing("transfer-class", from, err);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the namespaces cannot be read");
     if (*to == '\0' || plan_at(p->after, to) >= 0) {
         json_decref(row);
-        return err_set(err, -EINVAL, DURABLE_ERR_EXISTS,
-                       "Cannot apply transfer-class migration to class '%s' that is already depended "
-                       "on by existing Durable Objects",
-                       to);
+        return err_set(
+            err, -EINVAL, DURABLE_ERR_EXISTS,
+            "Cannot apply transfer-class migration to class '%s' that is already depended "
+            "on by existing Durable Objects",
+            to);
     }
     json_object_set_new(row, "script", json_string(p->script));
     json_object_set_new(row, "class", json_string(to));
@@ -132,8 +135,8 @@ static const struct {
     const char *member;
     int (*apply)(struct plan *p, const json_t *item, struct err *err);
 } plan_steps[] = {
-    {"deleted_classes", plan_delete},         {"renamed_classes", plan_rename},
-    {"transferred_classes", plan_transfer},   {"new_classes", plan_new_kv},
+    {"deleted_classes", plan_delete},        {"renamed_classes", plan_rename},
+    {"transferred_classes", plan_transfer},  {"new_classes", plan_new_kv},
     {"new_sqlite_classes", plan_new_sqlite},
 };
 
@@ -157,13 +160,15 @@ static int plan_tag(struct plan *p, const json_t *migrations, struct err *err)
                    p->script);
     if (r < 0 && r != -ENOENT)
         return err_set(err, r, API_ERR_INTERNAL, "the Workers cannot be read");
-    const char *had = json_str(row, "migration_tag", ""), *wanted = json_str(migrations, "old_tag", had);
+    const char *had = json_str(row, "migration_tag", ""),
+               *wanted = json_str(migrations, "old_tag", had);
     if (strcmp(had, wanted) == 0)
         return 0;
-    return err_set(err, -EINVAL, DURABLE_ERR_TAG,
-                   "Durable Object migration tag precondition failed; expected \"%s\" but the Worker "
-                   "stands at \"%s\"",
-                   wanted, had);
+    return err_set(
+        err, -EINVAL, DURABLE_ERR_TAG,
+        "Durable Object migration tag precondition failed; expected \"%s\" but the Worker "
+        "stands at \"%s\"",
+        wanted, had);
 }
 
 static int plan_migrate(struct plan *p, const json_t *migrations, struct err *err)
@@ -202,14 +207,16 @@ int durable_plan_make(struct api_request *req, const char *script, json_t *metad
                       struct err *err)
 {
     json_t *rows = NULL;
-    int r = db_rows(req->api->db, &rows,
-                    "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE script = ? ORDER BY "
-                    "created_ms, id",
-                    "s", script);
+    int r =
+        db_rows(req->api->db, &rows,
+                "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE script = ? ORDER BY "
+                "created_ms, id",
+                "s", script);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the namespaces cannot be read");
     AUTO(json_release)
-    json_t *plan = json_pack("{s:o, s:[], s:[], s:[]}", "after", rows, "create", "delete", "update");
+    json_t *plan =
+        json_pack("{s:o, s:[], s:[], s:[]}", "after", rows, "create", "delete", "update");
     struct plan p = {.req = req,
                      .script = script,
                      .after = rows,
@@ -240,8 +247,8 @@ void durable_plan_undo(struct api_request *req, const json_t *plan)
 
 /* --- bindings --- */
 
-static int bind_one(struct api_request *req, const char *script, const json_t *plan, json_t *binding,
-                    struct err *err)
+static int bind_one(struct api_request *req, const char *script, const json_t *plan,
+                    json_t *binding, struct err *err)
 {
     AUTO(json_release) json_t *row = NULL;
     const char *class = json_str(binding, "class_name", "");
@@ -264,11 +271,12 @@ static int bind_one(struct api_request *req, const char *script, const json_t *p
                        "currently configured to implement Durable Objects.",
                        class, owner);
     if (row == NULL)
-        return err_set(err, -EINVAL, DURABLE_ERR_BINDING,
-                       "Cannot create binding for class '%s' because it is not currently configured "
-                       "to implement Durable Objects. Did you forget to apply a 'new_sqlite_classes' "
-                       "migration for it?",
-                       class);
+        return err_set(
+            err, -EINVAL, DURABLE_ERR_BINDING,
+            "Cannot create binding for class '%s' because it is not currently configured "
+            "to implement Durable Objects. Did you forget to apply a 'new_sqlite_classes' "
+            "migration for it?",
+            class);
     json_object_set(binding, "namespace_id", json_object_get(row, "id"));
     return 0;
 }
@@ -297,10 +305,11 @@ static int spec_key(struct api_request *req, const json_t *plan, json_t *binding
     for (size_t i = 0; i < json_array_size(after); i++)
         if (strcmp(json_str(json_array_get(after, i), "id", ""), id) == 0)
             row = json_incref(json_array_get(after, i));
-    int r = row != NULL ? 0
-                        : db_row(req->api->db, &row,
-                                 "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE id = ?",
-                                 "s", id);
+    int r =
+        row != NULL
+            ? 0
+            : db_row(req->api->db, &row,
+                     "SELECT " NAMESPACE_COLUMNS " FROM durable_namespaces WHERE id = ?", "s", id);
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the namespace of binding %s cannot be read",
                        json_str(binding, "name", ""));
@@ -352,7 +361,8 @@ static int commit_rows(struct api_request *req, const json_t *plan)
     for (size_t i = 0; r >= 0 && i < json_array_size(update); i++) {
         const json_t *row = json_array_get(update, i);
         r = db_run(db, "UPDATE durable_namespaces SET script = ?, class = ? WHERE id = ?", "sss",
-                   json_str(row, "script", ""), json_str(row, "class", ""), json_str(row, "id", ""));
+                   json_str(row, "script", ""), json_str(row, "class", ""),
+                   json_str(row, "id", ""));
     }
     for (size_t i = 0; r >= 0 && i < json_array_size(create); i++) {
         const json_t *row = json_array_get(create, i);
@@ -439,18 +449,18 @@ int durable_api_objects(struct api_request *req, struct err *err)
     if (r < 0)
         return r;
     snprintf(store, sizeof(store), "durable/%s", json_str(row, "id", ""));
-    msg_objects_list_pack(&call.args, &(struct msg_objects_list){
-                                          .store = slice_of(store),
-                                          .cursor = slice_of(api_query(req, "cursor", "")),
-                                          .limit = (uint32_t)MAX(limit, (int64_t)1)});
+    msg_objects_list_pack(
+        &call.args, &(struct msg_objects_list){.store = slice_of(store),
+                                               .cursor = slice_of(api_query(req, "cursor", "")),
+                                               .limit = (uint32_t)MAX(limit, (int64_t)1)});
     r = store_call(req, &call, &reply, err);
     if (r < 0)
         return r;
     const json_t *ids = json_object_get(reply.json, "ids");
     json_t *list = json_array();
     for (size_t i = 0; i < json_array_size(ids); i++)
-        json_array_append_new(list, json_pack("{s:O, s:b}", "id", json_array_get(ids, i),
-                                              "hasStoredData", 1));
+        json_array_append_new(
+            list, json_pack("{s:O, s:b}", "id", json_array_get(ids, i), "hasStoredData", 1));
     api_set_info(req, json_pack("{s:I, s:s}", "count", (json_int_t)json_array_size(list), "cursor",
                                 json_str(reply.json, "cursor", "")));
     return api_ok(req, list);

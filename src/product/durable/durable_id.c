@@ -24,7 +24,8 @@ static int id_key(js_context ctx, js_value v, uint8_t ret[DURABLE_KEY_LEN])
 static void id_hmac(const uint8_t key[DURABLE_KEY_LEN], struct buf *data, uint8_t ret[HALF])
 {
     uint8_t sum[DIGEST_MAX];
-    digest_hmac(DIGEST_SHA256, slice_from((const char *)key, DURABLE_KEY_LEN), buf_slice(data), sum);
+    digest_hmac(DIGEST_SHA256, slice_from((const char *)key, DURABLE_KEY_LEN), buf_slice(data),
+                sum);
     memcpy(ret, sum, HALF);
 }
 

@@ -75,7 +75,8 @@ static void durable_tell(enum durable_news news, uint32_t handle, const char *te
     if (world.news.v == NULL)
         return;
     js_context ctx = world.news.ctx;
-    js_value args[] = {js_number(ctx, news), js_number(ctx, handle), js_string(ctx, slice_of(text))};
+    js_value args[] = {js_number(ctx, news), js_number(ctx, handle),
+                       js_string(ctx, slice_of(text))};
     isolate_run_callback(world.iso, world.news.v, args, ARRAY_LEN(args));
 }
 
@@ -104,7 +105,8 @@ static void durable_sync_done(struct work *work)
     struct durable_object *o = CONTAINER_OF(work, struct durable_object, sync);
     o->syncing = false;
     if (o->sync_result < 0) {
-        durable_break(o, "Durable Object storage could not be written to disk; the object was reset.");
+        durable_break(o,
+                      "Durable Object storage could not be written to disk; the object was reset.");
     } else {
         o->stats[DURABLE_SYNCED] = o->sync_target;
         if (o->stats[DURABLE_COMMITTED] > o->sync_target && !o->closing)
@@ -120,7 +122,8 @@ static void durable_sync_start(struct durable_object *o)
     if (o->syncing || o->broken)
         return;
     if (sql_object_sync_prepare(o->db) < 0) {
-        durable_break(o, "Durable Object storage could not be written to disk; the object was reset.");
+        durable_break(o,
+                      "Durable Object storage could not be written to disk; the object was reset.");
         return;
     }
     o->syncing = true;
@@ -144,10 +147,11 @@ static void durable_commit(struct durable_object *o)
     sql_rollback(o->db);
     char text[ERR_TEXT_MAX + 256];
     if (r == -EEXIST)
-        snprintf(text, sizeof(text),
-                 "Durable Object was reset and rolled back to its last known good state because the "
-                 "application left the database in a state where constraints were violated: %s",
-                 err.text);
+        snprintf(
+            text, sizeof(text),
+            "Durable Object was reset and rolled back to its last known good state because the "
+            "application left the database in a state where constraints were violated: %s",
+            err.text);
     else
         snprintf(text, sizeof(text), "%s", err.text);
     durable_break(o, text);
@@ -178,8 +182,9 @@ static int metadata_put(struct durable_object *o, int key, int64_t value, struct
 {
     int r = 0;
     if (!o->has_metadata)
-        r = sql_run(sql_cached(o->db, "CREATE TABLE IF NOT EXISTS _cf_METADATA (key INTEGER PRIMARY "
-                                      "KEY, value INTEGER)"),
+        r = sql_run(sql_cached(o->db,
+                               "CREATE TABLE IF NOT EXISTS _cf_METADATA (key INTEGER PRIMARY "
+                               "KEY, value INTEGER)"),
                     err);
     if (r < 0)
         return r;
@@ -569,7 +574,8 @@ static int kv_range_of(js_context ctx, struct durable_object *o, const js_value 
 static struct sql_stmt *kv_list_statement(struct durable_object *o, const struct kv_range *range,
                                           bool reverse)
 {
-#define LIST_SQL(low, high, order) "SELECT key, value FROM _cf_KV WHERE key " low " ?1" high " ORDER BY key" order " LIMIT ?3"
+#define LIST_SQL(low, high, order)                                                                 \
+    "SELECT key, value FROM _cf_KV WHERE key " low " ?1" high " ORDER BY key" order " LIMIT ?3"
     static const char *const texts[] = {
         LIST_SQL(">=", "", ""),
         LIST_SQL(">", "", ""),

@@ -118,8 +118,9 @@ static void stmt_keep(struct durable_stmt *s, struct slice text)
 static int stmt_run_through(struct durable_object *o, struct sql_stmt *stmt, struct err *err)
 {
     if (sql_n_parameters(stmt) > 0)
-        return err_set(err, -EINVAL, 0, "When executing multiple SQL statements in a single call, "
-                                        "only the last statement can have parameters.");
+        return err_set(err, -EINVAL, 0,
+                       "When executing multiple SQL statements in a single call, "
+                       "only the last statement can have parameters.");
     int r = sql_readonly(stmt) ? 0 : durable_begin(o, err);
     return r < 0 ? r : sql_run(stmt, err);
 }
@@ -246,8 +247,8 @@ static js_value stmt_rows(js_context ctx, struct durable_stmt *s, size_t max, js
     struct err err = {0};
     int r = 1;
     sql_deadline(s->object->db, clock_boot_us() + STATEMENT_TIME_US);
-    while (rows < max && n + columns <= VALUES_MAX + COLUMNS_MAX &&
-           (n < VALUES_MAX || rows == 0) && (r = sql_step(s->stmt, &err)) == 1) {
+    while (rows < max && n + columns <= VALUES_MAX + COLUMNS_MAX && (n < VALUES_MAX || rows == 0) &&
+           (r = sql_step(s->stmt, &err)) == 1) {
         columns = (size_t)MIN(sql_n_columns(s->stmt), (int)COLUMNS_MAX);
         for (size_t i = 0; i < columns; i++)
             values[n++] = value_of(ctx, s->stmt, (int)i);
@@ -329,7 +330,8 @@ JS_NATIVE(durable_sql_exec)
         return js_throw(ctx, exception, "Error", "SQL code did not contain a statement.");
     if (n_args - 2 != (size_t)sql_n_parameters(s->stmt)) {
         stmt_rest(s);
-        return js_throw(ctx, exception, "Error", "Wrong number of parameter bindings for SQL query.");
+        return js_throw(ctx, exception, "Error",
+                        "Wrong number of parameter bindings for SQL query.");
     }
     if (bind_all(ctx, s, args + 2, n_args - 2) < 0) {
         stmt_rest(s);
@@ -353,8 +355,7 @@ JS_NATIVE(durable_sql_step)
     struct durable_stmt *s = cursor_of(ctx, args[0], exception);
     if (s == NULL)
         return NULL;
-    js_value rows =
-        stmt_rows(ctx, s, (size_t)MAX(js_to_number(ctx, args[1], 1), 1.0), exception);
+    js_value rows = stmt_rows(ctx, s, (size_t)MAX(js_to_number(ctx, args[1], 1), 1.0), exception);
     if (rows == NULL || js_to_number(ctx, js_get(ctx, rows, "0"), 1) != 0)
         stmt_rest(s);
     return rows;
