@@ -122,25 +122,28 @@ function patch() {
     });
     for (const name of ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"])
         patchMethod(globalThis, name, (original) => ({ [name]: (fn, ...args) => original(wrap(fn), ...args) }[name]));
-    /* Listeners for what the runtime itself fires; a plain EventTarget runs them in its dispatcher's frame, as in Node. */
-    const bound = new WeakMap(); // listener -> what was registered for it
-    for (const cls of ["AbortSignal", "WebSocket", "MessagePort", "EventSource"]) {
-        const prototype = globalThis[cls]?.prototype;
-        if (prototype === undefined) continue;
-        const add = prototype.addEventListener, remove = prototype.removeEventListener;
-        Object.defineProperty(prototype, "addEventListener", {
-            value: function addEventListener(type, fn, options) {
-                if (typeof fn === "function" && frame.cur !== null && !bound.has(fn)) bound.set(fn, bindFrame(fn));
-                return add.call(this, type, bound.get(fn) ?? fn, options);
-            }, writable: true, configurable: true, enumerable: true,
-        });
-        Object.defineProperty(prototype, "removeEventListener", {
-            value: function removeEventListener(type, fn) {
-                if (bound.has(fn)) remove.call(this, type, bound.get(fn));
-                return remove.call(this, type, fn);
-            }, writable: true, configurable: true, enumerable: true,
-        });
+    bindListeners(AbortSignal);
+    // These classes come with scripts of their own: none is evaluated only because somebody has a context.
+    for (const [script, name] of [["websocket", "WebSocket"], ["messages", "MessagePort"], ["eventsource", "EventSource"]]) {
+        const exports = web.scriptLoaded(script);
+        if (exports !== undefined) bindListeners(exports[name]);
+        else web.onLoad(script, (loaded) => bindListeners(loaded[name]));
     }
+}
+
+/* Listeners for what the runtime itself fires; a plain EventTarget runs them in its dispatcher's frame, as in Node. */
+function bindListeners({ prototype }) {
+    const bound = new WeakMap(); // listener -> what was registered for it
+    const add = prototype.addEventListener, remove = prototype.removeEventListener;
+    const define = (name, value) => Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: true });
+    define("addEventListener", function addEventListener(type, fn, options) {
+        if (typeof fn === "function" && frame.cur !== null && !bound.has(fn)) bound.set(fn, bindFrame(fn));
+        return add.call(this, type, bound.get(fn) ?? fn, options);
+    });
+    define("removeEventListener", function removeEventListener(type, fn) {
+        if (bound.has(fn)) remove.call(this, type, bound.get(fn));
+        return remove.call(this, type, fn);
+    });
 }
 patch();
 

@@ -5,7 +5,7 @@
 import * as workers from "../../web/js/workers.js";
 import * as context from "../../web/js/context.js";
 import * as timers from "../../web/js/timers.js";
-import { lazyGlobal } from "../../web/js/scripts.js";
+import { lazyGlobal, loaded as scriptLoaded, onLoad } from "../../web/js/scripts.js";
 import { keyData } from "../../web/js/crypto.js";
 
 /* Every name a Worker can import, without `node:`; a name that is not its script's own stands with it. */
@@ -35,7 +35,7 @@ const V2_SINCE = "2024-09-23", DEFAULT_SINCE = "2026-08-04", ENV_SINCE = "2025-0
 const loaded = new Map();
 /* What scripts may use of the web platform; spec, registry() and readFile() are those of the Worker. */
 const web = {
-    frame: workers.frame, frameGet: workers.frameGet, frameRun: workers.frameRun, context, timers, keyData,
+    frame: workers.frame, frameGet: workers.frameGet, frameRun: workers.frameRun, context, timers, keyData, scriptLoaded, onLoad,
     MODULES, PREFIX_ONLY, spec: null, builtins: null, registry: null, readFile: null, env: null, populateEnv: false,
 };
 
