@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct sql *db;
 static const char *dir;
@@ -176,6 +178,61 @@ static void test_deadline(void **state)
     assert_int_equal(run("SELECT 1", &err), 0);
 }
 
+/* --- databases of Durable Objects --- */
+
+/* In another process: locks of one process never meet. 0 = it could be opened. */
+static int open_elsewhere(const char *path)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sql *other;
+        int r = sql_open(path, SQL_WRITE | SQL_OBJECT, &other, NULL);
+        _exit(-r);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return -WEXITSTATUS(status);
+}
+
+static void test_object(void **state)
+{
+    (void)state;
+    char path[128];
+    struct err err = {0};
+    sql_close(db);
+    db = NULL;
+    snprintf(path, sizeof(path), "%s/object.sqlite", dir);
+    assert_int_equal(sql_open(path, SQL_WRITE | SQL_TENANT | SQL_OBJECT, &db, &err), 0);
+    assert_int_equal(open_elsewhere(path), -EAGAIN);
+
+    assert_int_equal(sql_begin(db, &err), 0);
+    assert_int_equal(run("CREATE TABLE t(a); INSERT INTO t VALUES (1)", &err), 0);
+    assert_int_equal(sql_commit(db, &err), 0);
+    assert_int_equal(sql_object_sync_prepare(db), 0);
+    assert_int_equal(sql_object_sync(db), 0);
+    /* The zeros behind the log's end must not be read as its content. */
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(sql_begin(db, &err), 0);
+        assert_int_equal(run("INSERT INTO t VALUES (2)", &err), 0);
+        assert_int_equal(sql_commit(db, &err), 0);
+        assert_int_equal(sql_object_sync_prepare(db), 0);
+        assert_int_equal(sql_object_sync(db), 0);
+    }
+    sql_close(db);
+    assert_int_equal(open_elsewhere(path), 0);
+
+    assert_int_equal(sql_open(path, SQL_WRITE | SQL_TENANT | SQL_OBJECT, &db, &err), 0);
+    struct sql_stmt *s = sql_cached(db, "SELECT sum(a) FROM t");
+    assert_int_equal(sql_step(s, &err), 1);
+    assert_int_equal(sql_column_int(s, 0), 201);
+    sql_reset(s);
+    sql_checkpoint(db);
+    assert_int_equal(sql_object_wipe(db, &err), 0);
+    assert_false(sql_has_table(db, "t"));
+    assert_int_equal(run("ATTACH 'x' AS y", &err), -EACCES);
+}
+
 int sql_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +241,7 @@ int sql_tests(void)
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_object, setup, teardown),
     };
     return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
 }
