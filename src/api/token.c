@@ -199,7 +199,8 @@ static bool token_usable(const struct token *token, struct slice remote_ip)
 {
     int64_t now = clock_wall_ms();
     return token->active && now >= token->not_before_ms &&
-           (token->expires_ms == 0 || now < token->expires_ms) && token_ip_allowed(token, remote_ip);
+           (token->expires_ms == 0 || now < token->expires_ms) &&
+           token_ip_allowed(token, remote_ip);
 }
 
 int tokens_check(struct api_tokens *tokens, struct slice text, struct slice remote_ip,

@@ -202,7 +202,8 @@ static void vm_broken(struct vm *vm, const char *name, js_value exception)
 }
 
 /* Evaluates and calls; NULL with *exception, which is NULL too when not even parsing had room. */
-static js_value vm_run_script(struct vm *vm, const char *name, struct slice source, js_value *exception)
+static js_value vm_run_script(struct vm *vm, const char *name, struct slice source,
+                              js_value *exception)
 {
     AUTO(jsc_string_release) JSStringRef url = jsc_name(name);
     AUTO(jsc_string_release) JSStringRef error = NULL;

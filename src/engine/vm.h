@@ -37,7 +37,7 @@ struct vm_script {
     size_t offset, len;
 };
 struct vm_scripts {
-    const char *text; /* ASCII, for good */
+    const char *text;             /* ASCII, for good */
     const struct vm_script *rows; /* sorted by name */
     size_t n;
 };

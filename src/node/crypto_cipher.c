@@ -113,7 +113,7 @@ static JS_NATIVE(node_cipher_open)
     c->tag_len = MIN(c->tag_len, (size_t)CIPHER_TAG_MAX);
     bool good =
         cipher_begin(c, evp, node_view(ctx, n_args, args, 2), node_view(ctx, n_args, args, 3));
-    js_value handle = node_object_value(ctx, &c->object, sizeof *c);
+    js_value handle = node_object_value(ctx, &c->object);
     return good ? handle : crypto_throw(ctx, exception, "Invalid key or initialization vector");
 }
 

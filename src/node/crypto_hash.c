@@ -123,7 +123,7 @@ static JS_NATIVE(node_hash_open)
     h->xof = length >= 0 && is_xof(md) ? (size_t)length + 1 : 0;
     h->md = EVP_MD_CTX_new();
     EVP_DigestInit_ex(h->md, md, NULL);
-    return node_object_value(ctx, &h->object, sizeof *h);
+    return node_object_value(ctx, &h->object);
 }
 
 static JS_NATIVE(node_hash_copy)
@@ -135,7 +135,7 @@ static JS_NATIVE(node_hash_copy)
     copy->xof = h->xof;
     copy->md = EVP_MD_CTX_new();
     EVP_MD_CTX_copy_ex(copy->md, h->md);
-    return node_object_value(ctx, &copy->object, sizeof *copy);
+    return node_object_value(ctx, &copy->object);
 }
 
 static void mac_release(EVP_MAC **mac)
@@ -158,7 +158,7 @@ static JS_NATIVE(node_hmac_open)
                            OSSL_PARAM_construct_end()};
     int good =
         EVP_MAC_init(h->mac, (const unsigned char *)(key.len == 0 ? "" : key.ptr), key.len, params);
-    js_value v = node_object_value(ctx, &h->object, sizeof *h);
+    js_value v = node_object_value(ctx, &h->object);
     return good == 1 ? v : crypto_throw(ctx, exception, "HMAC failed");
 }
 

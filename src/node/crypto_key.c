@@ -36,7 +36,7 @@ js_value crypto_key_value(js_context ctx, EVP_PKEY *pkey)
 {
     struct crypto_key *key = mem_new(sizeof *key);
     *key = (struct crypto_key){{CRYPTO_KEY_MAGIC, key_finish}, pkey};
-    return node_object_value(ctx, &key->object, sizeof *key);
+    return node_object_value(ctx, &key->object);
 }
 
 EVP_PKEY *crypto_key_arg(js_context ctx, size_t n_args, const js_value args[], size_t i)

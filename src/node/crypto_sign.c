@@ -350,7 +350,7 @@ static void cert_serial(js_context ctx, js_value out, const X509 *cert)
     OPENSSL_free(hex);
 }
 
-/* certParse(bytes): what X509Certificate shows. */
+/* certParse(bytes): [what X509Certificate shows, its key]. */
 static JS_NATIVE(node_cert_parse)
 {
     X509 *cert = cert_parse(node_view(ctx, n_args, args, 0));
@@ -368,11 +368,10 @@ static JS_NATIVE(node_cert_parse)
     js_set(ctx, out, "raw", js_bytes(ctx, slice_from(der, (size_t)MAX(len, 0))));
     OPENSSL_free(der);
     EVP_PKEY *pkey = X509_get_pubkey(cert);
-    if (pkey != NULL)
-        js_set(ctx, out, "publicKey", crypto_key_value(ctx, pkey));
     X509_free(cert);
     ERR_clear_error();
-    return out;
+    js_value parts[] = {out, pkey == NULL ? js_undefined(ctx) : crypto_key_value(ctx, pkey)};
+    return js_array(ctx, parts, ARRAY_LEN(parts));
 }
 
 const struct js_native_row node_sign_rows[] = {

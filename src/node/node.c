@@ -1,6 +1,7 @@
 /* The group `node`. */
 #include "node/node.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "node/node_impl.h"
@@ -21,26 +22,87 @@ static const struct js_native_row node_rows[] = {{"memory", node_memory}};
 
 /* --- native objects --- */
 
-static void object_free(void *ptr, void *arg UNUSED)
+/*
+ * What scripts hold is an ArrayBuffer with a number, not with our struct: should one ever get into a tenant's
+ * hands, all it can name is another object of the same isolate. The low half is a place, the high half counts
+ * how often it was used.
+ */
+struct object_slot {
+    struct node_object *object; /* NULL = free */
+    uint32_t generation, next;  /* next: of the free ones, 1 based */
+};
+
+static struct {
+    pthread_mutex_t mutex; /* the collector frees on threads of its own */
+    struct object_slot *slots;
+    uint32_t n, cap, free;
+} objects = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static struct object_slot *object_slot(uint64_t id)
 {
-    struct node_object *object = ptr;
-    object->finish(object);
-    object->magic = 0;
-    free(object);
+    uint32_t place = (uint32_t)id;
+    struct object_slot *slot = place < objects.n ? &objects.slots[place] : NULL;
+    return slot != NULL && slot->object != NULL && slot->generation == id >> 32 ? slot : NULL;
 }
 
-js_value node_object_value(js_context ctx, struct node_object *object, size_t size)
+static uint64_t object_add(struct node_object *object)
 {
-    return js_bytes_take(ctx, object, size, object_free, NULL);
+    pthread_mutex_lock(&objects.mutex);
+    uint32_t place;
+    if (objects.free > 0) {
+        place = objects.free - 1;
+        objects.free = objects.slots[place].next;
+    } else {
+        place = objects.n++;
+        if (objects.n > objects.cap) {
+            objects.cap = MAX(objects.cap * 2, 16u);
+            objects.slots = mem_grow(objects.slots, objects.cap * sizeof *objects.slots);
+        }
+        objects.slots[place] = (struct object_slot){0};
+    }
+    objects.slots[place].object = object;
+    uint64_t id = (uint64_t)objects.slots[place].generation << 32 | place;
+    pthread_mutex_unlock(&objects.mutex);
+    return id;
+}
+
+static void object_free(void *ptr, void *arg)
+{
+    uint64_t id = (uint64_t)(uintptr_t)arg;
+    pthread_mutex_lock(&objects.mutex);
+    struct object_slot *slot = object_slot(id);
+    struct node_object *object = slot == NULL ? NULL : slot->object;
+    if (slot != NULL) {
+        *slot = (struct object_slot){NULL, slot->generation + 1, objects.free};
+        objects.free = (uint32_t)id + 1;
+    }
+    pthread_mutex_unlock(&objects.mutex);
+    if (object != NULL) {
+        object->finish(object);
+        free(object);
+    }
+    free(ptr);
+}
+
+js_value node_object_value(js_context ctx, struct node_object *object)
+{
+    uint64_t *handle = mem_new(sizeof *handle);
+    *handle = object_add(object);
+    return js_bytes_take(ctx, handle, sizeof *handle, object_free, (void *)(uintptr_t)*handle);
 }
 
 struct node_object *node_object_of(js_context ctx, js_value v, uint32_t magic)
 {
     struct slice bytes;
-    if (js_view(ctx, v, &bytes) < 0 || bytes.len < sizeof(struct node_object))
+    uint64_t id;
+    if (js_view(ctx, v, &bytes) < 0 || bytes.len != sizeof id)
         return NULL;
-    struct node_object *object = (struct node_object *)(uintptr_t)bytes.ptr;
-    return object->magic == magic ? object : NULL;
+    memcpy(&id, bytes.ptr, sizeof id);
+    pthread_mutex_lock(&objects.mutex);
+    struct object_slot *slot = object_slot(id);
+    struct node_object *object = slot == NULL ? NULL : slot->object;
+    pthread_mutex_unlock(&objects.mutex);
+    return object != NULL && object->magic == magic ? object : NULL;
 }
 
 /* --- arguments --- */

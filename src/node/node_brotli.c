@@ -50,7 +50,7 @@ JS_NATIVE(node_brotli_open)
         b->decoder = BrotliDecoderCreateInstance(NULL, NULL, NULL);
     CHECK(b->encoder != NULL || b->decoder != NULL);
     bool good = brotli_parameters(b, node_view(ctx, n_args, args, 1));
-    js_value handle = node_object_value(ctx, &b->object, sizeof *b);
+    js_value handle = node_object_value(ctx, &b->object);
     return good ? handle : js_undefined(ctx);
 }
 

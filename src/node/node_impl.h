@@ -8,7 +8,7 @@ extern const struct js_native_row node_text_rows[], node_crypto_rows[], node_cip
 extern const size_t node_text_n_rows, node_crypto_n_rows, node_cipher_n_rows, node_key_n_rows,
     node_sign_n_rows, node_zlib_n_rows;
 
-/* --- native objects: an ArrayBuffer over a struct of ours, which the collector frees --- */
+/* --- native objects: structs of ours that the collector frees; scripts hold an ArrayBuffer that names one --- */
 
 /* First member of each such struct. */
 struct node_object {
@@ -17,8 +17,8 @@ struct node_object {
 };
 
 /* Gives `object` (from mem_new) to the collector. */
-js_value node_object_value(js_context ctx, struct node_object *object, size_t size);
-/* NULL when the value is no object with that magic. */
+js_value node_object_value(js_context ctx, struct node_object *object);
+/* NULL when the value names no object with that magic. It lives as long as the value does. */
 struct node_object *node_object_of(js_context ctx, js_value v, uint32_t magic);
 
 /* --- arguments --- */

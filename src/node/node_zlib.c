@@ -90,7 +90,7 @@ static JS_NATIVE(node_zlib_open)
     z->strategy = (int)node_number(ctx, n_args, args, 4, Z_DEFAULT_STRATEGY);
     buf_append_slice(&z->dictionary, node_view(ctx, n_args, args, 5));
     int rc = zlib_begin(z);
-    js_value handle = node_object_value(ctx, &z->object, sizeof *z);
+    js_value handle = node_object_value(ctx, &z->object);
     return rc == Z_OK ? handle : js_number(ctx, rc);
 }
 

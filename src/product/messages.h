@@ -105,11 +105,11 @@ enum {
     /* request, fetch: a WebSocket is asked for, the stream stays open both ways. response, fetched: status 101,
      * from here DATA both ways is messages (proc/wire_message.h). */
     MSG_WEBSOCKET = 64,
-    MSG_COMPRESS = 128, /* response with MSG_WEBSOCKET: permessage-deflate may be agreed on */
+    MSG_COMPRESS = 128,  /* response with MSG_WEBSOCKET: permessage-deflate may be agreed on */
     MSG_RETRYABLE = 256, /* fetched with an error: it may be tried again */
     /* request, fetch, and the answers to them: both bodies are frames of an RPC session (src/web/js/rpc). */
     MSG_RPC = 512,
-    MSG_OVERLOADED = 1024,  /* fetched with an error, response that threw: too many requests */
+    MSG_OVERLOADED = 1024,   /* fetched with an error, response that threw: too many requests */
     MSG_OBJECT_RESET = 2048, /* the same: the Durable Object was reset */
     MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };

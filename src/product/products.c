@@ -10,7 +10,8 @@
 #include "product/r2/r2.h"
 
 const struct product *const products[] = {
-    &product_kv, &product_d1, &product_r2, &product_durable, &product_durable_class, &product_service, &product_assets, NULL,
+    &product_kv,      &product_d1,     &product_r2, &product_durable, &product_durable_class,
+    &product_service, &product_assets, NULL,
 };
 
 const struct product *product_by_binding(const char *type)

@@ -96,11 +96,11 @@ struct worker *script_pick(const struct script *script);
 /* What a call is about. Slices are borrowed from the front and live until the call has a back. */
 struct call_request {
     struct slice method, url, headers, cf, entrypoint, props;
-    struct slice path;       /* of the URL, with query */
-    int64_t content_length;  /* -1 unknown */
-    bool has_body, navigate; /* navigate: Sec-Fetch-Mode says so */
-    bool upgrade;            /* to WebSocket: after a 101 both bodies are messages */
-    bool rpc;                /* both bodies are frames of an RPC session */
+    struct slice path;                    /* of the URL, with query */
+    int64_t content_length;               /* -1 unknown */
+    bool has_body, navigate;              /* navigate: Sec-Fetch-Mode says so */
+    bool upgrade;                         /* to WebSocket: after a 101 both bodies are messages */
+    bool rpc;                             /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     unsigned depth;
     char id[24];

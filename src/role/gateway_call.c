@@ -58,10 +58,10 @@ void call_dispatch(struct call *c, struct worker *worker)
 
 void call_keep(struct call *c)
 {
-    struct slice *fields[] = {&c->request.method, &c->request.url,        &c->request.headers,
-                              &c->request.cf,     &c->request.entrypoint, &c->request.path,
-                              &c->request.props,  &c->request.ns,
-                              &c->request.object, &c->request.object_name};
+    struct slice *fields[] = {&c->request.method,     &c->request.url,        &c->request.headers,
+                              &c->request.cf,         &c->request.entrypoint, &c->request.path,
+                              &c->request.props,      &c->request.ns,         &c->request.object,
+                              &c->request.object_name};
     size_t at = 0;
 
     CHECK(buf_len(&c->kept) == 0);

@@ -14,11 +14,11 @@ struct isolate_link {
     struct worker *worker; /* referenced */
     struct link in_worker, in_gateway;
     enum isolate_state state;
-    uint64_t id;              /* the supervisor's number */
-    struct wire *wire;        /* NULL until given */
-    struct wire_stream *want; /* the stream `isolate_want` to the supervisor, while starting */
-    struct map events;        /* stream id -> struct event, until event_end */
-    struct link homes;        /* of Durable Objects that are here */
+    uint64_t id;                /* the supervisor's number */
+    struct wire *wire;          /* NULL until given */
+    struct wire_stream *want;   /* the stream `isolate_want` to the supervisor, while starting */
+    struct map events;          /* stream id -> struct event, until event_end */
+    struct link homes;          /* of Durable Objects that are here */
     size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;
     char outcome[24]; /* why it ended, when it said so */

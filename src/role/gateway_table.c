@@ -20,10 +20,10 @@ struct route {
 struct table {
     uint64_t revision;
     char *domain;
-    struct map scripts;   /* name -> struct script */
-    struct map domains;   /* host -> struct script */
+    struct map scripts;    /* name -> struct script */
+    struct map domains;    /* host -> struct script */
     struct map namespaces; /* id -> struct durable_class, owned */
-    struct route *routes; /* longest pattern first */
+    struct route *routes;  /* longest pattern first */
     size_t n_routes;
 };
 

@@ -81,8 +81,8 @@ static uint32_t object_failure(int status, struct slice *text)
          MSG_OVERLOADED},
         {"The Worker has too many", "Durable Object is overloaded. Too many requests queued.",
          MSG_OVERLOADED},
-        {"The Worker exceeded its CPU",
-         "Durable Object exceeded its CPU time limit and was reset.", MSG_OBJECT_RESET},
+        {"The Worker exceeded its CPU", "Durable Object exceeded its CPU time limit and was reset.",
+         MSG_OBJECT_RESET},
         {"The Worker exceeded its memory",
          "Durable Object's isolate exceeded its memory limit and was reset.", MSG_OBJECT_RESET},
     };

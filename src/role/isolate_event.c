@@ -374,12 +374,9 @@ static bool isolate_on_alarm(struct isolate *iso, struct wire_stream *s, struct 
     js_context ctx = iso->ctx;
     isolate_enter(iso, ch, iso->cpu_limit_us);
     js_value args[] = {
-        js_number(ctx, ch->id),
-        isolate_text(iso, m.class_name),
-        isolate_text(iso, m.object),
-        js_number(ctx, (double)m.scheduled_ms),
-        js_number(ctx, m.retry),
-        isolate_text(iso, m.request_id),
+        js_number(ctx, ch->id),      isolate_text(iso, m.class_name),
+        isolate_text(iso, m.object), js_number(ctx, (double)m.scheduled_ms),
+        js_number(ctx, m.retry),     isolate_text(iso, m.request_id),
     };
     isolate_hook(iso, &iso->hooks.alarm, args, ARRAY_LEN(args));
     isolate_leave(iso);

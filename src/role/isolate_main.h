@@ -17,7 +17,7 @@ int isolate_main(int control_fd);
 /* For tests and tools: another place for mounts than "/g", other built-in scripts than the embedded ones. */
 struct isolate_options {
     const char *root;
-    struct slice bundle, linker; /* ASCII, live as long as the process */
+    struct slice bundle, linker;      /* ASCII, live as long as the process */
     const struct vm_scripts *scripts; /* native.script(); may be NULL */
     void (*install)(
         struct vm *vm); /* natives besides `io` and those of the products; may be NULL */

@@ -29,7 +29,7 @@
 enum {
     TEMPLATE_UID_FIRST = 200000, /* as root each isolate has a number of its own */
     TEMPLATE_UIDS = 60000,
-    TEMPLATE_FILES = 4096, /* a Durable Object has three open */
+    TEMPLATE_FILES = 4096,             /* a Durable Object has three open */
     TEMPLATE_STDERR_MAX = 1024 * 1024, /* what an isolate may write in its life */
     TEMPLATE_EXIT_SANDBOX = 79
 };

@@ -119,8 +119,8 @@ static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
-void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database,
-                          const char *table, sqlite3_int64 old_row, sqlite3_int64 new_row)
+void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
+                   sqlite3_int64 old_row, sqlite3_int64 new_row)
 {
     struct sql *db = arg;
     (void)handle;

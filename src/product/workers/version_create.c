@@ -7,8 +7,8 @@
 #include "product/workers/workers_impl.h"
 
 #include "core/digest.h"
-#include "product/durable/durable_api.h"
 #include "core/file.h"
+#include "product/durable/durable_api.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -319,8 +319,9 @@ static int version_code(struct version_job *job, struct err *err)
         return r;
     spec = version_spec(job, err);
     if (spec == NULL)
-        return err->text[0] != '\0' ? -EIO : err_set(err, -EINVAL, WORKER_ERR_INVALID,
-                       "the metadata holds text that is not UTF-8");
+        return err->text[0] != '\0' ? -EIO
+                                    : err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                                              "the metadata holds text that is not UTF-8");
     r = version_write_json(job, "spec.json", spec, err);
     if (r == 0 && job->upload->main != NULL && !reuse)
         r = version_probe(job, spec, err);

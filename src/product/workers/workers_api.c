@@ -47,7 +47,8 @@ static const char *const workers_schema[] = {
     "INTEGER "
     "NOT NULL) STRICT",
     "INSERT OR IGNORE INTO worker_revision (one, revision) VALUES (1, 0)",
-    "CREATE TABLE IF NOT EXISTS durable_namespaces (id TEXT PRIMARY KEY, script TEXT NOT NULL, class "
+    "CREATE TABLE IF NOT EXISTS durable_namespaces (id TEXT PRIMARY KEY, script TEXT NOT NULL, "
+    "class "
     "TEXT NOT NULL, use_sqlite INTEGER NOT NULL, key TEXT NOT NULL, created_ms INTEGER NOT NULL, "
     "UNIQUE (script, class)) STRICT",
     NULL,
@@ -82,8 +83,8 @@ static const struct api_route workers_routes[] = {
     {"GET", ACCOUNT "/tails/by-consumer/:script", scripts_api_tails_by_consumer, SCRIPTS, 0, 0,
      NULL},
     {"GET", ACCOUNT "/durable_objects/namespaces", durable_api_namespaces, SCRIPTS, 0, 0, NULL},
-    {"GET", ACCOUNT "/durable_objects/namespaces/:namespace/objects", durable_api_objects, SCRIPTS, 0,
-     0, NULL},
+    {"GET", ACCOUNT "/durable_objects/namespaces/:namespace/objects", durable_api_objects, SCRIPTS,
+     0, 0, NULL},
 
     {"POST", SCRIPT "/versions", versions_api_create, SCRIPTS, 0, WORKER_BODY_MAX, NULL},
     {"GET", SCRIPT "/versions", versions_api_list, SCRIPTS, 0, 0, NULL},
