@@ -331,7 +331,7 @@ static int wpt_prepare(struct test_runner *r, struct err *err)
     snprintf(path, sizeof(path), "%s/code", s->dir);
     json_print(&s->spec, spec);
     int result = file_make_dirs(AT_FDCWD, path, 0755);
-    strcat(path, "/linked.js");
+    snprintf(path, sizeof(path), "%s/code/linked.js", s->dir);
     if (result == 0)
         result = file_replace(AT_FDCWD, path, slice_of(wpt_code), 0644);
     return result < 0 ? err_set(err, result, 0, "cannot write %s", path) : 0;
@@ -399,6 +399,16 @@ static void usage(void)
            "  --verbose            what the Workers log\n");
 }
 
+static bool option_number(const char *text, unsigned *ret)
+{
+    uint64_t n;
+
+    if (slice_to_u64(slice_of(text), &n) < 0 || n > UINT32_MAX)
+        return false;
+    *ret = (unsigned)n;
+    return true;
+}
+
 static void option_binding(struct test_runner *r, const char *value)
 {
     const char *eq = strchr(value, '=');
@@ -432,8 +442,7 @@ static bool runner_option(struct test_runner *r, int c)
         r->filter = optarg;
         return true;
     case 't':
-        r->timeout_s = (unsigned)atoi(optarg);
-        return true;
+        return option_number(optarg, &r->timeout_s);
     case 's':
         r->no_sandbox = true;
         return true;

@@ -1,7 +1,7 @@
 /*
  * Namespaces and migrations. https://developers.cloudflare.com/durable-objects/reference/durable-objects-migrations/
  */
-#include "product/durable/durable_api.h"
+#include "product/durable_plan.h"
 
 #include "core/clock.h"
 #include "core/id.h"

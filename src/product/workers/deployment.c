@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 #include "core/file.h"
-#include "product/durable/durable_api.h"
+#include "product/durable_plan.h"
 #include "product/messages.h"
 
 #include <errno.h>

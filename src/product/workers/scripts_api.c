@@ -4,7 +4,7 @@
 #include "product/workers/workers_api_impl.h"
 
 #include "core/file.h"
-#include "product/durable/durable_api.h"
+#include "product/durable_plan.h"
 
 #include <errno.h>
 

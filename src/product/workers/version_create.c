@@ -8,7 +8,7 @@
 
 #include "core/digest.h"
 #include "core/file.h"
-#include "product/durable/durable_api.h"
+#include "product/durable_plan.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * The Workers product in control: its tables and routes.
  * https://developers.cloudflare.com/api/resources/workers/
  */
-#include "product/durable/durable_api.h"
+#include "product/durable_plan.h"
 #include "product/products_api.h"
 #include "product/workers/workers_api_impl.h"
 

@@ -1,5 +1,6 @@
 /*
- * Durable Objects in control: namespaces, migrations, and what versions are told about them.
+ * What a deploy asks of Durable Objects in control: namespaces, migrations, and what versions are told.
+ * The workers product drives it, the durable product implements it; neither knows more of the other.
  *
  * A *plan* is what the namespaces of a script will be when an upload succeeds: an object {"after": [rows],
  * "create": [rows], "delete": [ids], "update": [rows]}. A row is {id, script, class, use_sqlite, key}.
