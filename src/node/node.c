@@ -105,6 +105,11 @@ struct node_object *node_object_of(js_context ctx, js_value v, uint32_t magic)
     return object != NULL && object->magic == magic ? object : NULL;
 }
 
+void node_report_extra(size_t bytes)
+{
+    vm_report_extra(node_vm, bytes);
+}
+
 /* --- arguments --- */
 
 struct slice node_view(js_context ctx, size_t n_args, const js_value args[], size_t i)

@@ -4,6 +4,7 @@
 #include <brotli/decode.h>
 #include <brotli/encode.h>
 
+enum { BROTLI_ENCODER_COST = 4 * 1024 * 1024, BROTLI_DECODER_COST = 64 * 1024 };
 enum { BROTLI_UNEXPECTED_END = -5 }; /* Z_BUF_ERROR: what Node gives */
 
 struct node_brotli {
@@ -12,13 +13,34 @@ struct node_brotli {
     BrotliDecoderState *decoder;
 };
 
-static void brotli_finish(struct node_object *object)
+static void brotli_close(struct node_brotli *b)
 {
-    struct node_brotli *b = CONTAINER_OF(object, struct node_brotli, object);
     if (b->encoder != NULL)
         BrotliEncoderDestroyInstance(b->encoder);
     if (b->decoder != NULL)
         BrotliDecoderDestroyInstance(b->decoder);
+    b->encoder = NULL;
+    b->decoder = NULL;
+}
+
+static void brotli_finish(struct node_object *object)
+{
+    brotli_close(CONTAINER_OF(object, struct node_brotli, object));
+}
+
+static struct node_brotli *brotli_handle(js_context ctx, size_t n_args, const js_value args[])
+{
+    struct node_object *object =
+        n_args > 0 ? node_object_of(ctx, args[0], ZLIB_BROTLI_MAGIC) : NULL;
+    return object == NULL ? NULL : CONTAINER_OF(object, struct node_brotli, object);
+}
+
+JS_NATIVE(node_brotli_close)
+{
+    struct node_brotli *b = brotli_handle(ctx, n_args, args);
+    if (b != NULL)
+        brotli_close(b);
+    return js_undefined(ctx);
 }
 
 static bool brotli_set(struct node_brotli *b, unsigned key, uint32_t value)
@@ -49,6 +71,7 @@ JS_NATIVE(node_brotli_open)
     else
         b->decoder = BrotliDecoderCreateInstance(NULL, NULL, NULL);
     CHECK(b->encoder != NULL || b->decoder != NULL);
+    node_report_extra(b->encoder != NULL ? BROTLI_ENCODER_COST : BROTLI_DECODER_COST);
     bool good = brotli_parameters(b, node_view(ctx, n_args, args, 1));
     js_value handle = node_object_value(ctx, &b->object);
     return good ? handle : js_undefined(ctx);
@@ -84,11 +107,9 @@ static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct
 JS_NATIVE(node_brotli_write)
 {
     AUTO(buf_done) struct buf out = {0};
-    struct node_object *object =
-        n_args > 0 ? node_object_of(ctx, args[0], ZLIB_BROTLI_MAGIC) : NULL;
-    if (object == NULL)
+    struct node_brotli *b = brotli_handle(ctx, n_args, args);
+    if (b == NULL || (b->encoder == NULL && b->decoder == NULL))
         return js_throw(ctx, exception, "Error", "zlib binding closed");
-    struct node_brotli *b = CONTAINER_OF(object, struct node_brotli, object);
     struct slice in = node_view(ctx, n_args, args, 1);
     double limit = node_number(ctx, n_args, args, 3, 1e16);
     int code = 0;

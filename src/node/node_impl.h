@@ -21,6 +21,9 @@ js_value node_object_value(js_context ctx, struct node_object *object);
 /* NULL when the value names no object with that magic. It lives as long as the value does. */
 struct node_object *node_object_of(js_context ctx, js_value v, uint32_t magic);
 
+/* Tells the collector of memory behind an object that it does not see. */
+void node_report_extra(size_t bytes);
+
 /* --- arguments --- */
 
 /* args[i], or undefined. */

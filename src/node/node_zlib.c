@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+enum {
+    ZLIB_DEFLATE_COST = 256 * 1024,
+    ZLIB_INFLATE_COST = 48 * 1024
+}; /* what a state takes, about */
+
 struct node_zlib {
     struct node_object object;
     enum zlib_mode mode;
@@ -90,6 +95,7 @@ static JS_NATIVE(node_zlib_open)
     z->strategy = (int)node_number(ctx, n_args, args, 4, Z_DEFAULT_STRATEGY);
     buf_append_slice(&z->dictionary, node_view(ctx, n_args, args, 5));
     int rc = zlib_begin(z);
+    node_report_extra(zlib_compresses(z) ? ZLIB_DEFLATE_COST : ZLIB_INFLATE_COST);
     js_value handle = node_object_value(ctx, &z->object);
     return rc == Z_OK ? handle : js_number(ctx, rc);
 }
@@ -237,9 +243,10 @@ static JS_NATIVE(node_zlib_crc32)
 }
 
 const struct js_native_row node_zlib_rows[] = {
-    {"zlibOpen", node_zlib_open},     {"zlibWrite", node_zlib_write},
-    {"zlibReset", node_zlib_reset},   {"zlibParams", node_zlib_params},
-    {"zlibClose", node_zlib_close},   {"crc32", node_zlib_crc32},
-    {"brotliOpen", node_brotli_open}, {"brotliWrite", node_brotli_write},
+    {"zlibOpen", node_zlib_open},       {"zlibWrite", node_zlib_write},
+    {"zlibReset", node_zlib_reset},     {"zlibParams", node_zlib_params},
+    {"zlibClose", node_zlib_close},     {"crc32", node_zlib_crc32},
+    {"brotliOpen", node_brotli_open},   {"brotliWrite", node_brotli_write},
+    {"brotliClose", node_brotli_close},
 };
 const size_t node_zlib_n_rows = ARRAY_LEN(node_zlib_rows);

@@ -26,3 +26,4 @@ js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *mess
     js_value name(js_context, js_value, js_value, size_t, const js_value[], js_value *)
 NODE_NATIVE(node_brotli_open);
 NODE_NATIVE(node_brotli_write);
+NODE_NATIVE(node_brotli_close);

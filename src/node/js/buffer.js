@@ -169,7 +169,14 @@ const OPS = {
         slice: (b, start, end) => part(b, start, end).toBase64({ alphabet: "base64url", omitPadding: true }),
     },
     hex: {
-        from: (text) => wrap(n.hexBytes(text)),
+        from(text) {
+            try {
+                if (text.length > 64) return wrap(Uint8Array.fromHex(text).buffer);
+            } catch {
+                // Not all of it is hexadecimal: the forgiving decoder takes what is.
+            }
+            return wrap(n.hexBytes(text));
+        },
         length: (text) => text.length >>> 1,
         write: writeBytes((text) => OPS.hex.from(text)),
         slice: (b, start, end) => part(b, start, end).toHex(),

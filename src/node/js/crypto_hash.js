@@ -8,7 +8,8 @@ const { bytesOf, dataOf, encode, later } = require("./crypto_util.js");
 
 const n = native.node;
 
-/* These take a digest in either case; the state is a native object. */
+/* The state is a native object. */
+let handleOf, isDone;
 class Digest extends Transform {
     #handle;
     #done = false;
@@ -39,9 +40,12 @@ class Digest extends Transform {
         return this;
     }
 
-    static handle(digest) { return digest.#handle; }
-    static done(digest) { return digest.#done; }
+    static {
+        handleOf = (digest) => digest.#handle;
+        isDone = (digest) => digest.#done;
+    }
 }
+delete Digest.prototype.constructor; // takes a native object: not for others
 
 const unsupported = () => Object.assign(new Error("Digest method not supported"), { code: "ERR_OSSL_EVP_UNSUPPORTED" });
 
@@ -50,7 +54,7 @@ class HashImpl extends Digest {
 
     constructor(algorithm, options = undefined) {
         let handle;
-        if (algorithm instanceof Digest) handle = n.hashCopy(Digest.handle(algorithm));
+        if (algorithm instanceof Digest) handle = n.hashCopy(handleOf(algorithm));
         else {
             validateString(algorithm, "algorithm");
             const length = options?.outputLength;
@@ -63,12 +67,12 @@ class HashImpl extends Digest {
     }
 
     copy(options = undefined) {
-        if (Digest.done(this)) throw new ERR_CRYPTO_HASH_FINALIZED();
+        if (isDone(this)) throw new ERR_CRYPTO_HASH_FINALIZED();
         return Reflect.construct(HashImpl, [this, options], Hash);
     }
 
     digest(encoding = undefined) {
-        if (Digest.done(this)) throw new ERR_CRYPTO_HASH_FINALIZED();
+        if (isDone(this)) throw new ERR_CRYPTO_HASH_FINALIZED();
         this.#cached = this._final_bytes();
         return encode(this.#cached, encoding);
     }
@@ -84,7 +88,7 @@ class HmacImpl extends Digest {
     }
 
     digest(encoding = undefined) {
-        if (Digest.done(this)) return encoding && encoding !== "buffer" ? "" : encode(new ArrayBuffer(0));
+        if (isDone(this)) return encoding && encoding !== "buffer" ? "" : encode(new ArrayBuffer(0));
         return encode(this._final_bytes(), encoding);
     }
 }

@@ -302,9 +302,12 @@ const DiffieHellmanGroup = callable(GroupImpl, "DiffieHellmanGroup");
 
 class X509Certificate {
     #c;
+    #key;
 
     constructor(data) {
-        this.#c = n.certParse(bytesOf(data, "buffer"));
+        const parts = n.certParse(bytesOf(data, "buffer"));
+        this.#c = parts[0];
+        this.#key = parts[1];
     }
 
     #print(hash) {
@@ -323,7 +326,7 @@ class X509Certificate {
     get fingerprint() { return this.#print("sha1"); }
     get fingerprint256() { return this.#print("sha256"); }
     get fingerprint512() { return this.#print("sha512"); }
-    get publicKey() { return wrapHandle(this.#c.publicKey, false); }
+    get publicKey() { return wrapHandle(this.#key, false); }
     toString() { return `-----BEGIN CERTIFICATE-----\n${this.raw.toString("base64").replace(/(.{64})(?=.)/g, "$1\n")}\n-----END CERTIFICATE-----\n`; }
     toJSON() { return this.toString(); }
 }

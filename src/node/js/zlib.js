@@ -37,6 +37,8 @@ function dictionaryOf(value) {
 /* --- engines: open(options), write(bytes, flush, limit), reset() --- */
 
 class ZlibEngine {
+    #handle;
+
     constructor(mode, options = {}) {
         this.mode = mode;
         this.flushFlag = number(options.flush, "options.flush", Z_NO_FLUSH, Z_BLOCK, Z_NO_FLUSH);
@@ -50,17 +52,17 @@ class ZlibEngine {
         this.level = number(options.level, "options.level", -1, 9, -1);
         const memLevel = number(options.memLevel, "options.memLevel", 1, 9, 8);
         this.strategy = number(options.strategy, "options.strategy", 0, 4, 0);
-        this.handle = n.zlibOpen(mode, window, this.level, memLevel, this.strategy, dictionaryOf(options.dictionary));
-        if (typeof this.handle === "number") throw new ERR_ZLIB_INITIALIZATION_FAILED();
+        this.#handle = n.zlibOpen(mode, window, this.level, memLevel, this.strategy, dictionaryOf(options.dictionary));
+        if (typeof this.#handle === "number") throw new ERR_ZLIB_INITIALIZATION_FAILED();
     }
 
-    write(bytes, flush, limit) { return n.zlibWrite(this.handle, bytes, flush, limit); }
-    reset() { n.zlibReset(this.handle); }
-    close() { n.zlibClose(this.handle); }
+    write(bytes, flush, limit) { return n.zlibWrite(this.#handle, bytes, flush, limit); }
+    reset() { n.zlibReset(this.#handle); }
+    close() { n.zlibClose(this.#handle); }
     params(level, strategy) {
         this.level = level;
         this.strategy = strategy;
-        return n.zlibParams(this.handle, level, strategy);
+        return n.zlibParams(this.#handle, level, strategy);
     }
 
     error(code, message) {
@@ -69,6 +71,8 @@ class ZlibEngine {
 }
 
 class BrotliEngine {
+    #handle;
+
     constructor(mode, options = {}) {
         this.encode = mode === constants.BROTLI_ENCODE;
         this.flushFlag = number(options.flush, "options.flush", BROTLI_OPERATION_PROCESS, BROTLI_OPERATION_EMIT_METADATA, BROTLI_OPERATION_PROCESS);
@@ -82,12 +86,12 @@ class BrotliEngine {
         }
         this.pairs = new Uint32Array(pairs);
         this.reset();
-        if (this.handle === undefined) throw new ERR_ZLIB_INITIALIZATION_FAILED();
+        if (this.#handle === undefined) throw new ERR_ZLIB_INITIALIZATION_FAILED();
     }
 
-    write(bytes, flush, limit) { return n.brotliWrite(this.handle, bytes, flush, limit); }
-    reset() { this.handle = n.brotliOpen(this.encode, this.pairs); }
-    close() {}
+    write(bytes, flush, limit) { return n.brotliWrite(this.#handle, bytes, flush, limit); }
+    reset() { this.#handle = n.brotliOpen(this.encode, this.pairs); }
+    close() { n.brotliClose(this.#handle); }
     error(code, message) {
         if (code === -5) return Object.assign(new Error(message), { errno: code, code: "Z_BUF_ERROR" });
         if (this.encode) return Object.assign(new Error("Compression failed"), { errno: code, code: "ERR_BROTLI_COMPRESSION_FAILED" });
@@ -129,6 +133,8 @@ function oneShot(kind, data, options) {
 /* --- streams --- */
 
 class ZlibBase extends Transform {
+    #engine;
+
     constructor(kind, options) {
         if (options !== undefined && options !== null && typeof options !== "object") throw new ERR_INVALID_ARG_TYPE("options", "Object", options);
         const o = options ?? {};
@@ -136,7 +142,7 @@ class ZlibBase extends Transform {
         const [Engine, mode] = KINDS[kind];
         const engine = new Engine(mode, o);
         super({ autoDestroy: true, ...o });
-        this._engine = engine;
+        this.#engine = engine;
         this._limit = limitOf(o);
         this._chunkSize = chunkSize;
         this._produced = 0;
@@ -145,11 +151,11 @@ class ZlibBase extends Transform {
         this._strategy = engine.strategy;
     }
 
-    get _closed() { return this._engine === null; }
+    get _closed() { return this.#engine === null; }
     get bytesRead() { return this.bytesWritten; }
 
     _run(bytes, flush) {
-        const engine = this._engine;
+        const engine = this.#engine;
         this.bytesWritten += bytes.byteLength;
         let out = result(engine, engine.write(bytes, flush, this._limit), this._limit);
         while (out.length > 0) {
@@ -159,7 +165,7 @@ class ZlibBase extends Transform {
     }
 
     _attempt(bytes, flush, callback) {
-        if (this._engine === null) return void callback();
+        if (this.#engine === null) return void callback();
         try {
             this._run(bytes, flush);
         } catch (error) {
@@ -173,17 +179,17 @@ class ZlibBase extends Transform {
         // The last piece ends the data: nothing more is kept back.
         const last = this.writableEnded && this.writableLength === chunk.byteLength;
         this._final_written = last;
-        this._attempt(chunk, last ? this._engine.finishFlag : this._engine.flushFlag, callback);
+        this._attempt(chunk, last ? this.#engine.finishFlag : this.#engine.flushFlag, callback);
     }
 
     _flush(callback) {
         if (this._final_written) return void callback();
-        return this._attempt(Buffer.alloc(0), this._engine?.finishFlag, callback);
+        return this._attempt(Buffer.alloc(0), this.#engine?.finishFlag, callback);
     }
 
     flush(kind, callback) {
         let what = kind, done = callback;
-        if (typeof what === "function" || (what === undefined && !done)) [what, done] = [this._engine?.fullFlag, what];
+        if (typeof what === "function" || (what === undefined && !done)) [what, done] = [this.#engine?.fullFlag, what];
         if (this.writableFinished) return void (done && queueMicrotask(done));
         if (this.writableEnded) return void (done && this.once("end", done));
         // Behind everything that was written so far.
@@ -198,7 +204,7 @@ class ZlibBase extends Transform {
         number(level, "level", -1, 9);
         number(strategy, "strategy", 0, 4);
         try {
-            this.push(result(this._engine, this._engine.params(level, strategy), this._limit));
+            this.push(result(this.#engine, this.#engine.params(level, strategy), this._limit));
             this._level = level;
             this._strategy = strategy;
             queueMicrotask(() => callback?.());
@@ -208,8 +214,8 @@ class ZlibBase extends Transform {
     }
 
     reset() {
-        if (this._engine === null) throw new Error("zlib binding closed");
-        this._engine.reset();
+        if (this.#engine === null) throw new Error("zlib binding closed");
+        this.#engine.reset();
     }
 
     close(callback) {
@@ -218,8 +224,8 @@ class ZlibBase extends Transform {
     }
 
     _destroy(error, callback) {
-        this._engine?.close();
-        this._engine = null;
+        this.#engine?.close();
+        this.#engine = null;
         callback(error);
     }
 }
