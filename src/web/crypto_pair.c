@@ -124,15 +124,32 @@ JS_NATIVE(web_crypto_pair_generate)
     return key == NULL ? js_undefined(ctx) : pair_give_private(ctx, key);
 }
 
+/* An elliptic curve's point is written in full, and the halves of a pair must belong together. */
+static bool pair_settle(EVP_PKEY *key, bool is_private)
+{
+    if (!EVP_PKEY_is_a(key, "EC"))
+        return true;
+    if (EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                       "uncompressed") != 1)
+        return false;
+    if (!is_private)
+        return true;
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool fits = c != NULL && EVP_PKEY_pairwise_check(c) == 1;
+    EVP_PKEY_CTX_free(c);
+    return fits;
+}
+
 /* pairPublic(der, isPrivate): the public key, and so the proof that der is a key; undefined when not. */
 JS_NATIVE(web_crypto_pair_public)
 {
     struct slice der;
     if (web_bytes(ctx, n_args, args, 0, &der) < 0)
         return js_throw(ctx, exception, "TypeError", "pairPublic wants a key");
-    AUTO(pair_key_release) EVP_PKEY *key = pair_read(der, n_args > 1 && js_is_true(ctx, args[1]));
+    bool is_private = n_args > 1 && js_is_true(ctx, args[1]);
+    AUTO(pair_key_release) EVP_PKEY *key = pair_read(der, is_private);
     unsigned char *out = NULL;
-    int len = key == NULL ? 0 : i2d_PUBKEY(key, &out);
+    int len = key == NULL || !pair_settle(key, is_private) ? 0 : i2d_PUBKEY(key, &out);
     return pair_give(ctx, out, len);
 }
 

@@ -56,6 +56,13 @@ function digestName(hash) {
     return name;
 }
 
+/* MD5 is for digests only: no key is made with it. */
+function keyDigestName(hash) {
+    const name = digestName(hash);
+    if (name === "MD5") throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
+    return name;
+}
+
 /* --- keys --- */
 
 let access;
@@ -67,7 +74,7 @@ export class CryptoKey {
     #usages;
     #data;
 
-    constructor(key, parts) {
+    constructor(key = undefined, parts = undefined) {
         if (key !== MAKE) throw new TypeError("Illegal constructor");
         this.#type = parts.type;
         this.#extractable = parts.extractable;
@@ -129,9 +136,9 @@ function hmacAlgorithm(hash, data) {
 }
 
 function importHmac(format, data, algorithm, extractable, usages) {
-    const hash = digestName(algorithm.hash);
+    const hash = keyDigestName(algorithm.hash);
+    if (format === "jwk") checkJwk(data, HMAC_JWK[hash], "sig", extractable, usages);
     const bytes = format === "jwk" ? fromBase64url(data.k) : data;
-    if (format === "jwk") checkJwk(data, HMAC_JWK[hash], "sig", extractable);
     if (bytes.byteLength === 0) throw exception("DataError", "Imported HMAC key length must be a non-zero value up to 8 times the key's byte length.");
     return makeKey("HMAC", hmacAlgorithm(hash, bytes), bytes.slice(), extractable, usages, "import");
 }
@@ -141,15 +148,25 @@ function importAes(name, format, data, extractable, usages) {
     const bits = bytes.byteLength * 8;
     if (bits !== 128 && bits !== 192 && bits !== 256)
         throw exception("DataError", `Imported AES key length must be 128, 192, or 256 bits but provided ${bits}.`);
-    if (format === "jwk") checkJwk(data, `A${bits}${AES_JWK[name]}`, "enc", extractable);
+    if (format === "jwk") checkJwk(data, `A${bits}${AES_JWK[name]}`, "enc", extractable, usages);
     return makeKey(name, { length: bits }, bytes.slice(), extractable, usages, "import");
 }
 
-function checkJwk(jwk, alg, use, extractable) {
+/* What a JWK says about how it may be used. */
+function checkJwkUse(jwk, use, extractable, usages) {
+    if (usages.length > 0 && jwk.use !== undefined && jwk.use !== use) throw exception("DataError", `The JWK has use "${jwk.use}" where "${use}" is needed.`);
+    if (jwk.key_ops !== undefined) {
+        const ops = [...jwk.key_ops].map((op) => `${op}`);
+        if (new Set(ops).size !== ops.length) throw exception("DataError", 'A JWK may not name a member of "key_ops" twice.');
+        for (const usage of usages) if (!ops.includes(usage)) throw exception("DataError", `The "key_ops" of the JWK lack "${usage}".`);
+    }
+    if (jwk.ext === false && extractable) throw exception("DataError", "The JWK may not be extractable.");
+}
+
+function checkJwk(jwk, alg, use, extractable, usages) {
     if (jwk.kty !== "oct") throw exception("DataError", `The JWK has kty "${jwk.kty}" where "oct" is needed.`);
     if (jwk.alg !== undefined && jwk.alg !== alg) throw exception("DataError", `The JWK has alg "${jwk.alg}" where "${alg}" is needed.`);
-    if (jwk.use !== undefined && jwk.use !== use) throw exception("DataError", `The JWK has use "${jwk.use}" where "${use}" is needed.`);
-    if (jwk.ext === false && extractable) throw exception("DataError", "The JWK may not be extractable.");
+    checkJwkUse(jwk, use, extractable, usages);
 }
 
 function importSecret(name, format, data, algorithm, extractable, usages) {
@@ -213,6 +230,10 @@ function derive(name, algorithm, key, bits) {
 export const families = new Map();
 
 export class SubtleCrypto {
+    constructor(key = undefined) {
+        if (key !== MAKE) throw new TypeError("Illegal constructor");
+    }
+
     async digest(algorithm, data) {
         const name = nameOf(algorithm);
         if (!(name in DIGESTS)) throw exception("NotSupportedError", "Unrecognized or unimplemented digest algorithm requested.");
@@ -250,7 +271,7 @@ export class SubtleCrypto {
         const name = nameOf(algorithm);
         if (families.has(name)) return families.get(name).generate(algorithm, extractable, usages);
         if (name === "HMAC") {
-            const hash = digestName(algorithm.hash);
+            const hash = keyDigestName(algorithm.hash);
             const bits = algorithm.length === undefined ? BLOCK_BITS[hash] : Number(algorithm.length);
             if (!(bits > 0) || bits % 8 !== 0) throw exception("OperationError", `HMAC key length must be a non-zero multiple of 8 (requested ${bits}).`);
             const data = c.random(new Uint8Array(bits / 8));
@@ -326,8 +347,8 @@ export class SubtleCrypto {
     }
 }
 
-export const subtle = new SubtleCrypto();
-export { exception, missing, nameOf, bytesOf, digestName, base64url, fromBase64url, DIGESTS };
+export const subtle = new SubtleCrypto(MAKE);
+export { exception, missing, nameOf, bytesOf, digestName, keyDigestName, checkJwkUse, base64url, fromBase64url, DIGESTS };
 export const isKey = access.is;
 export const keyData = access.data;
 export function makePairKey(type, algorithm, data, extractable, usages) {

@@ -2,7 +2,7 @@
  * The algorithms of Web Crypto with key pairs: RSASSA-PKCS1-v1_5, RSA-PSS, RSA-OAEP, ECDSA, ECDH, Ed25519, X25519.
  * Registers them with crypto.js. A private key's data is PKCS #8, a public one's SubjectPublicKeyInfo.
  */
-import { families, makePairKey, exception, missing, bytesOf, digestName, base64url, fromBase64url, DIGESTS, isKey, keyData } from "./crypto.js";
+import { families, makePairKey, exception, missing, bytesOf, digestName, keyDigestName, checkJwkUse, base64url, fromBase64url, DIGESTS, isKey, keyData } from "./crypto.js";
 import * as der from "./der.js";
 
 const c = native.crypto;
@@ -37,6 +37,8 @@ function checkKind(jwk, kty) {
     if (typeof jwk !== "object" || jwk === null || jwk.kty !== kty) throw bad(`The JWK has kty "${jwk?.kty}" where "${kty}" is needed.`);
 }
 
+const SIGNS = new Set(["RSASSA-PKCS1-v1_5", "RSA-PSS", "ECDSA", "Ed25519", "NODE-ED25519"]);
+
 /* One family: how its keys look, and what it may be used for. */
 class Family {
     /* usages: {public: [...], private: [...]} */
@@ -52,7 +54,7 @@ class Family {
             if (!allowed.includes(usage)) throw exception("SyntaxError", `Attempt to ${verb} ${type} ${this.name} key with invalid usage "${usage}".`);
         if (type === "private" && list.length === 0)
             throw exception("SyntaxError", "Secret/private CryptoKeys must have at least one usage.");
-        return makePairKey(type, { name: this.name, ...algorithm }, data, type === "public" || extractable, [...new Set(list)]);
+        return makePairKey(type, { name: this.name, ...algorithm }, data, extractable, [...new Set(list)]);
     }
 
     pair(algorithm, privateDer, extractable, usages) {
@@ -68,8 +70,10 @@ class Family {
     }
 
     import(format, data, algorithm, extractable, usages) {
+        if (format === "jwk") checkJwkUse(data, SIGNS.has(this.name) ? "sig" : "enc", extractable, usages);
         const parts = this.read(format, format === "jwk" ? data : bytesOf(data, "The key data"), algorithm);
-        publicOf(parts.data, parts.type === "private");
+        const whole = publicOf(parts.data, parts.type === "private");
+        if (parts.type === "public") parts.data = whole;
         return this.key(parts.type, this.describe(parts, algorithm), parts.data, extractable, usages, "import");
     }
 
@@ -108,6 +112,12 @@ class Family {
     }
 }
 
+/* A name that no algorithm of this kind has, or that of another one. */
+function badAlgorithm(family, found, wanted) {
+    return Object.values(RSA_JWK[family]).includes(found) ? bad(`The JWK has alg "${found}" where "${wanted}" is needed.`)
+        : exception("DataError", `Unrecognized or unimplemented algorithm "${found}" listed in JSON Web Key Algorithm parameter.`);
+}
+
 /* --- RSA --- */
 
 class Rsa extends Family {
@@ -125,13 +135,13 @@ class Rsa extends Family {
         const [n, e] = der.readNumbers((isPrivate ? der.readPrivate : der.readPublic)(data).key, isPrivate);
         const bits = n.byteLength * 8 - Math.clz32(n[0]) + 24;
         if (bits < BITS_MIN || bits > BITS_MAX) throw bad(`Imported RSA key has a modulus of ${bits} bits.`);
-        return { modulusLength: bits, publicExponent: e.slice(), hash: Object.freeze({ name: digestName(algorithm.hash) }) };
+        return { modulusLength: bits, publicExponent: e.slice(), hash: Object.freeze({ name: keyDigestName(algorithm.hash) }) };
     }
 
     fromJwk(jwk, algorithm) {
         checkKind(jwk, "RSA");
-        const alg = RSA_JWK[this.name][digestName(algorithm.hash)];
-        if (jwk.alg !== undefined && jwk.alg !== alg) throw bad(`The JWK has alg "${jwk.alg}" where "${alg}" is needed.`);
+        const alg = RSA_JWK[this.name][keyDigestName(algorithm.hash)];
+        if (jwk.alg !== undefined && jwk.alg !== alg) throw badAlgorithm(this.name, jwk.alg, alg);
         if (jwk.d === undefined) return { type: "public", data: der.rsaPublic(field(jwk, "n"), field(jwk, "e")) };
         return { type: "private", data: der.rsaPrivate(RSA_PARTS.map((name) => field(jwk, name))) };
     }
@@ -149,11 +159,11 @@ class Rsa extends Family {
         const bits = Number(algorithm.modulusLength);
         if (algorithm.modulusLength === undefined) throw missing("modulusLength");
         if (algorithm.publicExponent === undefined) throw missing("publicExponent");
-        const hash = digestName(algorithm.hash);
+        const hash = keyDigestName(algorithm.hash);
         if (!(bits >= BITS_MIN && bits <= BITS_MAX) || bits % 128 !== 0)
             throw exception("OperationError", `The modulus length must be a multiple of 128 between ${BITS_MIN} and ${BITS_MAX} bits (requested ${algorithm.modulusLength}).`);
         const exponent = bytesOf(algorithm.publicExponent, "publicExponent").reduce((n, b) => n * 256 + b, 0);
-        if (exponent !== 3 && exponent !== 65537) throw exception("OperationError", "The public exponent must be 3 or 65537.");
+        if (exponent !== 3 && exponent !== 65537) throw exception("OperationError", `The "publicExponent" must be either 3 or 65537, but got ${exponent}.`);
         const data = c.pairGenerate(RSA, bits, exponent);
         if (data === undefined) throw exception("OperationError", "RSA key generation failed.");
         const described = { modulusLength: bits, publicExponent: bytesOf(algorithm.publicExponent, "").slice(), hash: Object.freeze({ name: hash }) };
@@ -198,7 +208,8 @@ class Rsa extends Family {
 function shared(algorithm, key, data, length) {
     const peer = algorithm.public;
     if (peer === undefined) throw missing("public");
-    if (!isKey(peer) || peer.type !== "public" || peer.algorithm.name !== key.algorithm.name || peer.algorithm.namedCurve !== key.algorithm.namedCurve)
+    if (!isKey(peer)) throw new TypeError("The public property of the algorithm must be a CryptoKey.");
+    if (peer.type !== "public" || peer.algorithm.name !== key.algorithm.name || peer.algorithm.namedCurve !== key.algorithm.namedCurve)
         throw exception("InvalidAccessError", "The public key does not fit to the private key.");
     const out = c.pairDerive(data, keyData(peer));
     if (out === undefined) throw exception("OperationError", "Failed to derive the shared secret.");
@@ -289,10 +300,12 @@ function padded(bytes, size) {
 /* --- Ed25519, X25519 --- */
 
 class Edwards extends Family {
-    constructor(name, kind, usages) {
+    /* curve: as keys are written; an older name of the algorithm means the same curve. */
+    constructor(name, kind, usages, curve = name) {
         super(name, usages);
         this.kind = kind;
-        this.der = name.toLowerCase();
+        this.curve = curve;
+        this.der = curve.toLowerCase();
     }
 
     checkInfo(info) {
@@ -300,7 +313,7 @@ class Edwards extends Family {
     }
 
     describe() {
-        return {};
+        return this.name === this.curve ? {} : { namedCurve: this.name };
     }
 
     fromRaw(data) {
@@ -314,19 +327,22 @@ class Edwards extends Family {
 
     fromJwk(jwk) {
         checkKind(jwk, "OKP");
-        if (jwk.crv !== this.name) throw bad(`The JWK has crv "${jwk.crv}" where "${this.name}" is needed.`);
+        if (this.name === "Ed25519" && jwk.alg !== undefined && jwk.alg !== "EdDSA" && jwk.alg !== this.name) throw bad(`The JWK has alg "${jwk.alg}".`);
+        if (jwk.crv !== this.curve) throw bad(`The JWK has crv "${jwk.crv}" where "${this.curve}" is needed.`);
         if (jwk.d === undefined) return { type: "public", data: this.fromRaw(field(jwk, "x")) };
-        return { type: "private", data: der.edwardsPrivate(this.der, field(jwk, "d")) };
+        const data = der.edwardsPrivate(this.der, field(jwk, "d")), x = field(jwk, "x");
+        if (base64url(publicPoint(publicOf(data, true))) !== base64url(x)) throw bad("The JWK's halves do not belong together.");
+        return { type: "private", data };
     }
 
     toJwk(key, data, isPrivate) {
-        const jwk = { kty: "OKP", crv: this.name, x: base64url(publicPoint(isPrivate ? publicOf(data, true) : data)) };
+        const jwk = { kty: "OKP", crv: this.curve, x: base64url(publicPoint(isPrivate ? publicOf(data, true) : data)) };
         if (isPrivate) jwk.d = base64url(der.readSeed(der.readPrivate(data).key));
         return jwk;
     }
 
     generate(algorithm, extractable, usages) {
-        return this.pair({}, new Uint8Array(c.pairGenerate(this.kind, 0, 0)), extractable, usages);
+        return this.pair(this.describe(), new Uint8Array(c.pairGenerate(this.kind, 0, 0)), extractable, usages);
     }
 
     sign(algorithm, key, data, bytes) {
@@ -353,5 +369,5 @@ for (const family of [
     new Ec("ECDH", DERIVING),
     new Edwards("Ed25519", ED25519, SIGNING),
     new Edwards("X25519", X25519, DERIVING),
+    new Edwards("NODE-ED25519", ED25519, SIGNING, "Ed25519"),
 ]) families.set(family.name.toUpperCase(), family);
-families.set("NODE-ED25519", families.get("ED25519"));

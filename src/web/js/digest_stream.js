@@ -36,7 +36,7 @@ export class DigestStream extends WritableStream {
     }
 
     get digest() { return this.#digest.promise; }
-    get bytesWritten() { return this.#written; }
+    get bytesWritten() { return BigInt(this.#written); }
 
     [DISPOSE]() {
         this.#digest.reject(new Error("The DigestStream was disposed."));

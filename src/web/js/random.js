@@ -7,10 +7,23 @@ const c = native.crypto;
 const RANDOM_MAX = 65536;
 const INTEGER_ARRAYS = new Set(["Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "BigInt64Array", "BigUint64Array"]);
 
+const MAKE = Symbol("make");
+
 export class Crypto {
-    get subtle() { return load("crypto").subtle; }
+    #brand = true;
+
+    constructor(key = undefined) {
+        if (key !== MAKE) throw new TypeError("Illegal constructor");
+    }
+
+    get subtle() {
+        void this.#brand;
+        return load("crypto").subtle;
+    }
 
     getRandomValues(view) {
+        void this.#brand;
+        if (arguments.length === 0) throw new TypeError("getRandomValues() takes an ArrayBufferView.");
         need();
         if (!ArrayBuffer.isView(view) || !INTEGER_ARRAYS.has(Object.prototype.toString.call(view).slice(8, -1)))
             throw new DOMException("ArrayBufferView argument to getRandomValues() must be an integer-typed view.", "TypeMismatchError");
@@ -21,6 +34,7 @@ export class Crypto {
     }
 
     randomUUID() {
+        void this.#brand;
         need();
         return c.uuid();
     }
@@ -28,4 +42,4 @@ export class Crypto {
     get DigestStream() { return load("digest_stream").DigestStream; }
 }
 
-export const crypto = new Crypto();
+export const crypto = new Crypto(MAKE);
