@@ -6,6 +6,7 @@ import { isResponse } from "./response.js";
 import { isParams } from "./url.js";
 import { runtimePrototypes } from "./interfaces.js";
 
+const CUSTOM = Symbol.for("nodejs.util.inspect.custom");
 const DEPTH = 2, WIDTH = 72, ITEMS_MAX = 100, STRING_MAX = 10_000;
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
@@ -52,6 +53,11 @@ class Inspector {
         if (typeof value === "function") return this.function(value, level);
         this.path.push(value);
         try {
+            const custom = value[CUSTOM]; // Buffer has one
+            if (typeof custom === "function" && Object.getOwnPropertyDescriptor(value, "constructor")?.value?.prototype !== value) {
+                const text = custom.call(value, this.depth - level, {}, inspect);
+                if (text !== value) return typeof text === "string" ? text : this.value(text, level);
+            }
             return this.object(value, level);
         } catch (error) {
             return `[Object: inspection failed: ${isError(error) ? error.message : "unknown"}]`;
