@@ -83,6 +83,9 @@ size_t wire_send_queued(const struct wire_stream *s);
 void wire_consumed(struct wire_stream *s, size_t n);
 /* reason: negative errno told to the other side if the stream is unfinished. */
 void wire_stream_close(struct wire_stream *s, int reason);
+/* Closes a stream whose other side has ended it, without a word about our direction: for an other side that
+ * closes the stream by itself once it is done, and is not woken for it. */
+void wire_stream_leave(struct wire_stream *s);
 
 /* fd is duplicated by the kernel on sending and closed here. stream_id 0 = about nothing in particular. */
 void wire_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd);

@@ -265,6 +265,14 @@ void wire_stream_close(struct wire_stream *s, int reason)
     wire_stream_settle(s);
 }
 
+void wire_stream_leave(struct wire_stream *s)
+{
+    CHECK(s->accepted && (s->remote_ended || s->was_reset || s->wire->dead));
+    s->accepted = false;
+    s->events = NULL;
+    wire_stream_free(s);
+}
+
 void wire_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd)
 {
     wire_frame_put(w, (struct wire_head){.stream = stream_id, .op = op, .kind = WIRE_NOTE}, args,

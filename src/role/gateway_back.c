@@ -133,10 +133,14 @@ static void back_data(struct wire_stream *s, struct slice bytes, bool end)
     }
     if (end) {
         struct isolate_back *b = back_of(c);
+        bool rpc = c->request.rpc;
         call_back_done(c); /* forgets `b`, which still holds the stream whose bytes we pass on */
         call_response_data(c, bytes, true);
         b->event->call = NULL;
-        wire_stream_close(b->stream, 0);
+        if (rpc)
+            wire_stream_leave(b->stream); /* the session is over for both, the event ends by itself */
+        else
+            wire_stream_close(b->stream, 0);
         if (b->event->stream_id == 0)
             event_free(b->event);
         mem_release(&b);
