@@ -155,6 +155,10 @@ static size_t fetch_on_body(char *ptr, size_t size, size_t n, void *arg)
 
     if (f->cancelled)
         return 0;
+    if (!f->head_given) { /* curl has understood a head that we have not */
+        fetch_fail(f, -EBADMSG);
+        return 0;
+    }
     if (f->window_used >= CLIENT_WINDOW) {
         f->recv_paused = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -226,12 +230,9 @@ static void fetch_free(struct http_fetch *f)
                                        f->easy); /* fails only for foreign handles */
     list_remove(&f->link);
     list_remove(&f->dirty);
-    if (client->n_spare < CLIENT_SPARE_MAX) {
-        curl_easy_reset(f->easy);
-        client->spare[client->n_spare++] = f->easy;
-    } else {
-        curl_easy_cleanup(f->easy);
-    }
+    /* Never used again: some versions of curl (7.88 is one) keep a pointer to the last field of the answer
+     * before, even over curl_easy_reset(), and follow it when the next answer begins with a folded line. */
+    curl_easy_cleanup(f->easy);
     curl_slist_free_all(f->headers);
     buf_done(&f->head);
     buf_done(&f->upload);
@@ -273,6 +274,9 @@ static int fetch_result(const struct http_fetch *f, CURLcode code, struct err *e
         return err_set(err, -EINVAL, 0, "not a method and address that can be fetched");
     if (f->failed != 0)
         return err_set(err, f->failed, 0, "%s sent a malformed or too large response head",
+                       f->host);
+    if (code == CURLE_OK && !f->head_given) /* curl takes an end within the head for a good one */
+        return err_set(err, -EPIPE, 0, "the connection to %s was lost within the response head",
                        f->host);
     return client_error(code, f->host, f->refused && !f->head_given, f->reason, err);
 }
@@ -439,8 +443,6 @@ void http_client_destroy(struct http_client *client)
             f->events->done(f, -ECANCELED, &err);
         fetch_free(f);
     }
-    for (unsigned i = 0; i < client->n_spare; i++)
-        curl_easy_cleanup(client->spare[i]);
     raw_pool_done(client);
     curl_loop_done(&client->curl);
     timer_stop(&client->again_timer);
@@ -574,7 +576,7 @@ struct http_fetch *http_fetch_start(struct http_client *client,
     f->client = client;
     f->events = events;
     f->user = request->user;
-    f->easy = client->n_spare > 0 ? client->spare[--client->n_spare] : curl_easy_init();
+    f->easy = curl_easy_init();
     CHECK(f->easy != NULL);
     f->upload_ended = !request->has_body;
     list_push_back(&client->fetches, &f->link);

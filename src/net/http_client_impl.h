@@ -9,10 +9,7 @@
 
 #include <openssl/x509.h>
 
-enum {
-    CLIENT_SPARE_MAX = 64, /* curl handles kept for reuse */
-    CLIENT_HOST_MAX = 256
-};
+enum { CLIENT_HOST_MAX = 256 };
 
 struct http_client {
     struct loop *loop; /* borrowed */
@@ -22,8 +19,6 @@ struct http_client {
     struct link fetches, dirty;
     struct loop_hook hook;
     struct timer again_timer;
-    CURL *spare[CLIENT_SPARE_MAX];
-    unsigned n_spare;
     int connect_timeout_ms;
 
     /* raw_connection.c: connections of their own, so that fetches never reuse one. */
