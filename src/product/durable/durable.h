@@ -59,6 +59,7 @@ struct durable_object {
     double sync_target;
     struct map statements; /* text -> struct durable_stmt, owned */
     struct link recent;    /* the same, most recently used last */
+    struct link loose;     /* statements of cursors under way that are not kept */
     size_t cached_bytes;
     struct arena arena; /* of the call under way */
 };

@@ -65,6 +65,7 @@ static struct durable_object *durable_take(struct isolate *iso)
         l == NULL ? mem_new(sizeof(*o)) : LIST_ENTRY(l, struct durable_object, dirty);
     *o = (struct durable_object){.iso = iso, .handle = i + 1, .arena.limit = ARENA_MAX};
     list_init(&o->recent);
+    list_init(&o->loose);
     world.objects[i] = o;
     world.n_open++;
     return o;
@@ -299,7 +300,6 @@ static void durable_shut_run(struct work *work)
     struct durable_object *o = CONTAINER_OF(work, struct durable_object, shut);
     if (sql_log_pages(o->db) > CLOSE_CHECKPOINT_PAGES)
         sql_checkpoint(o->db);
-    durable_statements_drop(o);
     sql_release(&o->db);
 }
 

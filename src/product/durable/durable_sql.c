@@ -1,7 +1,8 @@
 /*
  * storage.sql: statements and their cursors.
  *
- * Compiled statements are kept by text. A statement has one cursor at a time: running it again ends the older one.
+ * Compiled statements are kept by text. A statement has one cursor at a time: while it is being stepped, the same text
+ * is compiled again.
  * The first row is looked for at once. A statement that writes is then run to its end by the script in one go
  * (sql.js), since it could not be committed half-way; a reading one is stepped as rows are asked for.
  */
@@ -48,8 +49,8 @@ static void stmt_free(struct durable_stmt *s)
 {
     if (s->cursor != 0)
         map_remove_u64(&cursors, s->cursor);
+    list_remove(&s->link);
     if (s->cached) {
-        list_remove(&s->link);
         s->object->cached_bytes -= s->text_len;
         map_remove(&s->object->statements, slice_from(s->text, s->text_len));
     }
@@ -63,10 +64,11 @@ static void stmt_free(struct durable_stmt *s)
 void durable_statements_drop(struct durable_object *o)
 {
     struct link *l;
-    while ((l = list_pop_front(&o->recent)) != NULL) {
-        struct durable_stmt *s = LIST_ENTRY(l, struct durable_stmt, link);
-        stmt_free(s);
-    }
+    /* An open statement would keep the connection, and with it the lock on the file. */
+    while ((l = list_pop_front(&o->recent)) != NULL)
+        stmt_free(LIST_ENTRY(l, struct durable_stmt, link));
+    while (o->loose.next != NULL && (l = list_pop_front(&o->loose)) != NULL)
+        stmt_free(LIST_ENTRY(l, struct durable_stmt, link));
     map_done(&o->statements);
 }
 
@@ -86,13 +88,8 @@ static void stmt_rest(struct durable_stmt *s)
 static struct durable_stmt *stmt_find(struct durable_object *o, struct slice text)
 {
     struct durable_stmt *s = map_get(&o->statements, text);
-    if (s == NULL)
-        return NULL;
-    if (s->cursor != 0) {
-        s->n_rows = 0;
-        map_remove_u64(&cursors, s->cursor);
-        s->cursor = 0;
-    }
+    if (s == NULL || s->cursor != 0)
+        return NULL; /* somebody steps it: this one gets a statement of its own */
     sql_reset(s->stmt);
     arena_reset(&s->values);
     list_remove(&s->link);
@@ -149,8 +146,10 @@ static int stmt_make(struct durable_object *o, struct slice text, struct durable
         s->object = o;
         s->stmt = TAKE(stmt);
         s->recompiled = -1;
-        if (first)
+        if (first && map_get(&o->statements, text) == NULL)
             stmt_keep(s, text);
+        else
+            list_push_back(&o->loose, &s->link);
         *ret = s;
         return 0;
     }

@@ -11,8 +11,6 @@ function parameter(value) {
         return value;
     case "string":
         return value.isWellFormed() ? value : value.toWellFormed();
-    case "boolean":
-        return value ? 1 : 0;
     case "undefined":
         return null;
     case "bigint":
@@ -20,10 +18,12 @@ function parameter(value) {
         return { high: Number(value >> 32n), low: Number(value & 0xffffffffn) };
     case "object":
         if (value === null || value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return value;
-        break;
     }
-    throw new TypeError("Failed to execute 'exec' on 'SqlStorage': parameters are numbers, strings, booleans, null, ArrayBuffers and their views.");
+    return String(value); // booleans too, as upstream
 }
+
+/* Cursors that nobody will ever finish. */
+const forgotten = new FinalizationRegistry((cursor) => durable.sqlClose(cursor));
 
 export class SqlStorageCursor {
     #storage;
@@ -43,6 +43,7 @@ export class SqlStorageCursor {
         this.#names = names;
         this.#take(rows, 1);
         if (writes) while (this.#cursor !== 0) this.#more(CHUNK);
+        if (this.#cursor !== 0) forgotten.register(this, this.#cursor);
     }
 
     #take(rows, from) {
