@@ -81,10 +81,17 @@ void watch_change(struct watch *w, uint32_t events)
 
 void watch_stop(struct watch *w)
 {
+    if (w->loop == NULL)
+        return;
+    watch_control(w, EPOLL_CTL_DEL);
+    watch_abandon(w);
+}
+
+void watch_abandon(struct watch *w)
+{
     struct loop *loop = w->loop;
     if (loop == NULL)
         return;
-    watch_control(w, EPOLL_CTL_DEL);
     w->loop = NULL;
     for (int i = loop->batch_at; i < loop->batch_n; i++) {
         if (loop->events[i].data.ptr == w)

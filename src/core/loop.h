@@ -55,6 +55,8 @@ void watch_change(struct watch *w, uint32_t events);
 /* Safe inside a callback and on a zeroed watch; no callback comes afterwards, and the memory may go
  * at once. Stop before closing the descriptor. */
 void watch_stop(struct watch *w);
+/* The same when somebody else has closed the descriptor already. */
+void watch_abandon(struct watch *w);
 
 /* --- timers --- */
 

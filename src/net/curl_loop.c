@@ -2,12 +2,15 @@
 #include "net/curl_loop.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* One of curl's sockets, watched. */
 struct curl_loop_socket {
     struct link link;
     struct watch watch;
     struct curl_loop *curl;
+    dev_t device; /* of the descriptor, to know it again */
+    ino_t inode;
 };
 
 static void curl_loop_ready(struct watch *w, uint32_t events)
@@ -26,9 +29,21 @@ static void curl_loop_ready(struct watch *w, uint32_t events)
     curl->collect(curl);
 }
 
+/* curl may close a descriptor first (its resolver's, for one) and say only then that it is no longer to be
+ * watched; by then the number may even be another's. */
+static bool curl_loop_is_same(const struct curl_loop_socket *s)
+{
+    struct stat now;
+
+    return fstat(s->watch.fd, &now) == 0 && now.st_dev == s->device && now.st_ino == s->inode;
+}
+
 static void curl_loop_forget(struct curl_loop_socket *s)
 {
-    watch_stop(&s->watch);
+    if (curl_loop_is_same(s))
+        watch_stop(&s->watch);
+    else
+        watch_abandon(&s->watch);
     list_remove(&s->link);
     free(s);
 }
@@ -45,12 +60,19 @@ static int curl_loop_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg
             curl_loop_forget(s);
         return 0;
     }
-    if (s != NULL) {
+    if (s != NULL && curl_loop_is_same(s)) {
         watch_change(&s->watch, events);
         return 0;
     }
+    if (s != NULL)
+        curl_loop_forget(s);
+    struct stat now;
+    if (fstat(fd, &now) < 0)
+        return 0; /* closed: nothing will ever happen on it */
     s = mem_new(sizeof(*s));
     s->curl = curl;
+    s->device = now.st_dev;
+    s->inode = now.st_ino;
     list_push_back(&curl->sockets, &s->link);
     watch_start(curl->loop, &s->watch, fd, events, curl_loop_ready);
     CHECK(curl_multi_assign(curl->multi, fd, s) == CURLM_OK);

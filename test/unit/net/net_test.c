@@ -13,5 +13,7 @@ int main(void)
     failed += egress_policy_tests();
     failed += http_client_tests();
     failed += websocket_frame_tests();
+    failed += websocket_deflate_tests();
+    failed += websocket_session_tests();
     return failed == 0 ? 0 : 1;
 }

@@ -18,3 +18,5 @@ int url_tests(void);
 int egress_policy_tests(void);
 int http_client_tests(void);
 int websocket_frame_tests(void);
+int websocket_deflate_tests(void);
+int websocket_session_tests(void);
