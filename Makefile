@@ -67,7 +67,7 @@ tsan: setup
 	@$(MAKE) compile unit BUILD=build-tsan MESON_ARGS="-Db_sanitize=thread -Db_lundef=false"
 
 fuzz: setup
-	@CC=clang $(MAKE) compile BUILD=build-fuzz MESON_ARGS="-Dfuzz=true -Db_lundef=false"
+	@CC=clang $(MAKE) compile BUILD=build-fuzz MESON_ARGS="-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 lint: setup
