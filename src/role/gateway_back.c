@@ -34,6 +34,23 @@ static void back_detach(struct call *c, int reason)
     mem_release(&b);
 }
 
+/* The same when the isolate has ended its part. An RPC session is over for both then: the event closes the
+ * stream by itself when it ends, and is not woken for it. */
+static void back_ended(struct call *c)
+{
+    struct isolate_back *b = back_of(c);
+
+    if (!c->request.rpc) {
+        back_detach(c, 0);
+        return;
+    }
+    b->event->call = NULL;
+    wire_stream_leave(b->stream);
+    if (b->event->stream_id == 0)
+        event_free(b->event);
+    mem_release(&b);
+}
+
 static void back_send(struct call *c, struct slice bytes, bool end)
 {
     wire_send(back_of(c)->stream, bytes, end);
@@ -117,7 +134,7 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
         wire_send(s, SLICE_NONE, true); /* no messages follow */
     }
     if (end) {
-        back_detach(c, 0);
+        back_ended(c);
         call_back_done(c);
     }
     call_respond(c, &head);

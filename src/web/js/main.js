@@ -49,7 +49,7 @@ export const hooks = {
         frame.cur = null;
         if (object !== "" && object !== undefined)
             (flags & RPC ? objectSession : objectRequest)(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
-        else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, requestId, flags, props });
+        else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, cf, requestId, flags, props });
         else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props });
     },
 

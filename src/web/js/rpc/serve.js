@@ -58,16 +58,37 @@ function pump(session, channel, invocation, section) {
     next();
 }
 
+/* Few bytes travel in the message that opens or answers the stream: characters up to 255. */
+const INLINE_MAX = 1024;
+const inlined = (bytes) => String.fromCharCode.apply(null, bytes);
+
+function bytesOf(text) {
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes;
+}
+
 /* --- calling --- */
 
+/* The stream begins with the first bytes that are written. */
 class CallingTransport {
-    constructor(invocation) {
+    constructor(invocation, open) {
         this.channel = 0;
         this.invocation = invocation;
+        this.open = open;
     }
 
     write(bytes) {
-        leave(this.invocation, () => io.write(this.channel, bytes));
+        leave(this.invocation, () => {
+            if (this.channel !== 0) {
+                io.write(this.channel, bytes);
+                return;
+            }
+            const short = bytes.length <= INLINE_MAX;
+            this.channel = this.open(short ? inlined(bytes) : "");
+            this.invocation.own(this.channel);
+            if (!short) io.write(this.channel, bytes);
+        });
     }
 
     finish(bytes) {
@@ -78,7 +99,11 @@ class CallingTransport {
     }
 
     /* Nothing is read any more, and what was written is all. */
-    close() {
+    close(answered) {
+        if (answered) {
+            this.fail();
+            return;
+        }
         leave(this.invocation, () => {
             io.end(this.channel);
             this.fail();
@@ -106,32 +131,37 @@ function refusal(error, errno, flags) {
 }
 
 /*
- * Begins a session: start(callback) makes the native call as io.fetch does (the flags of the answer must have RPC) and
- * returns its channel.
+ * Begins a session: start(first, callback) makes the native call as io.fetch does, with `first` as its cf (the flags of
+ * the answer must have RPC), and returns its channel.
  */
 export function openSession(start) {
     const invocation = context.need();
-    const transport = new CallingTransport(invocation);
-    const session = new Session(transport, aroundOf(invocation), null);
     const section = invocation.gate === null ? undefined : invocation.gate.section();
-    leave(invocation, () => {
-        const channel = start((error, status, statusText, headers, flags) => {
-            if (invocation.ended && invocation.gate === null) return;
-            arrive(invocation, section, () => {
-                if (error !== null && error !== undefined) session.lost(refusal(error, status, statusText));
-                else if (!(flags & RPC)) session.lost(new Error(NO_SESSION));
-                else if (session.open) pump(session, channel, invocation, section);
-            });
+    const answer = (error, status, statusText, headers, flags, length, hasBody) => {
+        if (invocation.ended && invocation.gate === null) return;
+        arrive(invocation, section, () => {
+            if (error !== null && error !== undefined) {
+                session.lost(refusal(error, status, statusText));
+                return;
+            }
+            if (!(flags & RPC)) {
+                session.lost(new Error(NO_SESSION));
+                return;
+            }
+            if (statusText !== "") session.receive(bytesOf(statusText));
+            if (!session.open) return;
+            if (hasBody) pump(session, transport.channel, invocation, section);
+            else session.ended();
         });
-        transport.channel = channel;
-        invocation.own(channel);
-    });
+    };
+    const transport = new CallingTransport(invocation, (first) => start(first, answer));
+    const session = new Session(transport, aroundOf(invocation), null);
     return session;
 }
 
 const opening = (binding, path, object, name) => {
     countSubrequest();
-    return openSession((callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", "", true, callback, object, name));
+    return openSession((first, callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", first, true, callback, object, name));
 };
 
 /* `env.OTHER`: binding is its index. */
@@ -168,7 +198,8 @@ class ServingTransport {
         leave(this.invocation, () => {
             if (!this.answered) {
                 this.answered = true;
-                io.respond(this.channel, 200, RPC, -1, "", "", bytes);
+                const short = bytes !== null && bytes.length <= INLINE_MAX;
+                io.respond(this.channel, 200, RPC, -1, short ? inlined(bytes) : "", "", short ? null : bytes);
                 return;
             }
             if (bytes !== null) io.write(this.channel, bytes);
@@ -184,8 +215,8 @@ class ServingTransport {
     }
 }
 
-/* hook: the object that calls go to. done() is called when the session is over: the event has answered. */
-export function serve(invocation, channel, hook, done) {
+/* hook: the object that calls go to. first: what came with the request. done() is called when the session is over: the event has answered. */
+export function serve(invocation, channel, hook, first, done) {
     const around = {
         pending(delta) {
             invocation.pending += delta;
@@ -198,7 +229,8 @@ export function serve(invocation, channel, hook, done) {
     };
     const session = new Session(new ServingTransport(channel, invocation), around, hook);
     invocation.session = session;
-    pump(session, channel, invocation, undefined);
+    if (first !== "") session.receive(bytesOf(first));
+    if (session.open) pump(session, channel, invocation, undefined);
     return session;
 }
 
@@ -214,7 +246,7 @@ export function deliverHook(deliver) {
 const methodOf = (url) => url.slice("rpc:".length);
 
 /* An RPC event of an entrypoint (an entry as of worker.js): a new instance for each. */
-export function serveEntry(entry, { channel, url, requestId, flags, props }) {
+export function serveEntry(entry, { channel, url, cf, requestId, flags, props }) {
     sessionEvent(channel, requestId, flags, { rpcMethod: methodOf(url) }, (invocation, done) => {
         invocation.props = props;
         let hook;
@@ -224,12 +256,12 @@ export function serveEntry(entry, { channel, url, requestId, flags, props }) {
         } catch (error) {
             hook = fixed(() => failed(error));
         }
-        serve(invocation, channel, hook, done);
+        serve(invocation, channel, hook, cf, done);
     });
 }
 
 /* The same for a Durable Object: deliver(invocation, fn) → a promise of fn(object). */
-export function serveObject(deliver, { channel, url, requestId, flags }) {
+export function serveObject(deliver, { channel, url, cf, requestId, flags }) {
     sessionEvent(channel, requestId, flags, { rpcMethod: methodOf(url) }, (invocation, done) =>
-        serve(invocation, channel, deliverHook((fn) => deliver(invocation, fn)), done));
+        serve(invocation, channel, deliverHook((fn) => deliver(invocation, fn)), cf, done));
 }

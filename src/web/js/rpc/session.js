@@ -2,7 +2,8 @@
  * One RPC session: two sides, frames both ways (README.md has the format). Both sides are equal, but that one of them
  * (the callee) begins with export 0, the object that the session is for.
  *
- * transport: {write(bytes), finish(bytes), close(), fail()}; finish() sends the last bytes and ends.
+ * transport: {write(bytes), finish(bytes), close(answered), fail()}; finish() sends the last bytes and ends, close() is
+ * the caller's word that it is satisfied.
  */
 import { Writer } from "../serialize.js";
 import { failed, localHook, noop, Outcome } from "./hooks.js";
@@ -300,7 +301,7 @@ export class Session {
         if (this.isCallee || !this.open || this.running > 0 || !this.isBare()) return;
         this.flush();
         this.over();
-        this.transport.close();
+        this.transport.close(false);
     }
 
     /* --- receiving --- */
@@ -442,7 +443,7 @@ export class Session {
         if (flags & LAST) {
             this.settleLocally();
             this.over();
-            this.transport.close();
+            this.transport.close(true);
             return;
         }
         if (payload.caps.length === 0) this.finishQuestion(id);
