@@ -43,6 +43,7 @@ export const areas = {
         },
     },
     globals: {},
+    websocket: {},
     rpc: {
         bindings: [
             { name: "CALLEE", type: "service", service: "callee" },

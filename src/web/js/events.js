@@ -165,9 +165,9 @@ export class EventTarget {
 
     static {
         access = {
-            /* Events of ours. `on<type>` is a plain property here and comes first, as upstream. */
-            dispatch(target, event, report) {
-                const handler = target[`on${event.type}`], list = target.#listeners?.get(event.type) ?? [];
+            /* Events of ours. With `plain`, `on<type>` is a plain property and comes first, as upstream. */
+            dispatch(target, event, report, plain) {
+                const handler = plain ? target[`on${event.type}`] : null, list = target.#listeners?.get(event.type) ?? [];
                 init.begin(event, target);
                 try {
                     const first = typeof handler === "function" ? [{ callback: handler, once: false, removed: false }] : [];
@@ -190,7 +190,7 @@ export function dispatchPreventable(target, event) {
 }
 
 /* Dispatches an event of ours; what a listener throws goes to report(). */
-export const dispatchTo = (target, event, report) => access.dispatch(target, event, report);
+export const dispatchTo = (target, event, report, plain = false) => access.dispatch(target, event, report, plain);
 
 export const hasListeners = (target, type) => access.has(target, type);
 export function onListenerError(report) {

@@ -6,7 +6,7 @@
  */
 import * as context from "./context.js";
 import { DOMException } from "./errors.js";
-import { Event, EventTarget, MessageEvent, ErrorEvent, dispatchTo, trustEvent } from "./events.js";
+import { Event, EventTarget, MessageEvent, ErrorEvent, defineHandler, dispatchTo, trustEvent } from "./events.js";
 import { AbortController } from "./abort.js";
 import { TextDecoder } from "./encoding.js";
 import { isReadableStream } from "./streams/classes.js";
@@ -95,7 +95,6 @@ export class EventSource extends EventTarget {
     #retryMs = RETRY_MS;
     #lastId = "";
     #owner;
-    #handlers = { open: null, message: null, error: null };
 
     constructor(url, init = undefined) {
         super();
@@ -128,12 +127,6 @@ export class EventSource extends EventTarget {
     get readyState() { return this.#state; }
     get url() { return this.#url; }
     get withCredentials() { return false; }
-    get onopen() { return this.#handlers.open; }
-    set onopen(handler) { this.#handlers.open = callable(handler); }
-    get onmessage() { return this.#handlers.message; }
-    set onmessage(handler) { this.#handlers.message = callable(handler); }
-    get onerror() { return this.#handlers.error; }
-    set onerror(handler) { this.#handlers.error = callable(handler); }
 
     close() {
         if (this.#state === CLOSED) return;
@@ -204,10 +197,6 @@ export class EventSource extends EventTarget {
     }
 }
 
-function callable(handler) {
-    return typeof handler === "function" ? handler : null;
-}
-
 /* Why an answer is no stream of events, or null. */
 function refusal(response) {
     if (!response.ok) return `The response status code was ${response.status}.`;
@@ -221,3 +210,4 @@ for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSED })) {
     Object.defineProperty(EventSource, name, { value, enumerable: true });
     Object.defineProperty(EventSource.prototype, name, { value, enumerable: true });
 }
+for (const type of ["open", "message", "error"]) defineHandler(EventSource.prototype, type);

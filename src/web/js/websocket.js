@@ -25,6 +25,8 @@ const EIO = -5;
 const TEXT = 1, BINARY = 2, CLOSE = 8, FAILED = 15, ENDED = -1;
 const NO_CODE = 1005, ABNORMAL = 1006;
 const REASON_MAX = 123, ATTACHMENT_MAX = 16384;
+/* A turn of a pair comes before timers that are due for less than this, however late the loop is. */
+const TURN_MS = 50;
 const NEW = 0, CONNECTING = 1, ACCEPTED = 2, RELEASED = 3;
 const MAKE = Symbol("make");
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -353,7 +355,7 @@ export class WebSocket extends EventTarget {
         dispatchTo(this, trustEvent(event), (error) => {
             context.current?.exception(error);
             if (this.#far !== null && !this.#failed) this.#break(error);
-        });
+        }, true);
     }
 
     /* One message a turn, for ends of a pair. */
@@ -364,7 +366,7 @@ export class WebSocket extends EventTarget {
             const [type, value, code] = this.#inbox.shift();
             this.#receive(type, value, code);
             this.#plan();
-        }, 0, this.#owner);
+        }, -TURN_MS, this.#owner);
     }
 
     /* --- responses --- */
