@@ -205,7 +205,10 @@ int url_set(struct arena *arena, struct url *u, enum url_part part, struct slice
     if (value.len > URL_MAX)
         return 0;
     url_take_apart(u, &parts);
+    bool empty = value.len == 0;
     int r = raw ? 0 : url_without_newlines(arena, value, &value);
+    if (part == URL_PORT && !empty && value.len == 0)
+        return 0; /* white space is not the empty string, and no port either */
     if (r == 0)
         r = url_setters[part](arena, &parts, value);
     return r <= 0 ? r : url_compose(arena, &parts, u);

@@ -3,9 +3,14 @@
  * There is no tree: a path has at most one target.
  */
 import { DOMException, illegal } from "./errors.js";
+import { flags } from "./compat.js";
 
-const io = native.io;
 const PHASES = { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 };
+
+/* Upstream what is not there yet is undefined. */
+function nothing() {
+    return flags.pedantic_wpt ? null : undefined;
+}
 
 let init; // internal access to Event's private parts
 
@@ -21,15 +26,15 @@ export class Event {
     #prevented = false;
     #forced = false;
     #trusted = false;
-    #time;
 
-    constructor(type, options) {
+    constructor(type, options = undefined) {
         if (arguments.length === 0) throw new TypeError("Failed to construct 'Event': 1 argument required, but only 0 present.");
-        this.#type = String(type);
+        if (options !== undefined && options !== null && typeof options !== "object" && typeof options !== "function")
+            throw new TypeError("Failed to construct 'Event': parameter 2 is not of type 'EventInit'.");
+        this.#type = `${type}`;
         this.#bubbles = Boolean(options?.bubbles);
         this.#cancelable = Boolean(options?.cancelable);
         this.#composed = Boolean(options?.composed);
-        this.#time = io.clock[0];
     }
 
     get type() { return this.#type; }
@@ -38,12 +43,11 @@ export class Event {
     get composed() { return this.#composed; }
     get defaultPrevented() { return this.#prevented; }
     get returnValue() { return !this.#prevented; }
-    set returnValue(v) { if (!v) this.preventDefault(); }
-    get target() { return this.#target; }
-    get srcElement() { return this.#target; }
-    get currentTarget() { return this.#target; }
+    get target() { return this.#target ?? nothing(); }
+    get srcElement() { return this.#target ?? nothing(); }
+    get currentTarget() { return (this.#dispatching || !flags.pedantic_wpt ? this.#target : undefined) ?? nothing(); }
     get eventPhase() { return this.#dispatching ? PHASES.AT_TARGET : PHASES.NONE; }
-    get timeStamp() { return this.#time; }
+    get timeStamp() { return 0; } // no clock for side channels
     get isTrusted() { return this.#trusted; }
     get cancelBubble() { return this.#stop; }
     set cancelBubble(v) { if (v) this.#stop = true; }
@@ -96,21 +100,26 @@ export const trustEvent = (event) => init.trust(event);
 
 let access;
 
+/* Read in WebIDL's order. */
+function listenerOptions(options) {
+    if (typeof options !== "object" || options === null) return { capture: Boolean(options), once: false, signal: undefined };
+    const capture = Boolean(options.capture), once = Boolean(options.once);
+    void options.passive; // listeners here are never passive
+    const { signal } = options;
+    if (signal !== undefined && typeof signal?.addEventListener !== "function")
+        throw new TypeError("addEventListener(): options.signal must be an AbortSignal.");
+    return { capture, once, signal };
+}
+
 export class EventTarget {
     #listeners = null; // Map: type → array of {callback, once, removed}
 
     addEventListener(type, callback, options) {
         if (!(#listeners in this)) throw illegal();
-        let once = false, signal;
-        if (typeof options === "object" && options !== null) {
-            if (options.capture) throw new TypeError("addEventListener(): options.capture must be false.");
-            once = Boolean(options.once);
-            signal = options.signal;
-        } else if (options) {
-            throw new TypeError("addEventListener(): useCapture must be false.");
-        }
+        const { capture, once, signal } = listenerOptions(options);
         if (callback === null || callback === undefined) return;
-        if (typeof callback !== "function" && typeof callback !== "object")
+        if (capture) throw new TypeError(`addEventListener(): ${typeof options === "object" ? "options.capture" : "useCapture"} must be false.`);
+        if (typeof callback !== "function" && (typeof callback !== "object" || (!flags.pedantic_wpt && typeof callback.handleEvent !== "function")))
             throw new TypeError("The event listener must be a function or an object with handleEvent.");
         if (signal?.aborted) return;
         this.#add(String(type), { callback, once, removed: false });
@@ -125,7 +134,9 @@ export class EventTarget {
         access.added?.(this, type);
     }
 
-    removeEventListener(type, callback) {
+    removeEventListener(type, callback, options = undefined) {
+        const capture = typeof options === "object" && options !== null ? options.capture : options;
+        if (capture && callback !== null && callback !== undefined) throw new TypeError("removeEventListener(): options.capture must be false.");
         const list = this.#listeners?.get(String(type));
         if (list === undefined) return;
         const at = list.findIndex((l) => l.callback === callback);
@@ -148,7 +159,8 @@ export class EventTarget {
         return !event.defaultPrevented;
     }
 
-    #run(event, list, report = access.report) {
+    /* Upstream dispatchEvent() throws what a listener throws, and the others are not called. */
+    #run(event, list, report = flags.pedantic_wpt ? access.report : null) {
         for (const listener of list) {
             if (listener.removed) continue;
             if (listener.once) this.removeEventListener(event.type, listener.callback);
@@ -157,6 +169,7 @@ export class EventTarget {
                 if (typeof callback === "function") callback.call(this, event);
                 else callback.handleEvent(event);
             } catch (error) {
+                if (report === null) throw error;
                 report(error);
             }
             if (init.stopped(event)) break;
@@ -176,6 +189,16 @@ export class EventTarget {
                     init.finish(event);
                 }
             },
+            /* The same where `on<type>` is one of the listeners (defineHandler). */
+            deliver(target, event) {
+                const list = target.#listeners?.get(event.type) ?? [];
+                init.begin(event, target);
+                try {
+                    target.#run(event, list.slice(), access.report);
+                } finally {
+                    init.finish(event);
+                }
+            },
             has: (target, type) => (target.#listeners?.get(type)?.length ?? 0) > 0,
             report: () => {},
             added: null,
@@ -191,6 +214,8 @@ export function dispatchPreventable(target, event) {
 
 /* Dispatches an event of ours; what a listener throws goes to report(). */
 export const dispatchTo = (target, event, report, plain = false) => access.dispatch(target, event, report, plain);
+
+export const deliverTo = (target, event) => access.deliver(target, init.trust(event));
 
 export const hasListeners = (target, type) => access.has(target, type);
 export function onListenerError(report) {
@@ -236,6 +261,11 @@ export class CustomEvent extends Event {
 
 /* The waitUntil() of service-worker style events. */
 export class ExtendableEvent extends Event {
+    constructor(type, options = undefined) {
+        if (new.target === ExtendableEvent) throw new TypeError("Illegal constructor");
+        super(type, options);
+    }
+
     waitUntil(promise) {
         if (access.waitUntil === undefined) throw illegal();
         access.waitUntil(promise);

@@ -238,7 +238,7 @@ function dataUrl(url) {
         bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
     }
     if (type.startsWith(";")) type = `text/plain${type}`;
-    return new Response(new Uint8Array(bytes), { headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
+    return new Response(new Uint8Array(bytes), { statusText: "OK", headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
 }
 
 function fetchWith(binding, input, init, object = null, objectName = null) {

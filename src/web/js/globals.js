@@ -15,7 +15,7 @@ import { structuredClone } from "./clone.js";
 import { console } from "./console.js";
 import { installWasm } from "./wasm.js";
 import { FetchEvent, ScheduledEvent, onServiceWorkerListener } from "./service_worker.js";
-import { flags, setFlags } from "./compat.js";
+import { reflectFlags, setFlags } from "./compat.js";
 import { asInterface } from "./interfaces.js";
 import { Crypto, crypto } from "./random.js";
 import { hideLazyGlobals, lazyGlobal, load, onLoad } from "./scripts.js";
@@ -88,7 +88,7 @@ const FUNCTIONS = {
 };
 
 const VALUES = {
-    self: global, origin: "null", Cloudflare: { compatibilityFlags: flags }, console, crypto,
+    self: global, origin: "null", Cloudflare: { get compatibilityFlags() { return reflectFlags(); } }, console, crypto,
     scheduler: timers.scheduler, navigator: new Navigator(),
 };
 

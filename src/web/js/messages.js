@@ -1,5 +1,5 @@
 /* MessageChannel: both ends in this isolate. */
-import { EventTarget, MessageEvent, defineHandler } from "./events.js";
+import { Event, EventTarget, MessageEvent, defineHandler, deliverTo } from "./events.js";
 import { structuredClone } from "./clone.js";
 
 const MAKE = Symbol("make");
@@ -30,7 +30,7 @@ export class MessagePort extends EventTarget {
         Promise.resolve().then(() => {
             if (this.#closed || this.#queue.length === 0) return;
             const data = this.#queue.shift();
-            this.dispatchEvent(new MessageEvent("message", { data }));
+            deliverTo(this, new MessageEvent("message", { data }));
         });
     }
 
@@ -44,6 +44,7 @@ export class MessagePort extends EventTarget {
         if (this.#closed) return;
         this.#closed = true;
         this.#peer?.close();
+        Promise.resolve().then(() => deliverTo(this, new Event("close")));
     }
 
     static {
@@ -59,6 +60,7 @@ export class MessagePort extends EventTarget {
 }
 defineHandler(MessagePort.prototype, "message");
 defineHandler(MessagePort.prototype, "messageerror");
+defineHandler(MessagePort.prototype, "close");
 
 /* Setting onmessage starts the port. */
 const onmessage = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");

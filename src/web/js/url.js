@@ -150,6 +150,7 @@ export class URL {
     set hash(value) { this.#set(PART.hash, value); }
 
     get origin() {
+        void this.#href;
         const protocol = this.protocol;
         switch (protocol) {
         case "http:": case "https:": case "ws:": case "wss:": case "ftp:":
@@ -176,10 +177,12 @@ export class URL {
     toJSON() { return this.#href; }
 
     static canParse(url, base = undefined) {
+        need(arguments.length, 1, "canParse", "URL");
         return parse(`${url}`, base === undefined ? undefined : `${base}`, scratch) !== undefined;
     }
 
     static parse(url, base = undefined) {
+        need(arguments.length, 1, "parse", "URL");
         return URL.canParse(url, base) ? new URL(url, base) : null;
     }
 
@@ -261,6 +264,10 @@ export function pairIterator(name) {
 
 const iterate = pairIterator("URLSearchParams");
 
+function need(found, wanted, name, object = "URLSearchParams") {
+    if (found < wanted) throw new TypeError(`Failed to execute '${name}' on '${object}': ${wanted} arguments required, but only ${found} present.`);
+}
+
 export class URLSearchParams {
     #list;
     #url = null;
@@ -271,8 +278,8 @@ export class URLSearchParams {
 
     static #from(init) {
         if (typeof init === "object" && init !== null || typeof init === "function") {
-            if (#list in init) return init.#list.map(([n, v]) => [n, v]);
             const iterator = init[Symbol.iterator];
+            if (#list in init && iterator === URLSearchParams.prototype[Symbol.iterator]) return init.#list.map(([n, v]) => [n, v]);
             if (iterator !== undefined && iterator !== null) {
                 const list = [];
                 for (const pair of init) {
@@ -282,7 +289,9 @@ export class URLSearchParams {
                 }
                 return list;
             }
-            return Object.keys(init).map((key) => [key.toWellFormed(), String(init[key]).toWellFormed()]);
+            const record = new Map(); // names that are equal once they are well-formed: the last value counts
+            for (const key of Object.keys(init)) record.set(key.toWellFormed(), String(init[key]).toWellFormed());
+            return [...record];
         }
         const string = String(init);
         return parseForm((string.startsWith("?") ? string.slice(1) : string).toWellFormed());
@@ -295,33 +304,39 @@ export class URLSearchParams {
     get size() { return this.#list.length; }
 
     append(name, value) {
+        need(arguments.length, 2, "append");
         this.#list.push([String(name).toWellFormed(), String(value).toWellFormed()]);
         this.#changed();
     }
 
     delete(name, value = undefined) {
+        need(arguments.length, 1, "delete");
         const key = String(name), wanted = value === undefined ? undefined : String(value);
         this.#list = this.#list.filter(([n, v]) => n !== key || (wanted !== undefined && v !== wanted));
         this.#changed();
     }
 
     get(name) {
+        need(arguments.length, 1, "get");
         const key = String(name);
         for (const pair of this.#list) if (pair[0] === key) return pair[1];
         return null;
     }
 
     getAll(name) {
+        need(arguments.length, 1, "getAll");
         const key = String(name);
         return this.#list.filter((p) => p[0] === key).map((p) => p[1]);
     }
 
     has(name, value = undefined) {
+        need(arguments.length, 1, "has");
         const key = String(name), wanted = value === undefined ? undefined : String(value);
         return this.#list.some(([n, v]) => n === key && (wanted === undefined || v === wanted));
     }
 
     set(name, value) {
+        need(arguments.length, 2, "set");
         const key = String(name).toWellFormed(), text = String(value).toWellFormed();
         const at = this.#list.findIndex((p) => p[0] === key);
         if (at < 0) {

@@ -43,7 +43,8 @@ class Page {
         const resolve = (input) => (typeof input === "string" ? new URL(input, url).href : input);
         const define = (name, value) => Object.defineProperty(global, name, { value, writable: true, configurable: true, enumerable: false });
         for (const [name, value] of Object.entries(testGlobals(harness))) define(name, value);
-        define("location", url);
+        const { href, origin, protocol, host, hostname, port, pathname, search, hash } = url;
+        define("location", { href, origin, protocol, host, hostname, port, pathname, search, hash, toString: () => href });
         define("GLOBAL", { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false });
         define("fetch", { fetch: (input, init) => fetch(resolve(input), init) }.fetch);
         define("fetch_json", async (reference) => JSON.parse(await this.read(reference)));
