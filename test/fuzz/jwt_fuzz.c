@@ -20,7 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_append_slice(&changed, slice_skip(in, 1));
     buf_append_slice(&changed, slice_skip(slice_of(ours), at + MIN(size, (size_t)1)));
     json_release(&got);
-    if (!slice_eq(buf_slice(&changed), slice_of(ours)))
+    /* The last digit of the signature has unused bits; nothing before it is free. */
+    struct slice fixed = slice_from(ours, strlen(ours) - 1);
+    if (!slice_starts(buf_slice(&changed), fixed))
         CHECK(jwt_check(&req, "use", buf_slice(&changed), &got) < 0);
     api_request_done(&req);
     return 0;
