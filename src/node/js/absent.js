@@ -14,7 +14,7 @@ const MODULES = {
     cluster() {
         const cluster = new EventEmitter();
         return Object.assign(cluster, {
-            isWorker: false, isMaster: true, isPrimary: true, workers: {}, settings: {}, SCHED_NONE: 1, SCHED_RR: 2, schedulingPolicy: 2, Worker: noClass("cluster", "Worker"),
+            isWorker: false, isMaster: true, isPrimary: true, Cluster: noClass("cluster", "Cluster"), _maxListeners: 10, workers: {}, settings: {}, SCHED_NONE: 1, SCHED_RR: 2, schedulingPolicy: 2, Worker: noClass("cluster", "Worker"),
             setupPrimary: no("cluster", "setupPrimary"), setupMaster: no("cluster", "setupMaster"), fork: no("cluster", "fork"), disconnect: no("cluster", "disconnect"),
         });
     },
@@ -49,7 +49,7 @@ const MODULES = {
             const [used, total, extra] = native.node.memory();
             return { total_heap_size: total, total_heap_size_executable: 0, total_physical_size: total, total_available_size: 128 * 1024 * 1024, used_heap_size: used, heap_size_limit: 128 * 1024 * 1024, malloced_memory: 0, peak_malloced_memory: 0, does_zap_garbage: 0, number_of_native_contexts: 1, number_of_detached_contexts: 0, total_global_handles_size: 0, used_global_handles_size: 0, external_memory: extra };
         },
-        getHeapSpaceStatistics: () => [], getHeapCodeStatistics: () => ({ code_and_metadata_size: 0, bytecode_and_metadata_size: 0, external_script_source_size: 0, cpu_profiler_metadata_size: 0 }),
+        getCppHeapStatistics: () => ({}), getHeapSpaceStatistics: () => [], getHeapCodeStatistics: () => ({ code_and_metadata_size: 0, bytecode_and_metadata_size: 0, external_script_source_size: 0, cpu_profiler_metadata_size: 0 }),
         promiseHooks: { createHook: () => () => {}, onInit: () => () => {}, onBefore: () => () => {}, onAfter: () => () => {}, onSettled: () => () => {} },
         startupSnapshot: { addSerializeCallback() {}, addDeserializeCallback() {}, setDeserializeMainFunction() {}, isBuildingSnapshot: () => false },
         isStringOneByteRepresentation: (text) => !/[^\x00-\xff]/.test(text), setHeapSnapshotNearHeapLimit() {},

@@ -386,4 +386,16 @@ assert.strict = Object.assign(strict, assert, {
 });
 assert.strict.strict = assert.strict;
 
+/* Assertions with options of their own. */
+class Assert {
+    constructor(options = undefined) {
+        if (options !== undefined) validateObject(options, "options");
+        const { strict: isStrict = true } = options ?? {};
+        Object.assign(this, isStrict ? assert.strict : assert, { AssertionError });
+        delete this.strict;
+        delete this.Assert;
+    }
+}
+assert.Assert = assert.strict.Assert = Assert;
+
 module.exports = assert;

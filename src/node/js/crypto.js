@@ -5,7 +5,7 @@ const PARTS = {
     "./crypto_hash.js": ["Hash", "Hmac", "createHash", "createHmac", "hash", "pbkdf2", "pbkdf2Sync", "scrypt", "scryptSync", "hkdf", "hkdfSync", "getHashes"],
     "./crypto_random.js": ["randomBytes", "pseudoRandomBytes", "rng", "prng", "randomFill", "randomFillSync", "randomInt", "randomUUID", "generatePrime", "generatePrimeSync", "checkPrime", "checkPrimeSync"],
     "./crypto_cipher.js": ["Cipheriv", "Decipheriv", "createCipheriv", "createDecipheriv", "getCipherInfo", "getCiphers"],
-    "./crypto_keys.js": ["KeyObject", "createSecretKey", "createPrivateKey", "createPublicKey", "generateKeyPair", "generateKeyPairSync", "generateKey", "generateKeySync"],
+    "./crypto_keys.js": ["KeyObject", "SecretKeyObject", "PublicKeyObject", "PrivateKeyObject", "createSecretKey", "createPrivateKey", "createPublicKey", "generateKeyPair", "generateKeyPairSync", "generateKey", "generateKeySync"],
     "./crypto_sign.js": ["Sign", "Verify", "createSign", "createVerify", "sign", "verify", "publicEncrypt", "privateDecrypt", "privateEncrypt", "publicDecrypt", "diffieHellman", "ECDH", "createECDH", "DiffieHellman", "DiffieHellmanGroup", "createDiffieHellman", "createDiffieHellmanGroup", "getDiffieHellman", "X509Certificate"],
 };
 
@@ -20,15 +20,17 @@ function timingSafeEqual(a, b) {
     return native.crypto.equal(x, y);
 }
 
+/* Names that Node itself has taken away, or that nobody implements. */
+const gone = (name) => ({ [name]: function () { notImplemented(`crypto.${name}`); } }[name]);
+function Certificate() {}
+for (const name of ["exportChallenge", "exportPublicKey", "verifySpkac"]) Certificate[name] = Certificate.prototype[name] = gone(`Certificate.${name}`);
+
 const crypto = module.exports = {
     timingSafeEqual, getCurves: () => ["prime256v1", "secp224r1", "secp256k1", "secp384r1", "secp521r1"], getFips: () => 0, setFips: () => notImplemented("crypto.setFips"),
     setEngine: () => notImplemented("crypto.setEngine"), secureHeapUsed: () => ({ total: 0, used: 0, utilization: 0, min: 0 }),
     webcrypto: globalThis.crypto, subtle: globalThis.crypto.subtle, getRandomValues: (array) => globalThis.crypto.getRandomValues(array),
-    Certificate: { exportChallenge: () => notImplemented("Certificate.exportChallenge"), exportPublicKey: () => notImplemented("Certificate.exportPublicKey"), verifySpkac: () => notImplemented("Certificate.verifySpkac") },
-    createCipher: undefined, createDecipher: undefined,
+    Certificate, CryptoKey, fips: false, Cipher: gone("Cipher"), Decipher: gone("Decipher"), createCipher: gone("createCipher"), createDecipher: gone("createDecipher"),
 };
-delete crypto.createCipher;
-delete crypto.createDecipher;
 for (const [file, names] of Object.entries(PARTS)) {
     for (const name of names) {
         Object.defineProperty(crypto, name, {
@@ -43,4 +45,3 @@ for (const [file, names] of Object.entries(PARTS)) {
     }
 }
 Object.defineProperty(crypto, "constants", { get: () => require("./crypto_constants.js"), enumerable: true, configurable: true });
-Object.defineProperty(crypto, "fips", { get: () => 0, enumerable: false, configurable: true });

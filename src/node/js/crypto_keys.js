@@ -309,6 +309,6 @@ function generateKey(type, options, callback) {
 const wrapHandle = (handle, isPrivate) => (isPrivate ? new PrivateKeyObject(OWN, "private", handle) : new PublicKeyObject(OWN, "public", handle));
 
 module.exports = {
-    KeyObject, createSecretKey, createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync: (type, options) => pairJob(type, options)(),
+    KeyObject, SecretKeyObject, PublicKeyObject, PrivateKeyObject, createSecretKey, createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync: (type, options) => pairJob(type, options)(),
     generateKey, generateKeySync: (type, options) => secretJob(type, options)(), secretBytes, parseKey, isKeyObject, handleOf, wrapHandle,
 };

@@ -174,5 +174,5 @@ class TracingChannel {
 module.exports = {
     channel, hasSubscribers: (name) => channels.get(name)?.hasSubscribers ?? false,
     subscribe: (name, subscription) => channel(name).subscribe(subscription), tracingChannel: (name) => new TracingChannel(name),
-    unsubscribe: (name, subscription) => channel(name).unsubscribe(subscription), Channel,
+    unsubscribe: (name, subscription) => channel(name).unsubscribe(subscription), Channel, TracingChannel,
 };

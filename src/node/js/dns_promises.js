@@ -135,7 +135,7 @@ for (const name of Object.keys(Resolver.prototype)) Object.defineProperty(Resolv
 const ERRORS = { NODATA: "ENODATA", FORMERR: "EFORMERR", SERVFAIL: "ESERVFAIL", NOTFOUND: "ENOTFOUND", NOTIMP: "ENOTIMP", REFUSED: "EREFUSED", BADQUERY: "EBADQUERY", BADNAME: "EBADNAME", BADFAMILY: "EBADFAMILY", BADRESP: "EBADRESP", CONNREFUSED: "ECONNREFUSED", TIMEOUT: "ETIMEOUT", EOF: "EOF", FILE: "EFILE", NOMEM: "ENOMEM", DESTRUCTION: "EDESTRUCTION", BADSTR: "EBADSTR", BADFLAGS: "EBADFLAGS", NONAME: "ENONAME", BADHINTS: "EBADHINTS", NOTINITIALIZED: "ENOTINITIALIZED", LOADIPHLPAPI: "ELOADIPHLPAPI", ADDRGETNETWORKPARAMS: "EADDRGETNETWORKPARAMS", CANCELLED: "ECANCELLED" };
 
 module.exports = {
-    ...resolvers, resolve, reverse, lookup, Resolver, ...ERRORS, getServers: () => [], setServers: () => {}, getDefaultResultOrder: () => order, setDefaultResultOrder,
+    ...resolvers, ADDRCONFIG: 1024, ALL: 256, V4MAPPED: 2048, resolve, reverse, lookup, Resolver, ...ERRORS, getServers: () => [], setServers: () => {}, getDefaultResultOrder: () => order, setDefaultResultOrder,
     async lookupService(address, port) {
         if (isIP(address) === 0) throw new ERR_INVALID_ARG_VALUE("address", address);
         validatePort(port);

@@ -10,8 +10,8 @@ import { keyData } from "../../web/js/crypto.js";
 
 /* Every name a Worker can import, without `node:`; a name that is not its script's own stands with it. */
 const MODULES = {
-    _http_agent: "http", _http_client: "http", _http_common: "http", _http_incoming: "http", _http_outgoing: "http",
-    _http_server: "http", _stream_duplex: "stream_duplex", _stream_passthrough: "stream_passthrough",
+    _http_agent: "http_client", _http_client: "http", _http_common: "http_private", _http_incoming: "http", _http_outgoing: "http_private",
+    _http_server: "http_private", _stream_duplex: "stream_duplex", _stream_passthrough: "stream_passthrough",
     _stream_readable: "stream_readable", _stream_transform: "stream_transform", _stream_wrap: "stream_wrap",
     _stream_writable: "stream_writable", _tls_common: "tls", _tls_wrap: "tls",
     assert: "", "assert/strict": "assert_strict", async_hooks: "", buffer: "", child_process: "", cluster: "", console: "", constants: "",
@@ -55,8 +55,9 @@ function namespace(name) {
     const exports = load(MODULES[name] || name);
     const out = Object.create(null);
     const names = Object.keys(exports).filter((key) => key !== "default");
+    if (name.startsWith("_stream_")) names.push(exports.name); // the class is the module, and a member of it
     for (const key of [...names, "default"].sort()) {
-        const get = key === "default" ? () => exports : () => exports[key];
+        const get = key === "default" || (key === exports.name && name.startsWith("_stream_")) ? () => exports : () => exports[key];
         Object.defineProperty(out, key, { get, enumerable: true });
     }
     Object.defineProperty(out, Symbol.toStringTag, { value: "Module" });

@@ -316,7 +316,7 @@ function Server() { notImplemented("net.Server"); }
 
 let autoSelect = false, autoSelectMs = 250;
 module.exports = {
-    _normalizeArgs: normalizeArgs, BlockList, SocketAddress, connect, createConnection: connect, createServer: () => notImplemented("net.createServer"), isIP, isIPv4, isIPv6,
+    _normalizeArgs: normalizeArgs, BlockList, BoundSocket: function BoundSocket() { notImplemented("net.BoundSocket"); }, SocketAddress, connect, createConnection: connect, createServer: () => notImplemented("net.createServer"), isIP, isIPv4, isIPv6,
     Server, Socket: SocketFunction, Stream: SocketFunction, getDefaultAutoSelectFamily: () => autoSelect, setDefaultAutoSelectFamily: (v) => { autoSelect = v; },
     getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelectMs, setDefaultAutoSelectFamilyAttemptTimeout: (ms) => { autoSelectMs = Math.max(10, ms); },
 };

@@ -96,6 +96,10 @@ function makeOutput(fd, log) {
     return Object.assign(stream, { fd, isTTY: false, columns: 80, rows: 24, _type: "fs", _isStdio: true });
 }
 
+/* What upstream says it is; the parts' versions are empty there. */
+const VERSION = "22.23.4";
+const PARTS = ["v8", "modules", "zlib", "brotli", "zstd", "ares", "napi", "llhttp", "nghttp2", "acorn", "ada", "simdutf", "nbytes", "ncrypto", "uvwasi", "uv", "openssl", "sqlite", "icu", "undici", "simdjson", "unicode", "cldr", "tz", "cjs_module_lexer", "amaro", "merve"];
+
 class Process extends EventEmitter {}
 const process = module.exports = Object.create(Process.prototype);
 EventEmitter.init.call(process);
@@ -110,17 +114,17 @@ function exit(code = undefined) {
 
 const nothing = () => {};
 Object.assign(process, {
-    version: "v22.19.0",
-    versions: { node: "22.19.0", v8: "12.4.254.21-node.33", uv: "1.51.0", zlib: "1.3.1", modules: "127", openssl: "3.0.17" },
+    version: `v${VERSION}`,
+    versions: { node: VERSION, ...Object.fromEntries(PARTS.map((name) => [name, ""])) },
     arch: "x64", platform: "linux",
-    release: { name: "node", lts: "Jod", sourceUrl: "https://nodejs.org/download/release/v22.19.0/node-v22.19.0.tar.gz", headersUrl: "https://nodejs.org/download/release/v22.19.0/node-v22.19.0-headers.tar.gz" },
+    release: { name: "node", lts: "Jod", sourceUrl: `https://nodejs.org/download/release/v${VERSION}/node-v${VERSION}.tar.gz`, headersUrl: `https://nodejs.org/download/release/v${VERSION}/node-v${VERSION}-headers.tar.gz` },
     config: { target_defaults: {}, variables: {} }, title: "workerd", argv: ["workerd"], argv0: "workerd", execArgv: [], execPath: "", pid: 1, ppid: 0, debugPort: 9229,
     moduleLoadList: [], noDeprecation: false, throwDeprecation: false, traceDeprecation: false, sourceMapsEnabled: false,
     features: {
-        inspector: false, debug: false, uv: false, ipv6: true, tls_alpn: true, tls_sni: true, tls_ocsp: true, tls: true, cached_builtins: true,
-        require_module: true, openssl_is_boringssl: false, typescript: false,
+        inspector: false, debug: false, uv: true, ipv6: true, tls_alpn: true, tls_sni: true, tls_ocsp: true, tls: true, cached_builtins: true,
+        require_module: false, openssl_is_boringssl: true, typescript: false, // as upstream says
     },
-    permission: { has: () => true }, report: undefined, allowedNodeEnvironmentFlags: new Set(),
+    permission: { has: () => true }, report: { compact: false, directory: "", filename: "", reportOnFatalError: false, reportOnSignal: false, signal: "SIGUSR2", getReport: () => ({}), writeReport: () => "" }, allowedNodeEnvironmentFlags: new Set(),
     nextTick, emitWarning, hrtime, memoryUsage, exit, reallyExit: exit, abort: exit,
     cwd: () => directory,
     chdir(path) {
@@ -153,6 +157,10 @@ Object.assign(process, {
         const name = id.startsWith("node:") ? id.slice(5) : id;
         return Object.hasOwn(web.MODULES, name) && (id !== name || !web.PREFIX_ONLY.includes(name)) ? require(web.MODULES[name] || name) : undefined;
     },
+    _channel: undefined, _disconnect: undefined, _exiting: false, _handleQueue: undefined, _pendingMessage: undefined, _preload_modules: [], _send: undefined,
+    channel: null, connected: false, domain: null, getSourceMapsSupport: () => ({ enabled: false, nodeModules: false, generatedCode: false }),
+    ...Object.fromEntries(["_debugEnd", "_debugProcess", "_fatalException", "_getActiveHandles", "_getActiveRequests", "_kill", "_linkedBinding", "_rawDebug",
+        "_startProfilerIdleNotifier", "_stopProfilerIdleNotifier", "_tickCallback", "execve", "send"].map((name) => [name, { [name]: () => notImplemented(`process.${name}`) }[name]])),
     finalization: { register: nothing, unregister: nothing, registerBeforeExit: nothing },
 });
 

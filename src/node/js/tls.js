@@ -99,5 +99,5 @@ module.exports = {
     CLIENT_RENEG_LIMIT: 3, CLIENT_RENEG_WINDOW: 600, DEFAULT_CIPHERS: CIPHERS.map((c) => c.toUpperCase()).join(":"), DEFAULT_ECDH_CURVE: "auto", DEFAULT_MIN_VERSION: "TLSv1.2",
     DEFAULT_MAX_VERSION: "TLSv1.3", getCiphers: () => CIPHERS.slice(), rootCertificates: [], getCACertificates: () => [], setDefaultCACertificates: () => notImplemented("tls.setDefaultCACertificates"),
     convertALPNProtocols, checkServerIdentity, createSecureContext: () => new SecureContext(), SecureContext, TLSSocket, Server, createServer: () => notImplemented("tls.createServer"),
-    connect, createSecurePair: () => notImplemented("tls.createSecurePair"),
+    connect, translatePeerCertificate: (cert) => cert, createSecurePair: () => notImplemented("tls.createSecurePair"),
 };

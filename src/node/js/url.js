@@ -99,5 +99,6 @@ module.exports = {
     Url: legacy.Url, parse, resolve: (source, relative) => parse(source, false, true).resolve(relative),
     resolveObject: (source, relative) => (source ? parse(source, false, true).resolveObject(relative) : relative), format,
     URL, URLSearchParams, domainToASCII, domainToUnicode, pathToFileURL, fileURLToPath, fileURLToPathBuffer, urlToHttpOptions,
+    toPathIfFileURL: (value) => (value instanceof URL ? fileURLToPath(value) : value),
 };
 if (typeof URLPattern === "function") module.exports.URLPattern = URLPattern;

@@ -235,9 +235,15 @@ function diff(actual, expected) {
     return out;
 }
 
+/* 128 and the number of the signal, as shells have it. */
+function convertProcessSignalToExitCode(signal) {
+    validateString(signal, "signal");
+    return 128 + require("./os_constants.js").signals[signal];
+}
+
 const util = module.exports = {
     _errnoException, _exceptionWithHostPort, _extend, callbackify, debug: debuglog, debuglog, deprecate, format, styleText, formatWithOptions,
-    getCallSites, getSystemErrorMap, getSystemErrorName, getSystemErrorMessage, inherits, inspect, isArray: Array.isArray,
+    convertProcessSignalToExitCode, getCallSite: getCallSites, getCallSites, setTraceSigInt() {}, getSystemErrorMap, getSystemErrorName, getSystemErrorMessage, inherits, inspect, isArray: Array.isArray,
     isDeepStrictEqual: (a, b) => require("./comparisons.js").isDeepStrictEqual(a, b),
     promisify, stripVTControlCharacters(text) {
         validateString(text, "str");

@@ -277,4 +277,4 @@ for (const kind of ["ZstdCompress", "ZstdDecompress"]) {
 }
 zlib.constants = constants;
 zlib.codes = codes;
-for (const [key, value] of Object.entries(constants)) if (key.startsWith("Z_")) Object.defineProperty(zlib, key, { value, enumerable: false });
+for (const [key, value] of Object.entries(constants)) zlib[key] ??= value;
