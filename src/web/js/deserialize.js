@@ -256,11 +256,23 @@ class Reader {
     }
 }
 
+const JSON_SHORT = 256;
+
+function jsonText(bytes) {
+    const n = bytes.length;
+    if (n <= JSON_SHORT) {
+        const codes = [];
+        for (let i = 1; i < n && bytes[i] < 0x80; i++) codes.push(bytes[i]);
+        if (codes.length === n - 1) return String.fromCharCode.apply(null, codes);
+    }
+    return (text.decode(bytes, 0, FATAL_KEEP_BOM) ?? bad()).slice(1);
+}
+
 const PLAIN = {};
 
 export function deserialize(bytes, options = PLAIN) {
     try {
-        if (bytes[0] === f.JSON_TEXT) return JSON.parse((text.decode(bytes, 0, FATAL_KEEP_BOM) ?? bad()).slice(1));
+        if (bytes[0] === f.JSON_TEXT) return JSON.parse(jsonText(bytes));
         const reader = new Reader(bytes, options);
         if (reader.byte() !== f.BINARY) bad();
         const value = reader.value();

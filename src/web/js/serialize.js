@@ -412,8 +412,22 @@ function isJson(v, met, depth) {
 
 const JSON_DEPTH_MAX = 200;
 
+const JSON_SHORT = 256; // characters that are copied here
+
 function jsonBytes(value) {
-    return new Uint8Array(text.encode(`\u0002${JSON.stringify(value)}`));
+    const json = JSON.stringify(value), n = json.length;
+    if (n <= JSON_SHORT) {
+        const bytes = new Uint8Array(n + 1);
+        bytes[0] = f.JSON_TEXT;
+        let i = 0;
+        for (; i < n; i++) {
+            const c = json.charCodeAt(i);
+            if (c >= 0x80) break;
+            bytes[i + 1] = c;
+        }
+        if (i === n) return bytes;
+    }
+    return new Uint8Array(text.encode(`\u0002${json}`));
 }
 
 /* --- whole values --- */
