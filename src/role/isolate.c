@@ -167,6 +167,7 @@ static void isolate_on_note(struct wire *wire, uint32_t stream_id UNUSED, uint16
     fd_release(&fd);
     if (iso->assigned && iso->main_fd >= 0 && !iso->loading) {
         iso->loading = true;
+        timer_stop(&iso->warm_timer);
         timer_start(iso->loop, &iso->load_timer, 0, isolate_load_now);
     }
 }
@@ -192,25 +193,17 @@ static const struct wire_events isolate_control_events = {
 
 /* --- start --- */
 
-/* The supervisor prefers isolates that have finished warming up. */
-static void isolate_tell_warm(struct isolate *iso)
-{
-    AUTO(buf_done) struct buf out = {0};
-    msg_role_ready_pack(&out, &(struct msg_role_ready){.tier = 1});
-    wire_note(iso->control, 0, OP_role_ready, buf_slice(&out), -1);
-}
-
 static void *isolate_thread(void *arg)
 {
     struct isolate *iso = arg;
     iso->loop = loop_create();
-    isolate_warm(iso);
+    isolate_boot(iso);
     if (iso->vm == NULL)
         _exit(ISOLATE_EXIT_ENGINE);
     int fd = iso->main_fd;
     iso->main_fd = -1;
     iso->control = wire_create(iso->loop, fd, 1, &isolate_control_events, iso);
-    isolate_tell_warm(iso);
+    isolate_warm(iso);
     loop_run(iso->loop);
     return NULL;
 }

@@ -448,15 +448,23 @@ const struct wire_events isolate_main_events = {
 
 /* --- the end of an event --- */
 
-/* Runs at most every ten seconds while there is work, and once after the last of it. */
+/* Looks again each quarter of a second while there is work. */
 static void isolate_idle(struct timer *timer)
 {
     struct isolate *iso = CONTAINER_OF(timer, struct isolate, idle_timer);
-    int64_t left_us = iso->active_us + ISOLATE_IDLE_US - loop_now_us(iso->loop);
+    int64_t quiet_us = iso->n_untrimmed < ISOLATE_LULL_EVENTS ? ISOLATE_IDLE_US : ISOLATE_LULL_US;
+    int64_t left_us = iso->active_us + quiet_us - loop_now_us(iso->loop);
     if (iso->n_events > 0 || left_us > 0)
-        timer_start(iso->loop, timer, MAX(left_us, ISOLATE_IDLE_US / 10), isolate_idle);
-    else if (!vm_terminated(iso->vm))
-        vm_trim(iso->vm);
+        return timer_start(iso->loop, timer, MIN(MAX(left_us, ISOLATE_LULL_US / 4), ISOLATE_LULL_US),
+                           isolate_idle);
+    if (vm_terminated(iso->vm))
+        return;
+    vm_trim(iso->vm);
+    if (iso->n_untrimmed < ISOLATE_LULL_EVENTS)
+        return;
+    /* Some of it, compiled code above all, can only go when it has not been used for seconds. */
+    iso->n_untrimmed = 0;
+    timer_start(iso->loop, timer, ISOLATE_LULL_US, isolate_idle);
 }
 
 void isolate_event_end(struct channel *ch, struct slice outcome, struct slice trace)
@@ -484,8 +492,9 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
     channel_destroy(ch);
     iso->n_events--;
     iso->active_us = loop_now_us(iso->loop);
+    iso->n_untrimmed++;
     if (iso->idle_timer.loop == NULL)
-        timer_start(iso->loop, &iso->idle_timer, ISOLATE_IDLE_US, isolate_idle);
+        timer_start(iso->loop, &iso->idle_timer, ISOLATE_LULL_US, isolate_idle);
 }
 
 /* --- memory --- */

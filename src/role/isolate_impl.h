@@ -30,6 +30,8 @@ enum {
     ISOLATE_METHODS = 7,
     ISOLATE_REQUEST_ID_MAX = 64,
     ISOLATE_IDLE_US = 10 * 1000 * 1000, /* then memory is given back */
+    ISOLATE_LULL_US = 250 * 1000,       /* the same, after so many events that there is much to give back */
+    ISOLATE_LULL_EVENTS = 500,
     ISOLATE_FLUSH_MS = 500              /* for last words when the process ends */
 };
 
@@ -107,7 +109,7 @@ struct isolate {
     int64_t cpu_limit_us;
     size_t memory_max;
     int64_t startup_us;
-    struct timer load_timer;
+    struct timer load_timer, warm_timer;
 
     /* channels */
     struct channel **channels;
@@ -134,6 +136,7 @@ struct isolate {
     bool draining_out, condemned;
     struct timer exit_timer, idle_timer;
     int64_t active_us; /* when an event ended last */
+    unsigned n_untrimmed; /* events since memory was given back */
     int64_t memory_next_us;
     long rss_base_kb;
 
@@ -148,7 +151,8 @@ void isolate_exit(struct isolate *iso, int status); /* after what was written ha
 void isolate_exit_check(struct isolate *iso);
 
 /* isolate_load.c */
-void isolate_warm(struct isolate *iso);
+void isolate_boot(struct isolate *iso); /* iso->vm stays NULL when the engine lacks something */
+void isolate_warm(struct isolate *iso); /* begins: goes on from a timer until it loads */
 void isolate_load(struct isolate *iso);
 void isolate_link_run(struct channel *ch);
 

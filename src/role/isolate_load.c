@@ -72,7 +72,7 @@ static void isolate_install_natives(struct isolate *iso)
         iso->options->install(iso->vm);
 }
 
-void isolate_warm(struct isolate *iso)
+void isolate_boot(struct isolate *iso)
 {
     int r = vm_create(iso, &iso->vm);
     if (r < 0) {
@@ -90,15 +90,39 @@ void isolate_warm(struct isolate *iso)
         vm_native_value(iso->vm, "test", "inside", js_get(iso->ctx, hooks, "inside"));
         isolate_hold_hooks(iso, vm_bootstrap(iso->vm, "selvedge:test", iso->options->extra));
     }
-    isolate_hook(iso, &iso->hooks.warm, NULL, 0);
-    js_hold_clear(&iso->hooks.warm);
     vm_leave(iso->vm);
-    vm_trim(iso->vm);
     vm_on_unhandled(iso->vm, isolate_unhandled);
     vm_attach_loop(iso->vm, iso->loop);
     vm_turn(iso->vm);
     iso->round.run = isolate_round;
     loop_hook_add(iso->loop, &iso->round);
+}
+
+/* The supervisor prefers isolates that have finished warming up. */
+static void isolate_tell_warm(struct isolate *iso)
+{
+    AUTO(buf_done) struct buf out = {0};
+    msg_role_ready_pack(&out, &(struct msg_role_ready){.tier = 1});
+    wire_note(iso->control, 0, OP_role_ready, buf_slice(&out), -1);
+}
+
+/* One step of a millisecond or two, then the loop again: who is needed at once is only as warm as it got. */
+static void isolate_warm_step(struct timer *timer)
+{
+    struct isolate *iso = CONTAINER_OF(timer, struct isolate, warm_timer);
+    vm_enter(iso->vm);
+    bool more = js_is_true(iso->ctx, isolate_hook(iso, &iso->hooks.warm, NULL, 0));
+    vm_leave(iso->vm);
+    if (more)
+        return timer_start(iso->loop, timer, 0, isolate_warm_step);
+    js_hold_clear(&iso->hooks.warm);
+    vm_trim(iso->vm);
+    isolate_tell_warm(iso);
+}
+
+void isolate_warm(struct isolate *iso)
+{
+    timer_start(iso->loop, &iso->warm_timer, 0, isolate_warm_step);
 }
 
 /* --- the spec --- */
@@ -297,6 +321,7 @@ static void isolate_load_linker(struct isolate *iso)
 
 void isolate_load(struct isolate *iso)
 {
+    js_hold_clear(&iso->hooks.warm);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     iso->rss_base_kb = usage.ru_maxrss;

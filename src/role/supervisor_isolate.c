@@ -4,7 +4,8 @@
  *     FORKING --spare_made--> SPARE --grant--> GRANTING --granted--> RUNNING --> DYING --reaped--> (gone)
  *
  * A start takes the oldest spare, which has had the most time to warm up. Spares are made again a moment
- * later, so that forking does not compete with the start that just took one.
+ * later, so that forking does not compete with the start that just took one. A start that finds none warm
+ * doubles the number of spares that are kept; calm halves it again.
  */
 #include "role/supervisor.h"
 
@@ -22,6 +23,8 @@
 enum {
     REFILL_DELAY_US = 30 * 1000,
     REFILL_AT_ONCE = 2,
+    SPARES_BURST = 4, /* times the setting */
+    CALM_US = 5 * 1000 * 1000,
     BROKEN_DELAY_US = 1000 * 1000,
     DROP_GRACE_US = 5 * 1000 * 1000
 };
@@ -92,9 +95,14 @@ static void spare_make(struct supervisor *sup)
     wire_note(template, 0, OP_spare_make, buf_slice(&out), ends[1]);
 }
 
+static size_t spares_standard(const struct supervisor *sup)
+{
+    return (size_t)json_int(sup->settings, "isolates.spares", 4);
+}
+
 void isolates_refill(struct supervisor *sup)
 {
-    size_t wanted = (size_t)json_int(sup->settings, "isolates.spares", 4) + sup->n_starts;
+    size_t wanted = MAX(spares_standard(sup), sup->spares_wanted) + sup->n_starts;
     size_t most = (size_t)json_int(sup->settings, "isolates.most", 1000);
     if (sup->stopping || supervisor_wire(sup, CHILD_TEMPLATE) == NULL ||
         !sup->children[CHILD_TEMPLATE].ready)
@@ -279,6 +287,29 @@ static void isolate_grant(struct isolate *iso)
         isolate_kill(iso, "internalError");
 }
 
+/* --- how many spares --- */
+
+static void spares_on_calm(struct timer *t)
+{
+    struct supervisor *sup = CONTAINER_OF(t, struct supervisor, calm);
+    sup->spares_wanted /= 2;
+    size_t wanted = MAX(spares_standard(sup), sup->spares_wanted);
+    LIST_FOR_SAFE (l, &sup->isolates) {
+        struct isolate *iso = LIST_ENTRY(l, struct isolate, link);
+        if (sup->n_spares > wanted && iso->state == ISOLATE_SPARE)
+            isolate_kill(iso, "surplus");
+    }
+    if (sup->spares_wanted > spares_standard(sup))
+        timer_start(sup->loop, t, CALM_US, spares_on_calm);
+}
+
+static void spares_run_out(struct supervisor *sup)
+{
+    size_t standard = spares_standard(sup), most = standard * SPARES_BURST;
+    sup->spares_wanted = MIN(most, 2 * MAX(standard, sup->spares_wanted));
+    timer_start(sup->loop, &sup->calm, CALM_US, spares_on_calm);
+}
+
 /* A warm one, else the one that has been warming up longest. */
 static struct isolate *spare_take(struct supervisor *sup)
 {
@@ -304,6 +335,8 @@ void start_go(struct start *start)
     list_remove(&start->link);
     sup->n_starts--;
     isolate_no_spare(iso);
+    if (sup->n_spares <= sup->n_warming)
+        spares_run_out(sup);
     iso->state = ISOLATE_GRANTING;
     iso->start = start;
     start->taken_us = clock_boot_us();

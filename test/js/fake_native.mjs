@@ -343,8 +343,7 @@ export async function startScripts(made = makeInside()) {
 export async function startWorker(script, options = {}) {
     const { inside, io, hooks } = await startScripts(makeInside(options.fetcher));
     io.hooks = hooks;
-    hooks.warm();
-    await new Promise((resolve) => setImmediate(resolve)); // the microtasks of the start, as when C leaves the VM
+    while (hooks.warm()) await new Promise((resolve) => setImmediate(resolve)); // microtasks, as when C leaves the VM
     const worker = new FakeWorker(io, hooks, inside);
     await worker.load(script, options);
     return worker;

@@ -25,16 +25,17 @@ setTable(table);
 installGlobals();
 setCompression(compression);
 
-let worker = null;
+let worker = null, warming = null;
 
 function entry(entrypoint) {
     return worker.entry(entrypoint);
 }
 
 export const hooks = {
-    /* In a spare, before there is a tenant; load() replaces everything that this sets. */
+    /* In a spare, before there is a tenant; load() replaces everything that this sets. True: call again. */
     warm() {
-        warm((spec, evaluate, readFile) => new Worker(spec, createRegistry, evaluate, readFile));
+        warming ??= warm((spec, evaluate, readFile) => new Worker(spec, createRegistry, evaluate, readFile));
+        return !warming.next().done;
     },
 
     load(specJson, evaluate, readFile) {
