@@ -155,7 +155,8 @@ static void back_data(struct wire_stream *s, struct slice bytes, bool end)
         call_response_data(c, bytes, true);
         b->event->call = NULL;
         if (rpc)
-            wire_stream_leave(b->stream); /* the session is over for both, the event ends by itself */
+            wire_stream_leave(
+                b->stream); /* the session is over for both, the event ends by itself */
         else
             wire_stream_close(b->stream, 0);
         if (b->event->stream_id == 0)

@@ -455,8 +455,8 @@ static void isolate_idle(struct timer *timer)
     int64_t quiet_us = iso->n_untrimmed < ISOLATE_LULL_EVENTS ? ISOLATE_IDLE_US : ISOLATE_LULL_US;
     int64_t left_us = iso->active_us + quiet_us - loop_now_us(iso->loop);
     if (iso->n_events > 0 || left_us > 0)
-        return timer_start(iso->loop, timer, MIN(MAX(left_us, ISOLATE_LULL_US / 4), ISOLATE_LULL_US),
-                           isolate_idle);
+        return timer_start(iso->loop, timer,
+                           MIN(MAX(left_us, ISOLATE_LULL_US / 4), ISOLATE_LULL_US), isolate_idle);
     if (vm_terminated(iso->vm))
         return;
     vm_trim(iso->vm);

@@ -30,9 +30,10 @@ enum {
     ISOLATE_METHODS = 7,
     ISOLATE_REQUEST_ID_MAX = 64,
     ISOLATE_IDLE_US = 10 * 1000 * 1000, /* then memory is given back */
-    ISOLATE_LULL_US = 250 * 1000,       /* the same, after so many events that there is much to give back */
+    ISOLATE_LULL_US =
+        250 * 1000, /* the same, after so many events that there is much to give back */
     ISOLATE_LULL_EVENTS = 500,
-    ISOLATE_FLUSH_MS = 500              /* for last words when the process ends */
+    ISOLATE_FLUSH_MS = 500 /* for last words when the process ends */
 };
 
 enum channel_kind {
@@ -135,7 +136,7 @@ struct isolate {
     int exit_status; /* -1 = running */
     bool draining_out, condemned;
     struct timer exit_timer, idle_timer;
-    int64_t active_us; /* when an event ended last */
+    int64_t active_us;    /* when an event ended last */
     unsigned n_untrimmed; /* events since memory was given back */
     int64_t memory_next_us;
     long rss_base_kb;

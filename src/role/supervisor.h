@@ -110,7 +110,7 @@ struct supervisor {
     size_t n_warming;            /* of the spares, those whose VM does not stand yet */
     struct link starts;
     size_t n_starts;
-    size_t spares_wanted;        /* more than the setting while starts come faster than spares */
+    size_t spares_wanted; /* more than the setting while starts come faster than spares */
     struct timer refill, calm, watch_memory;
     struct link *memory_at;
     struct cgroup *cgroup; /* NULL = polling only */
