@@ -132,6 +132,8 @@ int vm_create(void *user, struct vm **ret)
     vm->glib = vm_glib();
     vm_of_thread = vm;
 
+    /* Before the engine reads its options; one that was given from outside stays. */
+    (void)setenv("JSC_useSharedArrayBuffer", "1", 0);
     if (jsc_initialize_main_thread != NULL)
         jsc_initialize_main_thread();
     else

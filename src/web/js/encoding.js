@@ -22,11 +22,13 @@ for (const [encoding, labels] of Object.entries({
 
 const KINDS = { "utf-8": UTF8, "utf-16le": UTF16LE, "utf-16be": UTF16BE, "windows-1252": LATIN1 };
 
-/* Bytes of any BufferSource without copying. */
+const Shared = global.SharedArrayBuffer;
+
+/* Bytes of any BufferSource, shared ones too, without copying. */
 export function viewOf(source) {
     if (source instanceof Uint8Array) return source;
     if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    if (source instanceof ArrayBuffer) return new Uint8Array(source);
+    if (source instanceof ArrayBuffer || (Shared !== undefined && source instanceof Shared)) return new Uint8Array(source);
     return null;
 }
 

@@ -190,11 +190,11 @@ export class EventTarget {
                 }
             },
             /* The same where `on<type>` is one of the listeners (defineHandler). */
-            deliver(target, event) {
+            deliver(target, event, report) {
                 const list = target.#listeners?.get(event.type) ?? [];
                 init.begin(event, target);
                 try {
-                    target.#run(event, list.slice(), access.report);
+                    target.#run(event, list.slice(), report ?? access.report);
                 } finally {
                     init.finish(event);
                 }
@@ -209,13 +209,14 @@ export class EventTarget {
 /* dispatchEvent() for events whose preventDefault() counts although they are not cancelable. */
 export function dispatchPreventable(target, event) {
     init.forceCancelable(event);
-    return !target.dispatchEvent(event);
+    access.deliver(target, event, null);
+    return event.defaultPrevented;
 }
 
 /* Dispatches an event of ours; what a listener throws goes to report(). */
 export const dispatchTo = (target, event, report, plain = false) => access.dispatch(target, event, report, plain);
 
-export const deliverTo = (target, event) => access.deliver(target, init.trust(event));
+export const deliverTo = (target, event, report = null) => access.deliver(target, init.trust(event), report);
 
 export const hasListeners = (target, type) => access.has(target, type);
 export function onListenerError(report) {

@@ -93,10 +93,15 @@ const VALUES = {
 };
 
 export function reportError(error) {
-    const handled = events.hasListeners(scope, "error") && !scope.dispatchEvent(events.trustEvent(new events.ErrorEvent("error", {
+    if (!events.hasListeners(scope, "error")) {
+        recordError(error);
+        return;
+    }
+    const event = new events.ErrorEvent("error", {
         cancelable: true, message: `Uncaught ${errors.isError(error) ? errors.errorTitle(error) : String(error)}`, error,
-    })));
-    if (!handled) recordError(error);
+    });
+    events.deliverTo(scope, event, recordError);
+    if (!event.defaultPrevented) recordError(error);
 }
 
 /* Without an event: errors of timers. */
@@ -152,6 +157,7 @@ export function installGlobals() {
     events.onListenerError(reportError);
     events.onWaitUntil((promise) => context.need().waitUntil(promise));
     timers.onTimerError(recordError);
+    timers.onMicrotaskError(reportError);
 }
 
 /* Before anything of the Worker runs. Globals of Node: src/node/js/loader.js. */

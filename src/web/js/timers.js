@@ -162,6 +162,10 @@ function runTimer(timer, invocation) {
 }
 
 let reportTo = () => {};
+let reportMicrotask = () => {};
+export function onMicrotaskError(report) {
+    reportMicrotask = report;
+}
 export function onTimerError(report) {
     reportTo = report;
 }
@@ -277,7 +281,7 @@ export function queueMicrotask(callback) {
         try {
             callback();
         } catch (error) {
-            reportTo(error);
+            reportMicrotask(error);
         }
     });
 }

@@ -5,6 +5,7 @@ import { viewOf, utf8, TextDecoder } from "../encoding.js";
 import { highWaterMarkOf } from "./common.js";
 
 const zlib = native.zlib;
+const CODEC_BUFFER = 256 * 1024; // a little data goes through although nobody reads yet, as upstream
 const BYTES_ONLY = "This TransformStream is being used as a byte stream, but received a value that is not a BufferSource.";
 
 function bytesIn(chunk) {
@@ -14,29 +15,53 @@ function bytesIn(chunk) {
     return bytes;
 }
 
+/* What the writable end of an identity stream counts: bytes, when a mark was given (a string may become three per
+ * unit); else nothing, and a pipe writes one chunk after the other. */
+function identitySizes(mark, early) {
+    if (mark === undefined) return { writableSize: () => 0, early };
+    return { writableHighWaterMark: mark, writableSize: (chunk) => (typeof chunk === "string" ? chunk.length * 3 : viewOf(chunk)?.byteLength ?? 0), early };
+}
+
+const isEmpty = (chunk) => bytesIn(chunk).byteLength === 0;
+
+function pass(chunk, t) {
+    t.enqueue(bytesIn(chunk).slice());
+}
+
+function makeIdentity(options, flush, early, max = Infinity) {
+    const given = options?.highWaterMark === undefined ? undefined : highWaterMarkOf(options, 0);
+    const state = makeByteTransform(pass, flush, identitySizes(given === undefined ? undefined : Math.min(given, max), early));
+    state.writable.serial = given === undefined;
+    return state;
+}
+
 export class IdentityTransformStream extends TransformStream {
     constructor(options = undefined, state = undefined) {
-        super(TRANSFORM, options === TRANSFORM ? state : makeByteTransform((chunk, t) => {
-            const bytes = bytesIn(chunk);
-            if (bytes.byteLength > 0) t.enqueue(bytes.slice());
-        }, null, highWaterMarkOf(options, 0)));
+        super(TRANSFORM, options === TRANSFORM ? state : makeIdentity(options, null, isEmpty));
     }
+}
+
+const LENGTH_MAX = 2n ** 64n;
+
+function lengthOf(length) {
+    const expected = Number(length);
+    const fits = typeof length === "bigint" ? length >= 0n && length < LENGTH_MAX : expected >= 0 && Number.isSafeInteger(expected);
+    if (!fits) throw new TypeError("FixedLengthStream requires an integer expected length less than 2^53.");
+    return expected;
 }
 
 export class FixedLengthStream extends IdentityTransformStream {
     constructor(length, options = undefined) {
-        const expected = Number(length);
-        if (!(expected >= 0) || !Number.isSafeInteger(expected))
-            throw new TypeError("FixedLengthStream requires an integer expected length less than 2^53.");
+        const expected = lengthOf(length);
         let seen = 0;
-        const state = makeByteTransform((chunk, t) => {
-            const bytes = bytesIn(chunk);
-            seen += bytes.byteLength;
-            if (seen > expected) throw new TypeError("Attempt to write too many bytes through a FixedLengthStream.");
-            if (bytes.byteLength > 0) t.enqueue(bytes.slice());
-        }, () => {
+        const state = makeIdentity(options, () => {
             if (seen !== expected) throw new TypeError("FixedLengthStream did not see all expected bytes before close().");
-        }, highWaterMarkOf(options, 0));
+        }, (chunk) => {
+            const n = bytesIn(chunk).byteLength;
+            seen += n;
+            if (seen > expected) throw new TypeError("Attempt to write too many bytes through a FixedLengthStream.");
+            return n === 0;
+        }, expected);
         state.readable.length = expected;
         super(TRANSFORM, state);
     }
@@ -58,7 +83,8 @@ function codec(format, inflate) {
     };
     return makeByteTransform(
         (chunk, t) => give(t, zlib.push(handle, bytesIn(chunk), false), zlib.trailing(handle) ? "Trailing bytes after end of compressed data" : "Decompression failed."),
-        (t) => give(t, zlib.push(handle, new Uint8Array(0), true), "Called close() on a decompression stream with incomplete data"));
+        (t) => give(t, zlib.push(handle, new Uint8Array(0), true), "Called close() on a decompression stream with incomplete data"),
+        { readableHighWaterMark: CODEC_BUFFER });
 }
 
 export class CompressionStream extends TransformStream {

@@ -81,7 +81,8 @@ class Pipe {
             chunk: (chunk) => {
                 this.lastWrite = handled(Promise.resolve().then(() => {
                     const written = handled(w.writerWrite(this.writer, chunk));
-                    this.next(request);
+                    if (this.target.serial) written.then(() => this.next(request), () => {});
+                    else this.next(request);
                     return written;
                 }));
             },

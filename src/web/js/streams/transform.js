@@ -9,6 +9,7 @@ import { WritableState, WritableController, WRITABLE, ERRORING, ERRORED, startEr
 export class TransformState {
     constructor(transformer, begun, sizes) {
         this.transformer = transformer;
+        this.early = sizes.early ?? null; // looks at a chunk at once: true = nothing to do, may throw
         this.backpressure = true;
         this.backpressureChange = new Deferred();
         this.finishing = null; // promise of whichever of cancel, abort, close came first
@@ -66,11 +67,21 @@ export class TransformState {
     }
 
     async sinkWrite(chunk) {
+        if (this.early !== null && this.looked(chunk)) return undefined;
         if (this.backpressure) {
             await this.backpressureChange.promise;
             if (this.writable.state === ERRORING) throw this.writable.error;
         }
         return this.transform(chunk);
+    }
+
+    looked(chunk) {
+        try {
+            return this.early(chunk);
+        } catch (error) {
+            this.error(error);
+            throw error;
+        }
     }
 
     async transform(chunk) {
@@ -154,9 +165,9 @@ export class TransformState {
 bare(TransformState);
 
 /* A transform of the runtime from anything to bytes. transform(chunk, t) and flush(t) may be async. */
-export function makeByteTransform(transform, flush, readableHighWaterMark = 0) {
+export function makeByteTransform(transform, flush, sizes = {}) {
     const call = (fn) => (fn === null ? null : async (...args) => fn(...args));
     return new TransformState({ transform: call(transform), flush: call(flush), cancel: null }, undefined, {
-        writableHighWaterMark: 1, writableSize: null, readableHighWaterMark, readableSize: null, bytes: true,
+        writableHighWaterMark: 1, writableSize: null, readableHighWaterMark: 0, readableSize: null, bytes: true, ...sizes,
     });
 }

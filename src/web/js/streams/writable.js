@@ -20,6 +20,7 @@ export class WritableState {
         this.aborting = false; // the sink's abort() runs
         this.facade = null;
         this.channel = null; // where the bytes go, when the sink is native
+        this.serial = false; // a pipe waits for each write: desiredSize says nothing
         this.pair = null; // the readable half of an identity transform
         this.length = -1;
     }
