@@ -51,6 +51,11 @@ export class ByteController {
         }, (error) => this.error(error));
     }
 
+    beginNow() {
+        this.started = true;
+        this.pull();
+    }
+
     get desiredSize() {
         const state = this.stream.state;
         if (state === ERRORED) return null;

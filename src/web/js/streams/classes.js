@@ -29,6 +29,12 @@ function userMethod(source, name, argument) {
         : () => common.promiseCall(fn, source, argument());
 }
 
+/* Upstream a stream without start() has started when the constructor returns; the standard wants a turn in between. */
+function beginStream(controller, start, object, facade) {
+    if (start === null && !flags.pedantic_wpt) controller.beginNow();
+    else controller.begin(common.callStart(start, object, facade));
+}
+
 function fromSource(stream, source, strategy) {
     const type = source?.type === undefined ? undefined : `${source.type}`;
     let controller, facade;
@@ -51,7 +57,7 @@ function fromSource(stream, source, strategy) {
         throw new TypeError(`"${type}" is not a valid type of ReadableStream.`);
     }
     const start = common.method(source, "start");
-    controller.begin(common.callStart(start, source, facade));
+    beginStream(controller, start, source, facade);
 }
 
 const asyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype);
@@ -410,7 +416,7 @@ export class WritableStream {
         }, mark, size);
         facade = new WritableStreamDefaultController(MAKE, controller);
         const start = common.method(sink, "start");
-        controller.begin(common.callStart(start, sink, facade));
+        beginStream(controller, start, sink, facade);
     }
 
     get locked() { return this.#state.writer !== null; }

@@ -6,6 +6,7 @@ import {
 import { ByteController } from "./bytes.js";
 import * as w from "./writable.js";
 import { onAborted } from "../abort.js";
+import { flags } from "../compat.js";
 
 class Pipe {
     constructor(source, target, options) {
@@ -199,6 +200,8 @@ export function tee(source) {
         state.gone[index] = true;
         state.cancels[index] = reason;
         if (state.gone[1 - index]) cancelled.resolve(streamCancel(source, state.cancels));
+        /* The standard lets the first wait for the second; upstream does not. */
+        else if (!flags.pedantic_wpt) return Promise.resolve();
         return cancelled.promise;
     }
 

