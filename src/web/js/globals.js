@@ -15,7 +15,7 @@ import { structuredClone } from "./clone.js";
 import { console } from "./console.js";
 import { installWasm } from "./wasm.js";
 import { FetchEvent, ScheduledEvent, onServiceWorkerListener } from "./service_worker.js";
-import { reflectFlags, setFlags } from "./compat.js";
+import { flags, reflectFlags, setFlags } from "./compat.js";
 import { asInterface } from "./interfaces.js";
 import { Crypto, crypto } from "./random.js";
 import { hideLazyGlobals, lazyGlobal, load, onLoad } from "./scripts.js";
@@ -163,6 +163,7 @@ export function installGlobals() {
 /* Before anything of the Worker runs. Globals of Node: src/node/js/loader.js. */
 export function setCompatibility({ date = "", flags: given = [] } = {}) {
     setFlags(date, given);
+    if (!flags.expose_global_message_channel) for (const name of LATER.messages) delete global[name];
 }
 
 export { scope };

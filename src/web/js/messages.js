@@ -28,9 +28,9 @@ export class MessagePort extends EventTarget {
 
     #deliver() {
         Promise.resolve().then(() => {
-            if (this.#closed || this.#queue.length === 0) return;
+            if (this.#queue.length === 0) return; // what was posted before a close still arrives
             const data = this.#queue.shift();
-            deliverTo(this, new MessageEvent("message", { data }));
+            deliverTo(this, new MessageEvent("message", { data, source: this.#peer }));
         });
     }
 
