@@ -354,7 +354,7 @@ class FakeWorker {
         Object.assign(this, { io, hooks, inside });
     }
 
-    async load(script, { bindings = [], modules = [], compat = {}, format = "modules", limits = {}, mainName = "index.js" }) {
+    async load(script, { bindings = [], modules = [], compat = { flags: ["expose_global_message_channel"] }, format = "modules", limits = {}, mainName = "index.js" }) {
         const spec = { version: "v1", version_tag: "", created_ms: 0, format, main: mainName, modules: [], compat, bindings, limits };
         const files = new Map(modules.map((m, i) => [`m${i}`, m.source]));
         spec.modules = modules.map((m, i) => ({ name: m.name, type: m.type, file: `m${i}` }));
