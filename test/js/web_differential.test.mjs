@@ -54,7 +54,7 @@ const CASES = {
         await w.ready; log.push(w.desiredSize); await w.close(); return log;`,
     "streams: abort while writing": `
         const log = [];
-        const ws = new WritableStream({ write() { return new Promise((r) => setTimeout(r, 2)); }, abort(r) { log.push("abort " + r); } });
+        const ws = new WritableStream({ start() {}, write() { return new Promise((r) => setTimeout(r, 2)); }, abort(r) { log.push("abort " + r); } });
         const w = ws.getWriter(); const p = w.write(1).then(() => log.push("written"), () => log.push("failed"));
         const q = w.write(2).catch((e) => log.push("second " + e)); await w.abort("x"); await p; await q; return log;`,
     "streams: byte stream BYOB": `
