@@ -379,10 +379,10 @@ const core = {
         if (node.type !== IFDIR) throw uvError("ENOTDIR", "scandir", { path: text });
         const out = [];
         const list = (dir, prefix) => {
-            const names = [...dir.children.keys()];
-            if (dir === require("./fs_tree.js").root) names.push("tmp");
-            for (const name of names.sort()) {
-                const child = name === "tmp" && dir === require("./fs_tree.js").root ? require("./fs_tree.js").tmp() : dir.children.get(name);
+            const top = dir === require("./fs_tree.js").root;
+            const names = top ? ["bundle", "tmp", "dev"] : [...dir.children.keys()].sort(); // upstream's order
+            for (const name of names) {
+                const child = name === "tmp" && top ? require("./fs_tree.js").tmp() : dir.children.get(name);
                 if (withFileTypes) out.push(new Dirent(encoded(name, encoding), child, prefix === "" ? text : path.join(text, prefix)));
                 else out.push(encoded(prefix === "" ? name : `${prefix}/${name}`, encoding));
                 if (recursive && child.type === IFDIR) list(child, prefix === "" ? name : `${prefix}/${name}`);
@@ -415,19 +415,79 @@ const core = {
         found.parent.children.delete(found.name);
     },
     cp(from, to, options = {}) {
-        const { recursive = false, force = true, errorOnExist = false, filter } = options ?? {};
-        if (filter !== undefined && !filter(toPath(from), toPath(to))) return;
-        const source = find(from, "cp"), text = toPath(to, "dest");
-        if (source.node.type === IFDIR) {
-            if (!recursive) throw Object.assign(new Error(`Recursive option not enabled, cannot copy a directory: cp returned EISDIR (${toPath(from)} is a directory (not copied)) ${toPath(from)}`), { code: "ERR_FS_EISDIR" });
-            if (!core.exists(text)) core.mkdir(text, { recursive: true });
-            for (const name of [...source.node.children.keys()]) core.cp(path.join(toPath(from), name), path.join(text, name), options);
-        } else if (!core.exists(text) || force) {
-            core.mkdir(path.dirname(text), { recursive: true });
-            core.copyFile(from, text);
-        } else if (errorOnExist) throw Object.assign(new Error(`Target already exists: cp returned EEXIST (${text} already exists) ${text}`), { code: "ERR_FS_CP_EEXIST" });
+        const checked = copyOptions(options ?? {});
+        copyTree(toPath(from, "src"), toPath(to, "dest"), checked);
     },
 };
+
+/* --- cp --- */
+
+const COPY_FLAGS = { dereference: false, errorOnExist: false, force: true, preserveTimestamps: false, recursive: false, verbatimSymlinks: false };
+
+function copyOptions(options) {
+    const out = { filter: options.filter };
+    for (const [name, fallback] of Object.entries(COPY_FLAGS)) {
+        const value = options[name] ?? fallback;
+        if (typeof value !== "boolean") throw new ERR_INVALID_ARG_TYPE(`options.${name}`, "boolean", value);
+        out[name] = value;
+    }
+    if (out.filter !== undefined && typeof out.filter !== "function") throw new ERR_INVALID_ARG_TYPE("options.filter", "function", out.filter);
+    if (options.mode & C.COPYFILE_FICLONE_FORCE) throw new ERR_INVALID_ARG_VALUE("options.mode", options.mode);
+    return out;
+}
+
+function copyError(code, text, message) {
+    return Object.assign(new Error(`${message} ${text}`), { code, syscall: "cp", path: text });
+}
+
+function copyTree(from, to, options) {
+    if (options.filter !== undefined && !options.filter(from, to)) return;
+    const source = find(from, "cp", options.dereference);
+    if (source.node.type === IFLNK) copyLink(source.node, from, to, options);
+    else if (source.node.type === IFDIR) copyDirectory(source.node, from, to, options);
+    else copyOne(source.node, from, to, options);
+}
+
+/* False when what stands at `to` stays. */
+function mayReplace(to, { force, errorOnExist }) {
+    if (force) return true;
+    if (errorOnExist) throw copyError("ERR_FS_CP_EEXIST", to, `Target already exists: cp returned EEXIST (${to} already exists)`);
+    return false;
+}
+
+function copyLink(link, from, to, options) {
+    const at = walk(to, false, "cp");
+    if (at.node?.type === IFDIR) throw uvError("ENOTDIR", "cp", { path: from, dest: to });
+    if (at.node !== undefined) {
+        if (!mayReplace(to, options)) return;
+        mustWrite(at, "cp", from, to);
+        at.parent.children.delete(at.name);
+    }
+    core.symlink(options.verbatimSymlinks ? link.target : path.resolve(path.dirname(from), link.target), to);
+}
+
+function copyDirectory(directory, from, to, options) {
+    if (!options.recursive)
+        throw copyError("ERR_FS_EISDIR", from, `Recursive option not enabled, cannot copy a directory: cp returned EISDIR (${from} is a directory (not copied))`);
+    if (`${path.resolve(to)}/`.startsWith(`${path.resolve(from)}/`))
+        throw copyError("ERR_FS_CP_EINVAL", to, `Invalid src or dest: cp returned EINVAL (cannot copy ${from} to a subdirectory of self)`);
+    const at = walk(to, true, "cp");
+    if (at.node === undefined) core.mkdir(to, { recursive: true });
+    else if (at.node.type !== IFDIR)
+        throw copyError("ERR_FS_CP_DIR_TO_NON_DIR", to, `Cannot overwrite non-directory with directory: cp returned EISDIR (cannot overwrite non-directory ${to} with directory ${from})`);
+    for (const name of [...directory.children.keys()]) copyTree(path.join(from, name), path.join(to, name), options);
+}
+
+function copyOne(node, from, to, options) {
+    core.mkdir(path.dirname(to), { recursive: true });
+    const at = walk(to, options.dereference, "cp");
+    if (at.node?.type === IFDIR)
+        throw copyError("ERR_FS_CP_NON_DIR_TO_DIR", to, `Cannot overwrite directory with non-directory: cp returned ENOTDIR (cannot overwrite directory ${to} with non-directory ${from})`);
+    if (at.node !== undefined && !mayReplace(to, options)) return;
+    if (at.node?.type === IFLNK) core.rm(to); // the link itself is replaced
+    core.copyFile(from, to);
+    if (options.preserveTimestamps) core.utimes(to, node.atimeMs / 1000, node.mtimeMs / 1000);
+}
 
 function statOf(value, options, follow, syscall) {
     const text = toPath(value);
