@@ -3,7 +3,8 @@
  *
  * A lane is a chain: the map knows the last unfinished job of each lane, a job that comes later
  * hangs itself behind it (through wake.next, which is free until the job is done) and enters the
- * queue when the one before it has finished. So a busy lane costs the threads nothing.
+ * queue when the one before it has finished. So a busy lane costs the threads nothing. A thread is made when a
+ * job finds none idle; most pools never need all of theirs.
  */
 #include "core/work.h"
 
@@ -20,7 +21,8 @@ struct work_pool {
     struct link queue; /* jobs that may run */
     struct map lanes;  /* lane -> its last unfinished job */
     bool closing;
-    unsigned n_threads, n_unfinished;
+    unsigned n_threads, n_most; /* made, and how many there may be */
+    unsigned n_idle, n_queued, n_unfinished;
     pthread_t threads[];
 };
 
@@ -30,10 +32,33 @@ static void work_on_done(struct wake *wake)
     work->done(work);
 }
 
+static void *work_thread(void *arg);
+
+/* Signals are the loop's business: the threads inherit a mask that blocks them all. */
+static void work_thread_make(struct work_pool *pool)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    pthread_t *thread = &pool->threads[pool->n_threads];
+    /* One is enough to go on. */
+    if (pthread_create(thread, NULL, work_thread, pool) == 0) {
+        (void)pthread_setname_np(*thread, "work"); /* only for people who look */
+        pool->n_threads++;
+    }
+    CHECK(pool->n_threads > 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+/* Under the lock. Who was woken already is still counted as idle: jobs that came since have to be counted too. */
 static void work_queue(struct work_pool *pool, struct work *work)
 {
     list_push_back(&pool->queue, &work->link);
-    pthread_cond_signal(&pool->more);
+    pool->n_queued++;
+    if (pool->n_queued > pool->n_idle && pool->n_threads < pool->n_most && !pool->closing)
+        work_thread_make(pool);
+    else
+        pthread_cond_signal(&pool->more);
 }
 
 /* Under the lock. The bell rings before the next job of the lane is released, so the `done`s of a
@@ -57,9 +82,12 @@ static void *work_thread(void *arg)
     while (!pool->closing || pool->n_unfinished > 0) {
         struct link *l = list_pop_front(&pool->queue);
         if (l == NULL) {
+            pool->n_idle++;
             pthread_cond_wait(&pool->more, &pool->lock);
+            pool->n_idle--;
             continue;
         }
+        pool->n_queued--;
         struct work *work = LIST_ENTRY(l, struct work, link);
         pthread_mutex_unlock(&pool->lock);
         work->run(work);
@@ -75,20 +103,10 @@ struct work_pool *work_pool_create(struct loop *loop, unsigned n_threads)
     CHECK(n_threads > 0);
     struct work_pool *pool = mem_new(sizeof(*pool) + n_threads * sizeof(pthread_t));
     pool->loop = loop;
-    pool->n_threads = n_threads;
+    pool->n_most = n_threads;
     list_init(&pool->queue);
     CHECK(pthread_mutex_init(&pool->lock, NULL) == 0);
     CHECK(pthread_cond_init(&pool->more, NULL) == 0);
-
-    /* Signals are the loop's business: the threads inherit a mask that blocks them all. */
-    sigset_t all, before;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    for (unsigned i = 0; i < n_threads; i++) {
-        CHECK(pthread_create(&pool->threads[i], NULL, work_thread, pool) == 0);
-        (void)pthread_setname_np(pool->threads[i], "work"); /* only for people who look */
-    }
-    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return pool;
 }
 

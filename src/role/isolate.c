@@ -2,8 +2,8 @@
  * The isolate process: one JavaScript VM for one version of one Worker.
  *
  * A spare is warm before anybody needs it: VM made, built-in scripts evaluated. The supervisor then sends
- * what it is to be (isolate_assign) and its wires (isolate_wire); they all lie in one round, so loading
- * begins from a timer of zero length, when the round is over.
+ * what it is to be (isolate_assign) and, once its files are mounted, its wires (isolate_wire). Loading begins
+ * from a timer of zero length, when the round with the wires is over.
  *
  * Everything happens on one thread of our making: the engine wants no main thread without /proc.
  */
@@ -106,6 +106,7 @@ static void isolate_on_assign(struct isolate *iso, struct slice args)
     iso->assigned = true;
     iso->kind = m.kind;
     buf_append_slice(&iso->spec_text, m.spec);
+    isolate_prepare(iso);
 }
 
 static void isolate_keeper_closed(struct wire *wire, int reason UNUSED)
@@ -167,7 +168,6 @@ static void isolate_on_note(struct wire *wire, uint32_t stream_id UNUSED, uint16
     fd_release(&fd);
     if (iso->assigned && iso->main_fd >= 0 && !iso->loading) {
         iso->loading = true;
-        timer_stop(&iso->warm_timer);
         timer_start(iso->loop, &iso->load_timer, 0, isolate_load_now);
     }
 }

@@ -86,8 +86,8 @@ struct channel {
 };
 
 struct isolate_hooks {
-    struct js_hold warm, load, request, scheduled, abort, timer, unhandled, link, condemn, alarm,
-        objects_reset;
+    struct js_hold warm, prepare, load, request, scheduled, abort, timer, unhandled, link, condemn,
+        alarm, objects_reset;
 };
 
 struct isolate {
@@ -152,8 +152,9 @@ void isolate_exit(struct isolate *iso, int status); /* after what was written ha
 void isolate_exit_check(struct isolate *iso);
 
 /* isolate_load.c */
-void isolate_boot(struct isolate *iso); /* iso->vm stays NULL when the engine lacks something */
-void isolate_warm(struct isolate *iso); /* begins: goes on from a timer until it loads */
+void isolate_boot(struct isolate *iso);    /* iso->vm stays NULL when the engine lacks something */
+void isolate_warm(struct isolate *iso);    /* begins: goes on from a timer until it loads */
+void isolate_prepare(struct isolate *iso); /* ends warming up; what needs no files */
 void isolate_load(struct isolate *iso);
 void isolate_link_run(struct channel *ch);
 

@@ -110,9 +110,12 @@ static void isolate_tell_warm(struct isolate *iso)
 static void isolate_warm_step(struct timer *timer)
 {
     struct isolate *iso = CONTAINER_OF(timer, struct isolate, warm_timer);
+    /* With the limit set as it will be: the engine's first one makes a thread. */
+    vm_cpu_limit(iso->vm, ISOLATE_STARTUP_CPU_US);
     vm_enter(iso->vm);
     bool more = js_is_true(iso->ctx, isolate_hook(iso, &iso->hooks.warm, NULL, 0));
     vm_leave(iso->vm);
+    vm_cpu_limit(iso->vm, 0);
     if (more)
         return timer_start(iso->loop, timer, 0, isolate_warm_step);
     js_hold_clear(&iso->hooks.warm);
@@ -168,6 +171,8 @@ static void isolate_make_bindings(struct isolate *iso)
 
 static int isolate_read_spec(struct isolate *iso, struct err *err)
 {
+    if (iso->spec != NULL)
+        return 0;
     if (buf_len(&iso->spec_text) == 0) {
         int r = isolate_read_code(iso, SLICE("spec.json"), &iso->spec_text);
         if (r < 0)
@@ -319,13 +324,26 @@ static void isolate_load_linker(struct isolate *iso)
     wire_pause(iso->main, false);
 }
 
+void isolate_prepare(struct isolate *iso)
+{
+    struct err err = {0};
+    timer_stop(&iso->warm_timer);
+    js_hold_clear(&iso->hooks.warm);
+    vm_watch_start(iso->vm, isolate_cpu_over);
+    if (iso->kind == ISOLATE_LINKER || buf_len(&iso->spec_text) == 0 ||
+        isolate_read_spec(iso, &err) < 0)
+        return;
+    vm_enter(iso->vm);
+    js_value args[] = {js_string(iso->ctx, buf_slice(&iso->spec_text))};
+    isolate_hook(iso, &iso->hooks.prepare, args, ARRAY_LEN(args));
+    vm_leave(iso->vm);
+}
+
 void isolate_load(struct isolate *iso)
 {
-    js_hold_clear(&iso->hooks.warm);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     iso->rss_base_kb = usage.ru_maxrss;
-    vm_watch_start(iso->vm, isolate_cpu_over);
 
     iso->main = wire_create(iso->loop, TAKE_FD(iso->main_fd), 1, &isolate_main_events, iso);
     wire_pause(iso->main, true);

@@ -212,7 +212,6 @@ static void isolate_attach_keeper(struct isolate *iso)
 static void isolate_assign(struct isolate *iso)
 {
     struct start *start = iso->start;
-    AUTO(buf_done) struct buf out = {0};
     int ends[2];
     if (start->stream == NULL)
         return isolate_kill(iso, "canceled");
@@ -224,10 +223,6 @@ static void isolate_assign(struct isolate *iso)
     iso->assigned_us = clock_boot_us();
     iso->sup->n_started++;
     limits_isolate_assigned(iso);
-    msg_isolate_assign_pack(&out, &(struct msg_isolate_assign){
-                                      .kind = start->kind, .spec = buf_slice(&start->spec_text)});
-    wire_note(iso->wire, 0, OP_isolate_assign, buf_slice(&out), -1);
-    isolate_attach_keeper(iso);
     isolate_send_wire(iso, 1, ends[1]);
     start_answer(start, iso->id, 0, "", ends[0]);
     buf_done(&start->spec_text);
@@ -270,6 +265,16 @@ static void grant_on_reset(struct wire_stream *s, int reason)
 static const struct wire_stream_events grant_events = {.reply = grant_on_reply,
                                                        .reset = grant_on_reset};
 
+/* Before its files are there: it reads the spec, and the keeper takes it on, while they are mounted. */
+static void isolate_tell_spec(struct isolate *iso)
+{
+    AUTO(buf_done) struct buf out = {0};
+    msg_isolate_assign_pack(
+        &out, &(struct msg_isolate_assign){.kind = iso->start->kind,
+                                           .spec = buf_slice(&iso->start->spec_text)});
+    wire_note(iso->wire, 0, OP_isolate_assign, buf_slice(&out), -1);
+}
+
 static void isolate_grant(struct isolate *iso)
 {
     AUTO(buf_done) struct buf mounts = {0}, out = {0};
@@ -284,7 +289,9 @@ static void isolate_grant(struct isolate *iso)
     iso->grant = wire_open(supervisor_wire(iso->sup, CHILD_TEMPLATE), OP_grant, buf_slice(&out), -1,
                            true, &grant_events, iso);
     if (iso->grant == NULL)
-        isolate_kill(iso, "internalError");
+        return isolate_kill(iso, "internalError");
+    isolate_tell_spec(iso);
+    isolate_attach_keeper(iso);
 }
 
 /* --- how many spares --- */
@@ -453,7 +460,7 @@ void isolates_attach_all(struct supervisor *sup)
 {
     LIST_FOR (l, &sup->isolates) {
         struct isolate *iso = LIST_ENTRY(l, struct isolate, link);
-        if (iso->state == ISOLATE_RUNNING)
+        if (iso->state == ISOLATE_GRANTING || iso->state == ISOLATE_RUNNING)
             isolate_attach_keeper(iso);
     }
 }

@@ -48,11 +48,11 @@ static const struct legacy_encoding legacy_encodings[] = {
     {"x-user-defined", NULL, "x-user-defined"},
     {"gbk", NULL, "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk"},
     {"gb18030", NULL, "gb18030"},
-    {"big5", "Big5-HKSCS", "big5 big5-hkscs cn-big5 csbig5 x-x-big5"},
-    {"euc-jp", "EUC-JP", "cseucpkdfmtjapanese euc-jp x-euc-jp"},
+    {"big5", NULL, "big5 big5-hkscs cn-big5 csbig5 x-x-big5"},
+    {"euc-jp", NULL, "cseucpkdfmtjapanese euc-jp x-euc-jp"},
     {"iso-2022-jp", NULL, "csiso2022jp iso-2022-jp"},
     {"shift_jis", NULL, "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis"},
-    {"euc-kr", "windows-949", "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"},
+    {"euc-kr", NULL, "cseuckr csksc56011987 euc-kr iso-ir-149 korean ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 windows-949"},
 };
 /* clang-format on */
 

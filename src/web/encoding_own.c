@@ -1,6 +1,6 @@
 /*
- * Old encodings whose decoders in ICU differ from the Encoding Standard in more than a few characters:
- * gbk and gb18030, Shift_JIS, ISO-2022-JP, ISO-8859-16, x-user-defined. https://encoding.spec.whatwg.org/
+ * Old encodings whose decoders in ICU differ from the Encoding Standard in more than a few characters: those of
+ * several bytes, ISO-8859-16, x-user-defined. https://encoding.spec.whatwg.org/
  *
  * The state machines are ours; what a pair of bytes means, ICU knows. Its answers are kept in a table per
  * character set, made when it is first used.
@@ -20,7 +20,8 @@ enum {
     OWN_YEN = 0xa5,
     OWN_OVERLINE = 0x203e,
     OWN_KATAKANA_FIRST = 0xff61,
-    OWN_PRIVATE_FIRST = 0xe000
+    OWN_PRIVATE_FIRST = 0xe000,
+    OWN_PRIVATE_LAST = 0xf8ff
 };
 
 void encoding_append(struct buf *out, uint32_t c)
@@ -117,6 +118,8 @@ static uint32_t gb_four(const unsigned char *p)
 {
     static UConverter *converter;
     UErrorCode status = U_ZERO_ERROR;
+    if (memcmp(p, "\x84\x31\xa4\x37", 4) == 0) /* which ICU also gives for what it does not know */
+        return OWN_REPLACEMENT;
     if (converter == NULL)
         converter = ucnv_open(gb_set.icu, &status);
     return converter == NULL ? 0 : own_ask(converter, p, 4);
@@ -261,6 +264,103 @@ static int jis_step(const unsigned char *p, size_t n, struct decoding *d)
     return (int)took;
 }
 
+/* --- EUC-KR, EUC-JP, Big5: a lead byte, and a trail byte that goes back when it is ASCII --- */
+
+static struct own_set korean_set = {.icu = "windows-949"}, big5_set = {.icu = "Big5-HKSCS"};
+
+/* Appends c, or what stands for nothing; returns how many bytes it took. ICU has characters for private use where
+ * these sets have none. */
+static int own_pair_done(const unsigned char *p, uint32_t c, struct decoding *d)
+{
+    if (c != 0 && !own_between(c, OWN_PRIVATE_FIRST, OWN_PRIVATE_LAST)) {
+        encoding_append(d->out, c);
+        return 2;
+    }
+    int r = own_malformed(d);
+    return r < 0 ? r : p[1] < OWN_ASCII_END ? 1 : 2;
+}
+
+/* A byte that begins no character, or the only byte that is there. */
+static int own_lead_alone(bool lead, struct decoding *d)
+{
+    int r = lead ? own_unfinished(d, 1) : own_malformed(d);
+    return r < 0 ? r : 1;
+}
+
+static int korean_step(const unsigned char *p, size_t n, struct decoding *d)
+{
+    bool lead = own_between(p[0], 0x81, 0xfe);
+    if (!lead || n < 2)
+        return own_lead_alone(lead, d);
+    bool fits = own_between(p[1], 0x41, 0xfe);
+    return own_pair_done(p, fits ? own_pairs(&korean_set)[(p[0] << 8) | p[1]] : 0, d);
+}
+
+/* Characters beyond 16 bits are asked for one by one. */
+static uint32_t big5_char(const unsigned char *p)
+{
+    static UConverter *converter;
+    UErrorCode status = U_ZERO_ERROR;
+    uint32_t c = own_pairs(&big5_set)[(p[0] << 8) | p[1]];
+    if (c != 0)
+        return c;
+    if (converter == NULL)
+        converter = ucnv_open(big5_set.icu, &status);
+    return converter == NULL ? 0 : own_ask(converter, p, 2);
+}
+
+static int big5_step(const unsigned char *p, size_t n, struct decoding *d)
+{
+    bool lead = own_between(p[0], 0x81, 0xfe);
+    if (!lead || n < 2)
+        return own_lead_alone(lead, d);
+    bool fits = own_between(p[1], 0x40, 0x7e) || own_between(p[1], 0xa1, 0xfe);
+    if (p[0] == 0x88 && (p[1] == 0x62 || p[1] == 0x64 || p[1] == 0xa3 || p[1] == 0xa5)) {
+        encoding_append(d->out, p[1] < 0xa0 ? 0xca : 0xea); /* with a macron or a caron */
+        encoding_append(d->out, p[1] == 0x62 || p[1] == 0xa3 ? 0x304 : 0x30c);
+        return 2;
+    }
+    return own_pair_done(p, fits ? big5_char(p) : 0, d);
+}
+
+/* 0x8f and two bytes: the supplementary set. */
+static int euc_jp_three(const unsigned char *p, size_t n, struct decoding *d)
+{
+    static UConverter *converter;
+    UErrorCode status = U_ZERO_ERROR;
+    int r;
+    if (n > 1 && !own_between(p[1], 0xa1, 0xfe))
+        return own_pair_done(p, 0, d);
+    if (n < 3) {
+        r = own_unfinished(d, n);
+        return r < 0 ? r : (int)n;
+    }
+    if (converter == NULL)
+        converter = ucnv_open(jis_set.icu, &status);
+    uint32_t c = own_between(p[2], 0xa1, 0xfe) && converter != NULL ? own_ask(converter, p, 3) : 0;
+    if (c != 0) {
+        encoding_append(d->out, c);
+        return 3;
+    }
+    r = own_malformed(d);
+    return r < 0 ? r : p[2] < OWN_ASCII_END ? 2 : 3;
+}
+
+static int euc_jp_step(const unsigned char *p, size_t n, struct decoding *d)
+{
+    bool lead = p[0] == 0x8e || p[0] == 0x8f || own_between(p[0], 0xa1, 0xfe);
+    if (!lead || n < 2)
+        return own_lead_alone(lead, d);
+    if (p[0] == 0x8f)
+        return euc_jp_three(p, n, d);
+    bool fits = own_between(p[1], 0xa1, 0xfe);
+    if (p[0] == 0x8e)
+        fits = own_between(p[1], 0xa1, 0xdf);
+    uint32_t c =
+        p[0] == 0x8e ? OWN_KATAKANA_FIRST + p[1] - 0xa1u : own_pairs(&jis_set)[(p[0] << 8) | p[1]];
+    return own_pair_done(p, fits ? c : 0, d);
+}
+
 /* --- one byte, one character --- */
 
 /* Of ISO-8859-16, from 0xa0. */
@@ -297,6 +397,9 @@ static const struct {
     {"gb18030", gb_step, true},
     {"shift_jis", sjis_step, true},
     {"iso-2022-jp", jis_step, false},
+    {"euc-kr", korean_step, true},
+    {"euc-jp", euc_jp_step, true},
+    {"big5", big5_step, true},
     {"iso-8859-16", latin10_step, true},
     {"x-user-defined", user_step, true},
 };

@@ -312,6 +312,36 @@ test("through a service binding: as a proxy and with the socket in hand", async 
   assert.deepEqual(JSON.parse((await get(selvedge, "sockets", "/bound")).text), ["through the binding", [4100, "enough"]]);
 });
 
+const ROOM = `
+import { DurableObject } from "cloudflare:workers";
+export class Room extends DurableObject {
+  sockets = new Set();
+  fetch() {
+    const [client, server] = Object.values(new WebSocketPair());
+    server.accept();
+    this.sockets.add(server);
+    server.addEventListener("message", ({ data }) => { for (const socket of this.sockets) socket.send(this.sockets.size + ":" + data); });
+    server.addEventListener("close", () => this.sockets.delete(server));
+    return new Response(null, { status: 101, webSocket: client });
+  }
+}
+export default { fetch(request, env) { return env.ROOM.get(env.ROOM.idFromName("one")).fetch(request); } };`;
+
+test("clients of one Durable Object hear each other", async () => {
+  await deploy(selvedge, "room", ROOM, { ...FLAGS, bindings: [{ type: "durable_object_namespace", name: "ROOM", class_name: "Room" }], migrations: { new_tag: "v1", new_sqlite_classes: ["Room"] } });
+  const [a, b] = [await open("/", {}, "room"), await open("/", {}, "room")];
+  a.send("from a");
+  assert.deepEqual([await a.next(), await b.next()], ["2:from a", "2:from a"]);
+  a.close(1000);
+  await a.closed;
+  await until("the object to let it go", 3000, async () => {
+    b.send("alone?");
+    return (await b.next()) === "1:alone?";
+  });
+  b.close();
+  await b.closed;
+});
+
 // --- the other direction ---
 
 async function peer() {

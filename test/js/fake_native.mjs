@@ -336,13 +336,13 @@ export async function startScripts(made = makeInside()) {
     const scripts = await sources();
     native.script = (name) => inside(scripts.get(name))(native, inside("globalThis"));
     native.node = {};
-    return { ...made, hooks: native.script("main") };
+    made.io.hooks = native.script("main");
+    return { ...made, hooks: made.io.hooks };
 }
 
 /* A Worker from the text of its main module. Options: bindings, modules, compat, fetcher(call) → answer, format. */
 export async function startWorker(script, options = {}) {
     const { inside, io, hooks } = await startScripts(makeInside(options.fetcher));
-    io.hooks = hooks;
     while (hooks.warm()) await new Promise((resolve) => setImmediate(resolve)); // microtasks, as when C leaves the VM
     const worker = new FakeWorker(io, hooks, inside);
     await worker.load(script, options);

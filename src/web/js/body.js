@@ -53,8 +53,15 @@ function textOf(string) {
 }
 
 /* A media type as a Blob has it: names in lower case, no blanks around parameters. */
-function mimeText(type) {
-    if (type.includes('"')) return type;
+/* An object with a toString() of its own is a string, even if it can be iterated. */
+function saysItself(value) {
+    const { toString } = value;
+    return value[Symbol.toPrimitive] !== undefined || typeof toString === "function" && toString !== Object.prototype.toString && toString !== Array.prototype.toString;
+}
+
+function mimeText(types) {
+    if (types.includes('"')) return types;
+    const type = types.slice(types.lastIndexOf(",") + 1); // of several headers the last one counts
     const [essence, ...parameters] = type.split(";");
     let text = essence.trim().toLowerCase();
     for (const parameter of parameters) {
@@ -200,7 +207,7 @@ export class Body {
             return "application/x-www-form-urlencoded;charset=UTF-8";
         }
         if (typeof value === "object" && (typeof value[Symbol.asyncIterator] === "function" ||
-            (typeof value[Symbol.iterator] === "function" && typeof value.valueOf() !== "string")))
+            (typeof value[Symbol.iterator] === "function" && !saysItself(value))))
             return this.#initStream(streamFrom(value));
         this.#source = `${value}`;
         return TYPE_TEXT;

@@ -93,17 +93,18 @@ const ASKED = `
 const oppositeOf = (name) => (name.startsWith("enable_") ? name.replace("enable_", "disable_") : `no_${name}`);
 const words = (text) => text.trim().split(/\s+/);
 
+const rowsOf = (text) => words(text).map((row) => row.split(":"));
+let fromDate = null, implied = null; // the tables, read when a spare warms up
+
 export function setFlags(date, given) {
+    fromDate ??= rowsOf(FROM_DATE);
+    implied ??= rowsOf(IMPLIED);
     for (const name of Object.keys(flags)) delete flags[name]; // of the Worker that only warmed us up
     for (const name of given) flags[name] = true;
-    for (const row of words(FROM_DATE)) {
-        const [since, name, opposite = `no_${name}`] = row.split(":");
+    for (const [since, name, opposite = `no_${name}`] of fromDate)
         if (date >= since && !flags[opposite]) flags[name] = true;
-    }
-    for (const row of words(IMPLIED)) {
-        const [since, name, others] = row.split(":");
+    for (const [since, name, others] of implied)
         if (date >= since && !flags[oppositeOf(name)] && others.split("|").some((other) => flags[other])) flags[name] = true;
-    }
     reflection = null;
 }
 

@@ -81,6 +81,7 @@ export const isFormData = access.is;
 /* --- out --- */
 
 function quoted(string) {
+    if (string.endsWith("\\")) throw new TypeError("Name or filename can't end with backslash");
     return string.replace(/["\n]/g, (c) => (c === '"' ? "%22" : "%0A"));
 }
 

@@ -25,7 +25,14 @@ setTable(table);
 installGlobals();
 setCompression(compression);
 
-let worker = null, warming = null;
+let worker = null, warming = null, prepared = null;
+
+function makeWorker(specJson) {
+    const spec = JSON.parse(specJson);
+    if (spec.limits?.subrequests > 0) setSubrequestsMax(spec.limits.subrequests);
+    setCompatibility(spec.compat);
+    return new Worker(spec, createRegistry);
+}
 
 function entry(entrypoint) {
     return worker.entry(entrypoint);
@@ -34,16 +41,18 @@ function entry(entrypoint) {
 export const hooks = {
     /* In a spare, before there is a tenant; load() replaces everything that this sets. True: call again. */
     warm() {
-        warming ??= warm((spec, evaluate, readFile) => new Worker(spec, createRegistry, evaluate, readFile));
+        warming ??= warm(makeWorker);
         return !warming.next().done;
     },
 
+    /* What can be done before the Worker's files are there; C need not call it. */
+    prepare(specJson) {
+        prepared = makeWorker(specJson);
+    },
+
     load(specJson, evaluate, readFile) {
-        const spec = JSON.parse(specJson);
-        if (spec.limits?.subrequests > 0) setSubrequestsMax(spec.limits.subrequests);
-        setCompatibility(spec.compat);
-        worker = new Worker(spec, createRegistry, evaluate, readFile);
-        return worker.load();
+        worker = prepared ?? makeWorker(specJson);
+        return worker.load(evaluate, readFile);
     },
 
     request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName) {

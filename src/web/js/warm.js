@@ -48,11 +48,16 @@ function answer(request, env) {
     return ANSWERS[new URL(request.url).pathname](request, env);
 }
 
-/* makeWorker(spec, evaluate, readFile). Yields between steps: their microtasks run then, and a tenant may come. */
+const SPEC = {
+    account: "", script: "warm", version: "", created_ms: 0, format: "modules", compat: { date: "2026-01-01", flags: [] }, modules: [],
+    limits: { cpu_ms: 30000, subrequests: 1000, memory_mb: 128 }, mounts: [], assets: null, main: "warm.js", code: "linked.js",
+    bindings: [{ name: "TEXT", type: "plain_text", text: "" }, { name: "JSON", type: "json", json: {} }],
+};
+
+/* makeWorker(specJson) as for tenants. Yields between steps: their microtasks run then, and a tenant may come. */
 export function* warm(makeWorker) {
-    const bindings = [{ name: "TEXT", type: "plain_text", text: "" }, { name: "JSON", type: "json", json: {} }];
-    const worker = makeWorker({ format: "modules", main: "warm.js", bindings, compat: {} }, () => script, () => "");
-    worker.load();
+    const worker = makeWorker(JSON.stringify(SPEC));
+    worker.load(() => script, () => "");
     for (const path of Object.keys(ANSWERS)) {
         yield;
         fetchEvent(worker.entry("").fetch, {

@@ -461,6 +461,11 @@ export class WebSocketPair {
         context.need();
         [this[0], this[1]] = access.pair();
     }
+
+    *[Symbol.iterator]() {
+        yield this[0];
+        yield this[1];
+    }
 }
 
 /* For state.setWebSocketAutoResponse(). */

@@ -88,11 +88,11 @@ function throwingEntry(error) {
 }
 
 export class Worker {
-    constructor(spec, createRegistry, evaluate, readFile) {
+    constructor(spec, createRegistry) {
         this.spec = spec;
         this.createRegistry = createRegistry;
-        this.evaluate = evaluate;
-        this.readFile = readFile;
+        this.evaluate = null;
+        this.readFile = null;
         this.env = null;
         this.exported = null;
         this.entries = new Map();
@@ -101,7 +101,9 @@ export class Worker {
     }
 
     /* The JSON of the handlers' names, or a promise of it. */
-    load() {
+    load(evaluate, readFile) {
+        this.evaluate = evaluate;
+        this.readFile = readFile;
         this.env = makeEnv(this.spec, this.readFile);
         workers.setWorld(this.env, () => this.exportsObject());
         setModules(this.spec.format !== "service-worker");

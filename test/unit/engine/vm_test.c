@@ -26,6 +26,32 @@ static void bootstrap(void **state UNUSED)
     assert_string_equal(run_text("found + typeof native"), "7xundefined");
 }
 
+/* Scripts that are evaluated later: found by name; what they throw is the caller's, also when no stack is left. */
+static void scripts(void **state UNUSED)
+{
+    static const char bad[] = "(function () { throw new Error('bad'); })",
+                      good[] = "(function (native, global) { return { n: native.n }; })";
+    static char both[sizeof bad + sizeof good];
+    memcpy(both, bad, sizeof bad - 1);
+    memcpy(both + sizeof bad - 1, good, sizeof good - 1);
+    static const struct vm_script rows[] = {{"bad", 0, sizeof bad - 1},
+                                            {"good", sizeof bad - 1, sizeof good - 1}};
+    static const struct vm_scripts table = {both, rows, ARRAY_LEN(rows)};
+    EXPECT_EQ(vm_script_text(&table, "good").len, sizeof good - 1);
+    EXPECT_EQ(vm_script_text(&table, "none").len, 0);
+    vm_scripts_install(vm, &table);
+    vm_bootstrap(
+        vm, "builtin",
+        SLICE("(function (native, global) { native.n = 3; global.script = native.script; })"));
+    assert_string_equal(run_text("script('good').n + String(script('none'))"), "3undefined");
+    assert_string_equal(run_text("try { script('bad') } catch (e) { String(e) }"), "Error: bad");
+    assert_string_equal(
+        run_text("function deep() { try { return deep() } catch { return script('good') } }"
+                 "try { typeof deep() } catch (e) { e.name }"),
+        "object");
+    assert_string_equal(run_text("script('good').n + ''"), "3");
+}
+
 static void eval_off(void **state UNUSED)
 {
     assert_string_equal(run_text("eval('1 + 1')"), "2");
@@ -214,9 +240,10 @@ static void wasm_bounds(void **state UNUSED)
 int vm_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bootstrap),  TEST(eval_off),  TEST(syntax_error),     TEST(entries),
-        TEST(rejections), TEST(cpu_limit), TEST(cpu_limit_waits),  TEST(watcher),
-        TEST(accounting), TEST(memory),    TEST(loop_serves_glib), TEST(wasm_bounds),
+        TEST(bootstrap),   TEST(scripts),    TEST(eval_off),  TEST(syntax_error),
+        TEST(entries),     TEST(rejections), TEST(cpu_limit), TEST(cpu_limit_waits),
+        TEST(watcher),     TEST(accounting), TEST(memory),    TEST(loop_serves_glib),
+        TEST(wasm_bounds),
     };
     return RUN("vm", tests);
 }

@@ -1,4 +1,5 @@
 /* The byte controller: BYOB requests, auto-allocation. https://streams.spec.whatwg.org/#rbs-controller-class */
+import { flags } from "../compat.js";
 import { Queue } from "./common.js";
 import { ReadableState, READABLE, CLOSED, ERRORED, streamClose, streamError } from "./readable.js";
 
@@ -337,6 +338,10 @@ export class ByteController {
         if (first.filled + view.byteLength > first.byteLength)
             throw new RangeError(`Too many bytes [${view.byteLength}] in response to a BYOB read request.`);
         const length = view.byteLength;
+        if (!flags.pedantic_wpt && !(view instanceof DataView) && first.kind === "byob" && view.constructor !== Uint8Array) { // as upstream
+            first.elementSize = view.constructor.BYTES_PER_ELEMENT;
+            first.construct = view.constructor;
+        }
         first.buffer = transfer(view.buffer);
         this.respondWith(length);
     }

@@ -385,6 +385,7 @@ export class ReadableStreamBYOBRequest {
 
     respondWithNewView(view) {
         if (!ArrayBuffer.isView(view)) throw new TypeError("respondWithNewView() takes an ArrayBufferView.");
+        if (!(view.buffer instanceof ArrayBuffer)) throw new TypeError("respondWithNewView() takes no view of a SharedArrayBuffer.");
         if (view.buffer.detached) throw new TypeError("The underlying ArrayBuffer has been detached.");
         this.#controller().respondWithNewView(view);
     }

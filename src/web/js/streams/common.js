@@ -107,6 +107,7 @@ bare(Deferred, Queue);
 
 export function checkSize(size) {
     if (size === undefined && !flags.pedantic_wpt) return 1;
+    if (typeof size === "object" && size !== null && !flags.pedantic_wpt) throw new TypeError("The value cannot be converted because it is not an integer.");
     const n = Number(size);
     if (!(n >= 0) || n === Infinity) throw new RangeError("The size of a chunk must be a finite, non-negative number.");
     return n;
