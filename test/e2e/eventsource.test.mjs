@@ -1,9 +1,6 @@
 // EventSource in Workers, against a server that answers rightly and wrongly.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deploy } from "./lib/deploy.mjs";
 import { get } from "./lib/http.mjs";
@@ -57,7 +54,7 @@ export default { async fetch(request) {
   return Response.json(await tests[pathname.slice(1)]("http://127.0.0.1:" + searchParams.get("port")));
 } };`;
 
-let selvedge, server, directory;
+let selvedge, server;
 const lastIds = [];
 
 before(async () => {
@@ -74,9 +71,7 @@ before(async () => {
     else response.writeHead(200, { "content-type": "text/plain" }).end("data: x\n\n");
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  directory = mkdtempSync(join(tmpdir(), "selvedge-es-"));
-  writeFileSync(join(directory, "settings.jsonc"), '{"egress":{"allow_private":true}}');
-  selvedge = await startSelvedge({ args: ["--config", join(directory, "settings.jsonc")] });
+  selvedge = await startSelvedge({ settings: { "egress.allow_private": true } });
   await deploy(selvedge, "events", WORKER, { compatibility_date: "2026-07-01" });
 });
 
@@ -84,7 +79,6 @@ after(async () => {
   server.closeAllConnections();
   server.close();
   await selvedge?.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 const ask = async (name) => JSON.parse((await get(selvedge, "events", `/${name}?port=${server.address().port}`)).text);

@@ -2,11 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import dns from "node:dns";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import WebSocketClient, { WebSocketServer } from "ws";
 import { deploy } from "./lib/deploy.mjs";
@@ -60,19 +57,15 @@ export default {
 };`;
 
 let selvedge;
-let directory;
 
 before(async () => {
-  directory = mkdtempSync(join(tmpdir(), "selvedge-ws-"));
-  writeFileSync(join(directory, "settings.jsonc"), '{"egress":{"allow_private":true}}');
-  selvedge = await startSelvedge({ args: ["--config", join(directory, "settings.jsonc")] });
+  selvedge = await startSelvedge({ settings: { "egress.allow_private": true } });
   await deploy(selvedge, "other", SOCKETS, FLAGS);
   await deploy(selvedge, "sockets", SOCKETS, { ...FLAGS, bindings: [{ type: "service", name: "OTHER", service: "other" }] });
 });
 
 after(async () => {
   await selvedge?.stop();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 const port = () => new URL(selvedge.httpUrl).port;

@@ -1,6 +1,6 @@
 // A Selvedge of its own for a test: started on free ports with a temporary data directory.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,11 +15,11 @@ const WRANGLER_MS = 90_000;
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// options: {data (kept afterwards when given), args: more arguments of `serve`, env}.
+// options: {data (kept afterwards when given), args: more arguments of `serve`, settings, env}.
 // Returns {apiUrl, httpUrl, token, account, data, pid, log(), wrangler(args, cwd, options), stop(), kill(signal), exited}.
 export async function startSelvedge(options = {}) {
-  const config = process.env.SELVEDGE_TEST_CONFIG ? ["--config", process.env.SELVEDGE_TEST_CONFIG] : [];
   const data = options.data ?? mkdtempSync(join(tmpdir(), "selvedge-test-"));
+  const config = configOf(options.settings, data);
   const child = spawn(binary, ["serve", "--data", data, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", ...config, ...(options.args ?? [])], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...options.env },
@@ -56,6 +56,16 @@ export async function startSelvedge(options = {}) {
     wranglerSpawn: (args, cwd, more = {}) => spawn(node, [wranglerScript, ...args], { cwd, env: environment(selvedge, more.env) }),
   };
   return selvedge;
+}
+
+// SELVEDGE_TEST_CONFIG applies to every test; settings ({"egress.allow_private": true}) come on top.
+function configOf(settings, data) {
+  const common = process.env.SELVEDGE_TEST_CONFIG;
+  if (!settings) return common ? ["--config", common] : [];
+  const base = common ? JSON.parse(readFileSync(common, "utf8").replace(/^\s*\/\/.*$/gm, "")) : {};
+  const path = join(data, "test-settings.json");
+  writeFileSync(path, JSON.stringify({ ...base, ...settings }));
+  return ["--config", path];
 }
 
 async function waitForRun(data, gone, log) {
