@@ -35,6 +35,14 @@ function remote(error) {
     return error;
 }
 
+function errorOf(payload) {
+    try {
+        return open(payload).value;
+    } catch {
+        return new Error("Network connection lost.");
+    }
+}
+
 /* --- hooks to the other side --- */
 
 class ImportHook {
@@ -73,8 +81,14 @@ class QuestionHook {
         const { session, question } = this, steps = this.prefix.length === 0 ? path : [...this.prefix, ...path];
         if (question.error !== null) return failed(question.error.reason);
         if (question.local !== null) return question.local.call(steps, payload);
-        if (question.plain !== null) return localHook(open(new Payload(question.plain, NONE)).value).call(steps, payload);
+        if (question.plain !== null) return copied(question.plain, steps, payload);
         return session.call(TO_ANSWER, question.id, steps, payload, this);
+    }
+
+    /* Can it be answered without the other side? */
+    isSettled() {
+        const { error, local, plain } = this.question;
+        return error !== null || local !== null || plain !== null;
     }
 
     dup() {
@@ -93,6 +107,17 @@ class QuestionHook {
     onBroken(fn) {
         this.question.promise.then(() => this.session.onBroken(fn), fn);
     }
+}
+
+/* A call on a result that was nothing but values. */
+function copied(bytes, path, payload) {
+    let value;
+    try {
+        value = open(new Payload(bytes, NONE)).value;
+    } catch (error) {
+        return failed(error);
+    }
+    return localHook(value).call(path, payload);
 }
 
 class Question {
@@ -379,11 +404,7 @@ export class Session {
     }
 
     readError(reader) {
-        try {
-            return open(this.readPayload(reader)).value;
-        } catch {
-            return new Error("Network connection lost.");
-        }
+        return errorOf(this.readPayload(reader));
     }
 
     readCapability(reader) {
@@ -432,7 +453,7 @@ export class Session {
         const payload = this.readPayload(reader);
         this.questions.delete(id);
         if (flags & REJECTED) {
-            question.fail(remote(open(payload).value));
+            question.fail(remote(errorOf(payload)));
         } else {
             if (payload.caps.length === 0) {
                 question.plain = payload.bytes;
@@ -453,8 +474,10 @@ export class Session {
 
     /* The other side has answered all that it knew of; what went into the pipeline meanwhile is answered from the results. */
     settleLocally() {
-        for (const question of this.questions.values()) {
-            if (question.base === null) {
+        const left = [...this.questions.values()];
+        this.questions.clear();
+        for (const question of left) {
+            if (question.base === null || !question.base.isSettled()) {
                 question.fail(new Error("Network connection lost."));
                 continue;
             }
@@ -462,7 +485,6 @@ export class Session {
             question.local = outcome.hook;
             outcome.payload.then((p) => question.resolve(p), (error) => question.fail(error));
         }
-        this.questions.clear();
     }
 
     onRelease(id) {
