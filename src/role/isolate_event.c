@@ -338,18 +338,28 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
     return true;
 }
 
+/* An event without a body that a clock caused, entered; NULL when it was refused. */
+static struct channel *isolate_clock_begin(struct isolate *iso, struct wire_stream *s,
+                                           struct slice request_id)
+{
+    struct channel *ch = isolate_event_begin(iso, s, CHANNEL_SCHEDULED, request_id);
+    if (ch == NULL)
+        return NULL;
+    ch->in_end = true;
+    isolate_enter(iso, ch, iso->cpu_limit_us);
+    return ch;
+}
+
 static bool isolate_on_scheduled(struct isolate *iso, struct wire_stream *s, struct slice payload)
 {
     struct msg_scheduled m;
     if (msg_scheduled_unpack(payload, &m) < 0)
         return false;
-    struct channel *ch = isolate_event_begin(iso, s, CHANNEL_SCHEDULED, m.request_id);
+    struct channel *ch = isolate_clock_begin(iso, s, m.request_id);
     if (ch == NULL)
         return true;
-    ch->in_end = true;
 
     js_context ctx = iso->ctx;
-    isolate_enter(iso, ch, iso->cpu_limit_us);
     js_value args[] = {
         js_number(ctx, ch->id),
         js_number(ctx, (double)m.scheduled_ms),
@@ -366,13 +376,11 @@ static bool isolate_on_alarm(struct isolate *iso, struct wire_stream *s, struct 
     struct msg_alarm m;
     if (msg_alarm_unpack(payload, &m) < 0)
         return false;
-    struct channel *ch = isolate_event_begin(iso, s, CHANNEL_SCHEDULED, m.request_id);
+    struct channel *ch = isolate_clock_begin(iso, s, m.request_id);
     if (ch == NULL)
         return true;
-    ch->in_end = true;
 
     js_context ctx = iso->ctx;
-    isolate_enter(iso, ch, iso->cpu_limit_us);
     js_value args[] = {
         js_number(ctx, ch->id),      isolate_text(iso, m.class_name),
         isolate_text(iso, m.object), js_number(ctx, (double)m.scheduled_ms),
