@@ -102,8 +102,7 @@ static void test_guard(void **state)
         "EXPLAIN QUERY PLAN SELECT * FROM t",
         "ANALYZE",
         "REINDEX",
-        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5) SELECT sum(x) "
-        "FROM c",
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x FROM c LIMIT 5",
     };
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
         struct err err = {0};
