@@ -72,9 +72,11 @@ struct version {
 
 struct script {
     char *name;
-    bool workers_dev, previews;
+    bool workers_dev;
     struct version versions[2];
     unsigned n_versions;
+    struct worker **previews; /* versions with a host of their own, referenced */
+    unsigned n_previews;
 };
 
 /* -EBADMSG keeps the old table. */
@@ -189,7 +191,7 @@ struct worker *worker_ref(struct worker *w);
 void worker_unref(struct worker *w);
 const char *worker_script(const struct worker *w);
 const char *worker_version(const struct worker *w);
-const struct assets *worker_assets(const struct worker *w); /* NULL: none */
+const struct assets *worker_assets(struct worker *w); /* NULL: none */
 bool worker_has_code(const struct worker *w);
 /* Not in the table any more: its isolates leave when they are idle. */
 void worker_retire(struct worker *w);

@@ -29,7 +29,8 @@ struct worker {
     unsigned refs;
     char *key, *script, *version; /* key: "script/version" */
     json_t *bindings;
-    struct assets *assets;
+    json_t *assets_config; /* of the version; JSON null: no assets */
+    struct assets *assets; /* loaded at the first request */
     bool has_code, retired;
     struct link isolates;
     size_t n_isolates, n_starting;

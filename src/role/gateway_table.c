@@ -1,16 +1,17 @@
 /*
  * Routing: which Worker, in which version, answers a host and path.
  *
- * Order: exact host of a custom domain; the longest matching route pattern; <script>.<domain> and
- * <first 8 digits of a version>-<script>.<domain>. A table is built whole and replaces the old one.
+ * Order: exact host of a custom domain; the longest matching route pattern; <script>.<domain>; then a
+ * preview of one version, <first 8 digits of its id>-<script>.<domain> or <its alias>-<script>.<domain>.
+ * A table is built whole and replaces the old one.
  */
 #include "role/gateway.h"
-
-#include "core/id.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PREVIEW_ID_DIGITS = 8 };
 
 struct route {
     char *host, *path; /* patterns; '*' matches any run of characters */
@@ -22,6 +23,7 @@ struct table {
     char *domain;
     struct map scripts;    /* name -> struct script */
     struct map domains;    /* host -> struct script */
+    struct map previews;   /* label -> struct worker, referenced by its script */
     struct map namespaces; /* id -> struct durable_class, owned */
     struct route *routes;  /* longest pattern first */
     size_t n_routes;
@@ -31,6 +33,9 @@ static void script_free(struct script *s)
 {
     for (unsigned i = 0; i < s->n_versions; i++)
         worker_unref(s->versions[i].worker);
+    for (unsigned i = 0; i < s->n_previews; i++)
+        worker_unref(s->previews[i]);
+    mem_release(&s->previews);
     mem_release(&s->name);
     mem_release(&s);
 }
@@ -51,6 +56,7 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
     mem_release(&table->routes);
     map_done(&table->scripts);
     map_done(&table->domains);
+    map_done(&table->previews);
     for (size_t at = 0; map_next(&table->namespaces, &at, &key, &value);) {
         struct durable_class *class = value;
         mem_release(&class->id);
@@ -63,6 +69,30 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
     mem_release(&table);
 }
 
+static void preview_put(struct table *t, struct slice label, const char *script, struct worker *w)
+{
+    AUTO(buf_done) struct buf text = {0};
+
+    buf_printf(&text, "%.*s-%s", SLICE_ARG(label), script);
+    map_put(&t->previews, buf_slice(&text), w);
+}
+
+/* Newest first, so that an alias given twice names the newer version. */
+static void load_previews(struct gateway *g, struct table *t, struct script *s, const json_t *list)
+{
+    s->previews = mem_new((json_array_size(list) + 1) * sizeof(struct worker *));
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        const json_t *version = json_array_get(list, i);
+        struct worker *w = worker_get(g, slice_of(s->name), version);
+        const char *alias = json_str(version, "alias", "");
+        struct slice id = slice_of(worker_version(w));
+        s->previews[s->n_previews++] = w;
+        preview_put(t, slice_from(id.ptr, MIN(id.len, PREVIEW_ID_DIGITS)), s->name, w);
+        if (*alias != '\0')
+            preview_put(t, slice_of(alias), s->name, w);
+    }
+}
+
 static void load_script(struct gateway *g, struct table *t, const char *name, const json_t *value)
 {
     struct script *s = mem_new(sizeof(*s));
@@ -71,7 +101,6 @@ static void load_script(struct gateway *g, struct table *t, const char *name, co
 
     s->name = strdup(name);
     s->workers_dev = json_bool(value, "workers_dev", true);
-    s->previews = json_bool(value, "previews", true);
     json_array_foreach(json_object_get(value, "versions"), i, version)
     {
         if (s->n_versions == ARRAY_LEN(s->versions))
@@ -79,6 +108,7 @@ static void load_script(struct gateway *g, struct table *t, const char *name, co
         s->versions[s->n_versions].worker = worker_get(g, slice_of(name), version);
         s->versions[s->n_versions++].percentage = (unsigned)json_int(version, "percentage", 0);
     }
+    load_previews(g, t, s, json_object_get(value, "previews"));
     map_put(&t->scripts, slice_of(name), s);
 }
 
@@ -124,6 +154,17 @@ static void load_routes(struct table *t, const json_t *routes)
     qsort(t->routes, t->n_routes, sizeof(*t->routes), route_compare);
 }
 
+static bool script_uses(const struct script *s, const struct worker *w)
+{
+    for (unsigned i = 0; i < s->n_versions; i++)
+        if (s->versions[i].worker == w)
+            return true;
+    for (unsigned i = 0; i < s->n_previews; i++)
+        if (s->previews[i] == w)
+            return true;
+    return false;
+}
+
 static void retire_absent(struct gateway *g, const struct table *t)
 {
     struct slice key;
@@ -132,10 +173,7 @@ static void retire_absent(struct gateway *g, const struct table *t)
     for (size_t at = 0; map_next(&g->workers, &at, &key, &value);) {
         struct worker *w = value;
         struct script *s = map_get(&t->scripts, slice_of(worker_script(w)));
-        bool used = false;
-        for (unsigned i = 0; s != NULL && i < s->n_versions; i++)
-            used |= s->versions[i].worker == w;
-        if (!used)
+        if (s == NULL || !script_uses(s, w))
             worker_retire(w);
     }
 }
@@ -232,18 +270,6 @@ static struct slice host_without_port(struct slice host)
     return host;
 }
 
-/* <version>-<script>: only versions that run now are kept in the table; others need their own start. */
-static struct worker *preview_of(const struct table *t, struct slice label)
-{
-    if (label.len < 10 || label.ptr[8] != '-' || !id_is_hex(slice_from(label.ptr, 8), 8))
-        return NULL;
-    struct script *s = table_script(t, slice_skip(label, 9));
-    for (unsigned i = 0; s != NULL && s->previews && i < s->n_versions; i++)
-        if (slice_starts(slice_of(worker_version(s->versions[i].worker)), slice_from(label.ptr, 8)))
-            return s->versions[i].worker;
-    return NULL;
-}
-
 static struct worker *subdomain_route(const struct table *t, struct slice host)
 {
     struct slice domain = slice_of(t->domain);
@@ -255,7 +281,7 @@ static struct worker *subdomain_route(const struct table *t, struct slice host)
     struct script *s = table_script(t, label);
     if (s != NULL && s->workers_dev)
         return script_pick(s);
-    return preview_of(t, label);
+    return map_get(&t->previews, label);
 }
 
 struct worker *table_route(const struct table *table, struct slice host, struct slice path)

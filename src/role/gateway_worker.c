@@ -24,9 +24,7 @@ struct worker *worker_get(struct gateway *g, struct slice script, const json_t *
     w->version = strdup(id);
     w->has_code = json_bool(version, "has_code", true);
     w->bindings = json_incref(json_object_get(version, "bindings"));
-    const json_t *assets = json_object_get(version, "assets");
-    if (json_is_object(assets))
-        w->assets = assets_load(g, assets);
+    w->assets_config = json_incref(json_object_get(version, "assets"));
     list_init(&w->isolates);
     list_init(&w->queue);
     map_put(&g->workers, buf_slice(&key), w);
@@ -46,6 +44,7 @@ void worker_unref(struct worker *w)
     CHECK(list_empty(&w->queue) && w->n_isolates == 0);
     map_remove(&w->gateway->workers, slice_of(w->key));
     json_release(&w->bindings);
+    json_release(&w->assets_config);
     assets_destroy(w->assets);
     mem_release(&w->key);
     mem_release(&w->script);
@@ -63,8 +62,11 @@ const char *worker_version(const struct worker *w)
     return w->version;
 }
 
-const struct assets *worker_assets(const struct worker *w)
+/* Read at the first request: most previews never get one, and a manifest may be large. */
+const struct assets *worker_assets(struct worker *w)
 {
+    if (w->assets == NULL && json_is_object(w->assets_config))
+        w->assets = assets_load(w->gateway, w->assets_config);
     return w->assets;
 }
 

@@ -83,6 +83,20 @@ test("deploy, redeploy, versions, rollback, secrets, delete", async (t) => {
     await w(["versions", "deploy", `${uploaded}@60`, `${before}@40`, "-y"]);
     assert.match(await w(["deployments", "list"]), /\(40%\)/);
   });
+  await t.test("a version that is not deployed answers under its preview and its alias", async () => {
+    const now = (await json("full")).version;
+    const said = await w(["versions", "upload", "--var", "V:preview", "--preview-alias", "staging"]);
+    const version = versionIn(said);
+    assert.match(said, new RegExp(`Preview URL: https://${version.slice(0, 8)}-full\\.`));
+    assert.match(said, /Alias URL: https:\/\/staging-full\./);
+    for (const label of [version.slice(0, 8), "staging"]) {
+      const { text: body } = await get(s, `${label}-full`);
+      assert.equal(JSON.parse(body).version, version);
+      assert.equal(JSON.parse(body).v, "preview");
+    }
+    assert.equal((await get(s, "nothing-full")).status, 404);
+    assert.equal((await json("full")).version, now);
+  });
   await t.test("rollback", async () => {
     await w(["rollback", first, "-y", "-m", "back"]);
     assert.equal((await answers("full", (v) => v.version === first)).v, "one");

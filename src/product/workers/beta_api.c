@@ -10,11 +10,9 @@
 static json_t *beta_subdomain(struct api_request *req, const json_t *script)
 {
     const char *name = json_str(script, "name", "");
-    const char *url = worker_url(req, name);
-    const char *suffix = arena_printf(&req->arena, "-%s", url + strlen("http://"));
     return json_pack("{s:b, s:b, s:s, s:s}", "enabled", json_bool(script, "workers_dev", false),
-                     "previews_enabled", json_bool(script, "previews", false), "url", url,
-                     "preview_url_suffix", suffix);
+                     "previews_enabled", json_bool(script, "previews", false), "url",
+                     worker_url(req, name), "preview_url_suffix", worker_preview_suffix(req, name));
 }
 
 static json_t *beta_consumers(const json_t *settings)
@@ -208,6 +206,8 @@ int beta_api_version_create(struct api_request *req, struct err *err)
     if (r == 0 && api_query_bool(req, "deploy", false))
         r = deployment_of(req, json_str(script, "name", ""), json_str(version, "id", ""), "upload",
                           err);
+    else if (r == 0)
+        r = previews_publish(req, script, err);
     return r < 0 ? r : beta_version_answer(req, script, version, err);
 }
 

@@ -13,7 +13,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-enum { DEPLOYMENT_VERSIONS_MAX = 2, TABLE_WAIT_S = 1 };
+/* TABLE_PREVIEWS: how many of a script's newest versions have a host of their own. */
+enum { DEPLOYMENT_VERSIONS_MAX = 2, TABLE_WAIT_S = 1, TABLE_PREVIEWS = 10 };
 
 /* Tables are written one after another, each from what is committed: the last one has everything. */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -55,8 +56,9 @@ static int table_version(struct api *api, const json_t *script, const json_t *ch
         "s", id);
     if (r < 0)
         return r;
-    json_array_append_new(into, json_pack("{s:s, s:O, s:b, s:o, s:o}", "id", id, "percentage",
-                                          json_object_get(chosen, "percentage"), "has_code",
+    json_array_append_new(into, json_pack("{s:s, s:I, s:s, s:b, s:o, s:o}", "id", id, "percentage",
+                                          (json_int_t)json_int(chosen, "percentage", 0), "alias",
+                                          json_str(chosen, "alias", ""), "has_code",
                                           json_object_get(version, "main") != NULL, "assets",
                                           table_assets(api, name, id), "bindings",
                                           table_bindings(api, json_str(script, "tag", ""),
@@ -64,22 +66,43 @@ static int table_version(struct api *api, const json_t *script, const json_t *ch
     return 0;
 }
 
+static int table_versions(struct api *api, const json_t *script, const json_t *chosen, json_t *into)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(chosen, i, one)
+    {
+        int r = table_version(api, script, one, into);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Versions with a host of their own, deployed or not: the newest ones. */
+static int table_previews(struct api *api, const json_t *script, json_t *into)
+{
+    AUTO(json_release) json_t *newest = NULL;
+    if (!json_bool(script, "previews", false))
+        return 0;
+    int r = db_rows(api->db, &newest,
+                    "SELECT id AS version_id, json_extract(annotations, '$.\"workers/alias\"') AS "
+                    "alias FROM versions WHERE script = ? ORDER BY number DESC LIMIT ?",
+                    "si", json_str(script, "name", ""), TABLE_PREVIEWS);
+    return r < 0 ? r : table_versions(api, script, newest, into);
+}
+
 static int table_script(struct api *api, const json_t *script, json_t *into)
 {
-    json_t *versions = json_array(), *chosen;
-    size_t i;
-    int r = 0;
-    json_array_foreach(json_object_get(script, "versions"), i, chosen)
-    {
-        r = table_version(api, script, chosen, versions);
-        if (r < 0)
-            break;
-    }
+    json_t *versions = json_array(), *previews = json_array();
+    int r = table_versions(api, script, json_object_get(script, "versions"), versions);
+    if (r >= 0)
+        r = table_previews(api, script, previews);
     json_object_set_new(into, json_str(script, "name", ""),
-                        json_pack("{s:s, s:b, s:b, s:o, s:b}", "tag", json_str(script, "tag", ""),
+                        json_pack("{s:s, s:b, s:o, s:o, s:b}", "tag", json_str(script, "tag", ""),
                                   "workers_dev", json_bool(script, "workers_dev", false),
-                                  "previews", json_bool(script, "previews", false), "versions",
-                                  versions, "tail", json_int(script, "tails", 0) > 0));
+                                  "previews", previews, "versions", versions, "tail",
+                                  json_int(script, "tails", 0) > 0));
     return r;
 }
 
@@ -183,6 +206,11 @@ int table_publish(struct api_request *req, struct err *err)
     api_peer_note(req->api->peers[API_SUPERVISOR], OP_table_changed, buf_slice(&args));
     table_await(changed.revision);
     return 0;
+}
+
+int previews_publish(struct api_request *req, const json_t *script, struct err *err)
+{
+    return json_bool(script, "previews", false) ? table_publish(req, err) : 0;
 }
 
 /* --- deployments --- */

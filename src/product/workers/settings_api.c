@@ -332,5 +332,5 @@ int secrets_api_version_patch(struct api_request *req, struct err *err)
     if (json_is_object(annotations))
         json_object_set(json_object_get(version, "metadata"), "annotations", annotations);
     r = secrets_version(req, name, version, json_object_get(body, "env"), false, &created, err);
-    return r < 0 ? r : api_ok(req, version_object(req, script, created));
+    return r < 0 ? r : api_ok(req, version_object(script, created));
 }

@@ -53,17 +53,18 @@ int subdomain_api_check(struct api_request *req, struct err *err)
 
 /* --- a script's own --- */
 
-static json_t *subdomain_object(const json_t *script)
+static json_t *subdomain_object(struct api_request *req, const json_t *script)
 {
-    return json_pack("{s:b, s:b}", "enabled", json_bool(script, "workers_dev", false),
-                     "previews_enabled", json_bool(script, "previews", false));
+    return json_pack("{s:b, s:b, s:s}", "enabled", json_bool(script, "workers_dev", false),
+                     "previews_enabled", json_bool(script, "previews", false), "preview_url_suffix",
+                     worker_preview_suffix(req, json_str(script, "name", "")));
 }
 
 int subdomain_api_get(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
     int r = script_find(req, api_param(req, "script"), &script, err);
-    return r < 0 ? r : api_ok(req, subdomain_object(script));
+    return r < 0 ? r : api_ok(req, subdomain_object(req, script));
 }
 
 static int subdomain_store(struct api_request *req, const json_t *script, bool enabled,

@@ -118,6 +118,16 @@ const char *worker_url(struct api_request *req, const char *script)
     return arena_printf(&req->arena, "http://%s.%s:%u", script, api->domain, port);
 }
 
+/* Clients put https:// and a version before it, so that it names the port of TLS when there is one. */
+const char *worker_preview_suffix(struct api_request *req, const char *script)
+{
+    const struct api *api = req->api;
+    unsigned port = api->https_port != 0 ? api->https_port : api->http_port;
+    if (port == 0 || port == 443)
+        return arena_printf(&req->arena, "-%s.%s", script, api->domain);
+    return arena_printf(&req->arena, "-%s.%s:%u", script, api->domain, port);
+}
+
 /* --- objects --- */
 
 static json_t *or_empty_array(json_t *value)
@@ -150,18 +160,18 @@ static json_t *version_resources(const json_t *script, const json_t *version)
         bindings_public(json_str(script, "tag", ""), json_object_get(version, "bindings")));
 }
 
-json_t *version_object(struct api_request *req, const json_t *script, const json_t *version)
+json_t *version_object(const json_t *script, const json_t *version)
 {
-    (void)req;
     const char *at = json_str(version, "created_on", "");
     json_t *object = json_pack(
         "{s:s, s:O, s:{s:s, s:s, s:s, s:s, s:s, s:b}, s:O, s:o, s:O}", "id",
         json_str(version, "id", ""), "number", json_object_get(version, "number"), "metadata",
         "created_on", at, "modified_on", at, "source", json_str(version, "source", "api"),
         "author_id", json_str(version, "author", ""), "author_email",
-        json_str(version, "author", ""), "has_preview", 0, "annotations",
-        json_object_get(version, "annotations"), "resources", version_resources(script, version),
-        "startup_time_ms", json_object_get(version, "startup_ms"));
+        json_str(version, "author", ""), "has_preview", (int)json_bool(script, "previews", false),
+        "annotations", json_object_get(version, "annotations"), "resources",
+        version_resources(script, version), "startup_time_ms",
+        json_object_get(version, "startup_ms"));
     return object;
 }
 

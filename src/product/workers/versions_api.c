@@ -14,7 +14,9 @@ int versions_api_create(struct api_request *req, struct err *err)
     int r = script_find(req, name, &script, err);
     if (r == 0)
         r = scripts_upload(req, name, &version, err);
-    return r < 0 ? r : api_ok(req, version_object(req, script, version));
+    if (r == 0)
+        r = previews_publish(req, script, err);
+    return r < 0 ? r : api_ok(req, version_object(script, version));
 }
 
 /* Of newest first: {items: [...]}, a page of them. */
@@ -38,7 +40,7 @@ int versions_api_list(struct api_request *req, struct err *err)
         AUTO(json_release) json_t *version = NULL;
         r = version_find(req, name, json_str(json_array_get(ids, i), "id", ""), &version, err);
         if (r == 0)
-            json_array_append_new(items, version_object(req, script, version));
+            json_array_append_new(items, version_object(script, version));
     }
     if (r < 0) {
         json_decref(items);
@@ -56,7 +58,7 @@ int versions_api_info(struct api_request *req, struct err *err)
     if (r == 0)
         r = version_find(req, json_str(script, "name", ""), api_param(req, "version"), &version,
                          err);
-    return r < 0 ? r : api_ok(req, version_object(req, script, version));
+    return r < 0 ? r : api_ok(req, version_object(script, version));
 }
 
 /* --- deployments --- */

@@ -93,7 +93,7 @@ NODISCARD int version_find(struct api_request *req, const char *script, const ch
 NODISCARD int version_latest(struct api_request *req, const char *script, json_t **ret);
 /* The first version of the newest deployment. -ENOENT without err when there is none. */
 NODISCARD int version_deployed(struct api_request *req, const char *script, json_t **ret);
-json_t *version_object(struct api_request *req, const json_t *script, const json_t *version);
+json_t *version_object(const json_t *script, const json_t *version);
 /* Stores, links and probes; *ret is the new row. `trigger`: upload, secret, ... */
 NODISCARD int version_create(struct api_request *req, const char *script, struct upload *upload,
                              const char *trigger, json_t **ret, struct err *err);
@@ -121,6 +121,8 @@ NODISCARD int deployment_of(struct api_request *req, const char *script, const c
 /* Writes workers/table.json from the database, tells the supervisor and waits until the gateway routes by it
  * (or a second is over: the table is then applied when the gateway is back). For worker threads. */
 NODISCARD int table_publish(struct api_request *req, struct err *err);
+/* After a version was made that is not deployed: its preview, when the script has previews. */
+NODISCARD int previews_publish(struct api_request *req, const json_t *script, struct err *err);
 /* The same at start, before there are requests: only writes. */
 NODISCARD int table_write(struct api *api, uint64_t *ret_revision, struct err *err);
 /* The gateway said that it routes by this revision. Any thread. */
@@ -134,6 +136,7 @@ NODISCARD int assets_manifest(struct api_request *req, const char *jwt, json_t *
 
 /* http://<name>.<domain>:<port> */
 const char *worker_url(struct api_request *req, const char *script);
+const char *worker_preview_suffix(struct api_request *req, const char *script);
 
 /* At start: removes what no row knows of. */
 void workers_sweep(struct api *api);
