@@ -125,6 +125,7 @@ static int control_run(struct role_context *rc, struct err *err)
     control_peers(c);
     workers_sweep(&c->api);
     control_publish(c);
+    cron_start(c);
 
     int fd = role_take_fd(rc, "listen.api");
     c->server = api_server_create(&c->api, control_take, c);
@@ -150,6 +151,7 @@ static void control_stop(struct role_context *rc, unsigned grace_ms)
 {
     struct control *c = rc->state;
     timer_start(rc->loop, &c->grace, (int64_t)grace_ms * 1000, control_on_grace);
+    cron_stop(c);
     tail_close_all(c);
     api_server_drain(c->server, control_drained, c);
 }

@@ -2,7 +2,7 @@
  * Shared by the files of the control role.
  *
  * control.c: the process. control_start.c: what the first start makes. control_routes.c: the products.
- * control_tail.c: live tails over WebSocket. control_page.c: what is not the API.
+ * control_cron.c: the clock of cron triggers. control_tail.c: live tails over WebSocket. control_page.c: what is not the API.
  */
 #pragma once
 
@@ -14,11 +14,14 @@
 
 enum { CONTROL_THREADS = 16, CONTROL_FILES_MAX = 4096 };
 
+struct cron_clock;
+
 struct control {
     struct role_context *rc; /* borrowed */
     struct api api;
     struct api_server *server;
     struct timer grace;
+    struct cron_clock *cron;
     struct link tails;                /* struct tail, open ones */
     char data_path[SANDBOX_PATH_MAX]; /* as the machine sees it */
 };
@@ -31,6 +34,12 @@ NODISCARD int control_prepare(struct control *c, struct err *err);
 struct api_taker *control_take(void *arg, struct http_exchange *x);
 /* An exchange that has been answered already. */
 struct api_taker *control_answered(void);
+
+/* --- cron triggers --- */
+
+extern const char *const cron_schema[];
+void cron_start(struct control *c);
+void cron_stop(struct control *c);
 
 /* --- live tails --- */
 

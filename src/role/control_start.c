@@ -107,6 +107,8 @@ static int control_open_db(struct control *c, struct err *err)
     if (r == 0)
         r = control_apply(c->api.db, audit_schema, err);
     if (r == 0)
+        r = control_apply(c->api.db, cron_schema, err);
+    if (r == 0)
         r = api_schema_apply(c->api.db, control_products, err);
     umask(before);
     return r;

@@ -1,6 +1,7 @@
 /*
  * How requests and times reach a script: workers.dev subdomain, routes of zones, cron schedules.
  */
+#include "product/workers/cron.h"
 #include "product/workers/workers_api_impl.h"
 
 #include <errno.h>
@@ -271,26 +272,6 @@ int routes_api_delete(struct api_request *req, struct err *err)
 
 /* --- cron --- */
 
-/* Five fields of digits, names, '*', ',', '-', '/', and the letters L, W and '#'. */
-static bool cron_ok(const char *cron)
-{
-    static const char allowed[] =
-        "0123456789*,-/#LWabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    unsigned fields = 0;
-    struct slice rest = slice_trim(slice_of(cron));
-    while (rest.len > 0) {
-        struct slice field = slice_cut(&rest, ' ');
-        if (field.len == 0)
-            continue;
-        for (size_t i = 0; i < field.len; i++) {
-            if (strchr(allowed, field.ptr[i]) == NULL)
-                return false;
-        }
-        fields++;
-    }
-    return fields == 5;
-}
-
 int schedules_api_get(struct api_request *req, struct err *err)
 {
     json_t *rows = NULL;
@@ -326,7 +307,8 @@ int schedules_api_put(struct api_request *req, struct err *err)
     json_array_foreach(list, i, schedule)
     {
         const char *cron = json_str(schedule, "cron", "");
-        if (!cron_ok(cron))
+        struct cron parsed;
+        if (cron_parse(slice_of(cron), &parsed) < 0)
             return err_set(err, -EINVAL, 10100, "\"%s\" is not a cron expression", cron);
         if (r >= 0)
             r = db_run(
