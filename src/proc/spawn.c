@@ -23,12 +23,17 @@ int spawn_pair(int ret[2])
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
 }
 
+/* The signals of a terminal reach the whole group (Ctrl-C): the supervisor alone decides who stops when.
+ * Ignored ones stay so over exec; every write to a socket wants EPIPE instead of death. */
 static void spawn_reset_signals(void)
 {
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     sigset_t none;
     sigemptyset(&none);
     for (int i = 1; i < NSIG; i++)
         signal(i, SIG_DFL);
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        signal(ignored[i], SIG_IGN);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

@@ -217,7 +217,6 @@ static void isolate_signals(void)
     sigaddset(&set, SIGSEGV);
     sigaddset(&set, SIGBUS);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 int isolate_run(int control_fd, const struct isolate_options *options)

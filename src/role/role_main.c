@@ -230,11 +230,6 @@ int role_main(const struct role *role)
     log_init(role->name, LOG_INFO);
     prctl(PR_SET_NAME, role->name);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* The terminal's Ctrl-C reaches the whole group; the supervisor decides who stops when. */
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
 
     p->rc = (struct role_context){.role = role, .loop = loop_create(), .data_fd = -1};
     p->rc.supervisor = wire_create(p->rc.loop, ROLE_CONTROL_FD, 1, &role_events, &p->rc);

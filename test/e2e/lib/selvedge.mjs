@@ -23,6 +23,7 @@ export async function startSelvedge(options = {}) {
   const child = spawn(binary, ["serve", "--data", data, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", ...config, ...(options.args ?? [])], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...options.env },
+    detached: options.detached, // in a process group of its own
   });
   let log = "";
   let gone = null;
