@@ -110,12 +110,14 @@ int sql_failed(struct sql *db, int rc, struct err *err)
     return err_set(err, code->r, rc, "%s: %s%s", text, code->name, extended);
 }
 
-static int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
+int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
 {
     struct sql *db = arg;
     (void)handle;
     (void)name;
     db->log_pages = (uint32_t)pages;
+    if (sql_commit_tell(db, (uint32_t)pages) < 0)
+        db->untold = true;
     return SQLITE_OK;
 }
 
@@ -174,6 +176,7 @@ static int sql_open_writer(struct sql *db, const char *path, struct err *err)
     sqlite3_file_control(db->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     sqlite3_wal_hook(db->db, sql_wal_hook, db);
     sqlite3_preupdate_hook(db->db, sql_preupdate, db);
+    sql_commit_open(db);
     /* Makes the -wal and -shm files that readers behind read-only mounts need. */
     r = sql_exec(db, "BEGIN IMMEDIATE; COMMIT;", err);
     return r < 0 ? r : sql_open_modes(path);
@@ -189,11 +192,14 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
         if (made < 0)
             return made;
     }
-    int rc = sqlite3_open_v2(path, &db->db, flags, NULL);
+    const char *vfs = db->flags & SQL_WRITE ? sql_vfs_name() : NULL;
+    int rc = sqlite3_open_v2(path, &db->db, flags, vfs);
     if (db->db == NULL)
         return err_set(err, -ENOMEM, 0, "no memory for a database");
     if (rc != SQLITE_OK)
         return sql_failed(db, rc, err);
+    if (db->flags & SQL_WRITE)
+        sql_vfs_tap(db->db, &db->tap);
     sqlite3_extended_result_codes(db->db, 1);
     sqlite3_busy_timeout(db->db, db->flags & SQL_OBJECT ? 0 : SQL_BUSY_MS);
     char text[160];
@@ -243,6 +249,8 @@ void sql_close(struct sql *db)
         sql_finalize(value);
     map_done(&db->cached);
     sqlite3_close_v2(db->db);
+    buf_done(&db->tap.bytes);
+    buf_done(&db->tap_scratch);
     fd_release(&db->log_fd);
     mem_release(&db);
 }
@@ -262,8 +270,9 @@ static int sql_run_ours(struct sql *db, const char *text, struct err *err)
 
 int sql_begin(struct sql *db, struct err *err)
 {
-    db->wrote = false;
-    return sql_run_ours(db, "BEGIN IMMEDIATE", err);
+    int r = sql_run_ours(db, "BEGIN IMMEDIATE", err);
+    db->wrote = false; /* to SQLite, beginning to write is no reading */
+    return r;
 }
 
 /* user_version takes no parameter, hence the text; it is short and commits come in groups. */
@@ -277,9 +286,11 @@ static int sql_count_transaction(struct sql *db, struct err *err)
 int sql_commit(struct sql *db, struct err *err)
 {
     int r = db->wrote && !(db->flags & SQL_OBJECT) ? sql_count_transaction(db, err) : 0;
-    if (r < 0)
-        return r;
-    return sql_run_ours(db, "COMMIT", err);
+    if (r == 0)
+        r = sql_run_ours(db, "COMMIT", err);
+    return r == 0 && db->untold
+               ? err_set(err, -EIO, 0, "the commit cannot be read back: SQLITE_IOERR")
+               : r;
 }
 
 bool sql_in_transaction(const struct sql *db)

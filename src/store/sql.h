@@ -89,6 +89,29 @@ void sql_undo(struct sql *db);
 NODISCARD int sql_read_start(struct sql *db, struct err *err);
 void sql_read_end(struct sql *db);
 
+/* --- what commits wrote --- */
+struct sql_page {
+    uint32_t number; /* from 1 */
+    const char *bytes;
+};
+/* One commit, or a piece of a large one. A page may come twice in one commit: the later image holds. */
+struct sql_commit {
+    uint64_t sequence; /* commits of this connection, from 1 */
+    uint64_t tx; /* sql_txn_number() after it; only meaningful in the last piece. Commits outside
+                        * sql_begin()..sql_commit() do not count. */
+    int64_t time_ms; /* wall clock */
+    uint32_t page_size;
+    uint32_t pages_after;         /* size of the database; in the last piece */
+    const struct sql_page *pages; /* until the call returns */
+    size_t n_pages;
+    bool first, last;
+};
+/* committed() is told of every commit of this writer, also of those outside sql_begin()..sql_commit(), on the connection's
+ * thread, when SQLite has committed and before sql_commit() returns: nothing is durable yet, and what a power cut
+ * undoes was told all the same. It must not use the connection. There is room for two. */
+void sql_on_commit(struct sql *db, void (*committed)(void *arg, const struct sql_commit *c),
+                   void *arg);
+
 /* --- facts --- */
 int64_t sql_changes(struct sql *db); /* of the last statement that wrote */
 int64_t sql_total_changes(struct sql *db);

@@ -10,7 +10,14 @@
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include <sqlite3.h>
 
-enum { SQL_WRITTEN_TABLES = 16, SQL_NAME_MAX = 128, SQL_PATH_MAX = 512 };
+#include "store/sql_vfs.h"
+
+enum { SQL_WRITTEN_TABLES = 16, SQL_NAME_MAX = 128, SQL_PATH_MAX = 512, SQL_OBSERVERS = 2 };
+
+struct sql_observer {
+    void (*committed)(void *arg, const struct sql_commit *c);
+    void *arg;
+};
 
 struct sql_written {
     char table[SQL_NAME_MAX];
@@ -36,6 +43,15 @@ struct sql {
     struct sql_written written[SQL_WRITTEN_TABLES]; /* rows written per table since last asked */
     unsigned n_written;
     uint64_t written_elsewhere;
+    /* of a writer: */
+    struct sql_tap tap;
+    struct buf tap_scratch;
+    struct sql_observer observers[SQL_OBSERVERS];
+    unsigned n_observers;
+    uint32_t page_size;
+    uint64_t sequence, tx;
+    bool
+        untold; /* a commit could not be told to the observers: nothing may be called durable any more */
 };
 
 struct sql_stmt {
@@ -51,9 +67,15 @@ int sql_failed(struct sql *db, int rc, struct err *err);
 void sql_guard_install(struct sql *db);
 /* Several statements of ours, without parameters. */
 int sql_exec(struct sql *db, const char *text, struct err *err);
+/* After each commit. */
+int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages);
 /* Counts rows written. */
 void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
                    sqlite3_int64 old_row, sqlite3_int64 new_row);
 /* sql_object.c: before and after SQLite has opened the file */
 int sql_object_prepare_file(struct sql *db, struct err *err);
 int sql_object_open(struct sql *db, struct err *err);
+/* sql_commit.c */
+void sql_commit_open(struct sql *db);
+/* The log's file has n_frames frames now, those of the last commit included. -EIO. */
+NODISCARD int sql_commit_tell(struct sql *db, uint32_t n_frames);

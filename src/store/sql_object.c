@@ -31,13 +31,6 @@ static int object_make(struct sql *db, struct err *err)
     return 0;
 }
 
-static int object_log_hook(void *arg, sqlite3 *handle UNUSED, const char *name UNUSED, int pages)
-{
-    struct sql *db = arg;
-    db->log_pages = (uint32_t)pages;
-    return SQLITE_OK;
-}
-
 int sql_object_open(struct sql *db, struct err *err)
 {
     int on = 1;
@@ -52,8 +45,9 @@ int sql_object_open(struct sql *db, struct err *err)
         return r;
     sqlite3_file_control(db->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_wal_hook(db->db, object_log_hook, db);
+    sqlite3_wal_hook(db->db, sql_wal_hook, db);
     sqlite3_preupdate_hook(db->db, sql_preupdate, db);
+    sql_commit_open(db);
     return 0;
 }
 
