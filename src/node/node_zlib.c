@@ -247,6 +247,8 @@ const struct js_native_row node_zlib_rows[] = {
     {"zlibReset", node_zlib_reset},     {"zlibParams", node_zlib_params},
     {"zlibClose", node_zlib_close},     {"crc32", node_zlib_crc32},
     {"brotliOpen", node_brotli_open},   {"brotliWrite", node_brotli_write},
-    {"brotliClose", node_brotli_close},
+    {"brotliClose", node_brotli_close}, {"zstdOpen", node_zstd_open},
+    {"zstdWrite", node_zstd_write},     {"zstdReset", node_zstd_reset},
+    {"zstdClose", node_zstd_close},
 };
 const size_t node_zlib_n_rows = ARRAY_LEN(node_zlib_rows);

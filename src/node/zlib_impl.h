@@ -1,4 +1,5 @@
-/* One compressor or decompressor of node:zlib; zlib.h's formats in node_zlib.c, Brotli in node_brotli.c. */
+/* One compressor or decompressor of node:zlib; zlib.h's formats in node_zlib.c, Brotli in node_brotli.c,
+   Zstandard in node_zstd.c. */
 #pragma once
 
 #include "node/node_impl.h"
@@ -16,7 +17,8 @@ enum zlib_mode {
     ZLIB_BROTLI_ENCODE,
     ZLIB_MODES
 };
-enum { ZLIB_PIECE = 64 * 1024, ZLIB_NODE_MAGIC = 0x6e7a6c62, ZLIB_BROTLI_MAGIC = 0x6e62726f };
+enum { ZLIB_PIECE = 64 * 1024 };
+enum { ZLIB_NODE_MAGIC = 0x6e7a6c62, ZLIB_BROTLI_MAGIC = 0x6e62726f, ZLIB_ZSTD_MAGIC = 0x6e7a7374 };
 enum { ZLIB_TOO_LARGE = -1000 }; /* over the caller's limit of output */
 
 /* The answer of one write: bytes, or [code, message, how many input bytes were left]. */
@@ -27,3 +29,7 @@ js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *mess
 NODE_NATIVE(node_brotli_open);
 NODE_NATIVE(node_brotli_write);
 NODE_NATIVE(node_brotli_close);
+NODE_NATIVE(node_zstd_open);
+NODE_NATIVE(node_zstd_write);
+NODE_NATIVE(node_zstd_reset);
+NODE_NATIVE(node_zstd_close);

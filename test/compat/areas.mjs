@@ -1,5 +1,5 @@
 // What each area of cases needs. `modules` are files of the area's folder that are not JavaScript
-// tables; their kind decides how they are uploaded. Everything else is found by looking.
+// tables; their kind decides how they are uploaded; `flags` are compatibility flags. Everything else is found by looking.
 
 export const COMPATIBILITY_DATE = "2026-07-01";
 
@@ -44,6 +44,7 @@ export const areas = {
     },
     globals: {},
     websocket: {},
+    node: { flags: ["nodejs_compat"] },
     rpc: {
         bindings: [
             { name: "CALLEE", type: "service", service: "callee" },

@@ -174,6 +174,7 @@ const TABLE = {
     ERR_UNSUPPORTED_DIR_IMPORT: [Error, (x) => x],
     ERR_WORKER_UNSUPPORTED_OPERATION: [TypeError, (x) => `${x} is not supported in workers`],
     ERR_ZLIB_INITIALIZATION_FAILED: [Error, "Initialization failed"],
+    ERR_ZSTD_INVALID_PARAM: [RangeError, (x) => `${x} is not a valid Zstd parameter`],
     ERR_BROTLI_INVALID_PARAM: [RangeError, (x) => `${x} is not a valid Brotli parameter`],
     ERR_BROTLI_COMPRESSION_FAILED: [Error, "Compression failed"],
 };

@@ -1,7 +1,7 @@
-/* node:zlib over the natives of node_zlib.c and node_brotli.c: one-shot, callback and stream forms. */
+/* node:zlib over the natives of node_zlib.c, node_brotli.c and node_zstd.c: one-shot, callback and stream forms. */
 const {
-    codes: { ERR_BROTLI_INVALID_PARAM, ERR_BUFFER_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_ZLIB_INITIALIZATION_FAILED },
-    notImplemented, validateFunction, validateNumber,
+    codes: { ERR_BROTLI_INVALID_PARAM, ERR_BUFFER_TOO_LARGE, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_ZLIB_INITIALIZATION_FAILED, ERR_ZSTD_INVALID_PARAM },
+    validateFunction, validateNumber,
 } = require("./errors.js");
 const { Buffer, kMaxLength } = require("./buffer.js");
 const { Transform } = require("./stream.js");
@@ -10,6 +10,7 @@ const constants = require("./zlib_constants.js");
 const n = native.node;
 const TOO_LARGE = -1000;
 const { Z_NO_FLUSH, Z_BLOCK, Z_FULL_FLUSH, Z_FINISH, BROTLI_OPERATION_PROCESS, BROTLI_OPERATION_FLUSH, BROTLI_OPERATION_FINISH, BROTLI_OPERATION_EMIT_METADATA } = constants;
+const { ZSTD_e_continue, ZSTD_e_flush, ZSTD_e_end } = constants;
 const CODES = { 0: "Z_OK", 1: "Z_STREAM_END", 2: "Z_NEED_DICT", "-1": "Z_ERRNO", "-2": "Z_STREAM_ERROR", "-3": "Z_DATA_ERROR", "-4": "Z_MEM_ERROR", "-5": "Z_BUF_ERROR", "-6": "Z_VERSION_ERROR" };
 const codes = Object.freeze({ ...CODES, ...Object.fromEntries(Object.entries(CODES).map(([k, v]) => [v, Number(k)])) });
 
@@ -99,10 +100,40 @@ class BrotliEngine {
     }
 }
 
+class ZstdEngine {
+    #handle;
+
+    constructor(mode, options = {}) {
+        const encode = mode === constants.ZSTD_COMPRESS;
+        this.flushFlag = number(options.flush, "options.flush", ZSTD_e_continue, ZSTD_e_end, ZSTD_e_continue);
+        this.finishFlag = number(options.finishFlush, "options.finishFlush", ZSTD_e_continue, ZSTD_e_end, ZSTD_e_end);
+        this.fullFlag = ZSTD_e_flush;
+        const last = encode ? constants.ZSTD_c_overlapLog : constants.ZSTD_d_windowLogMax;
+        const pairs = [];
+        for (const [key, value] of Object.entries(options.params ?? {})) {
+            if (Number.isNaN(+key) || +key < 0 || +key > last) throw new ERR_ZSTD_INVALID_PARAM(key);
+            if (typeof value !== "number" && typeof value !== "boolean") throw new ERR_INVALID_ARG_TYPE("options.params[key]", "number", value);
+            pairs.push(+key, +value);
+        }
+        this.encode = encode;
+        this.#handle = n.zstdOpen(encode, new Int32Array(pairs), options.pledgedSrcSize ?? -1);
+        if (typeof this.#handle === "string")
+            throw Object.assign(new Error(`Setting parameter failed: ${this.#handle}`), { errno: -1, code: "ERR_ZSTD_PARAM_SET_FAILED" });
+    }
+
+    write(bytes, flush, limit) { return n.zstdWrite(this.#handle, bytes, flush, limit); }
+    reset() { n.zstdReset(this.#handle); }
+    close() { n.zstdClose(this.#handle); }
+    error(code, message) {
+        return Object.assign(new Error(message), { errno: code, code: this.encode ? "ERR_ZSTD_COMPRESSION_FAILED" : "ERR_ZSTD_DECOMPRESSION_FAILED" });
+    }
+}
+
 const KINDS = {
     Deflate: [ZlibEngine, constants.DEFLATE], Inflate: [ZlibEngine, constants.INFLATE], Gzip: [ZlibEngine, constants.GZIP],
     Gunzip: [ZlibEngine, constants.GUNZIP], DeflateRaw: [ZlibEngine, constants.DEFLATERAW], InflateRaw: [ZlibEngine, constants.INFLATERAW],
     Unzip: [ZlibEngine, constants.UNZIP], BrotliCompress: [BrotliEngine, constants.BROTLI_ENCODE], BrotliDecompress: [BrotliEngine, constants.BROTLI_DECODE],
+    ZstdCompress: [ZstdEngine, constants.ZSTD_COMPRESS], ZstdDecompress: [ZstdEngine, constants.ZSTD_DECOMPRESS],
 };
 
 function limitOf(options) {
@@ -269,11 +300,6 @@ for (const kind of Object.keys(KINDS)) {
     } }[name];
     zlib[`${name}Sync`] = { [`${name}Sync`]: (data, options) => oneShot(kind, data, options) }[`${name}Sync`];
     zlib[`create${kind}`] = { [`create${kind}`]: (options) => new zlib[kind](options) }[`create${kind}`];
-}
-for (const kind of ["ZstdCompress", "ZstdDecompress"]) {
-    const name = kind[0].toLowerCase() + kind.slice(1);
-    zlib[kind] = { [kind]: function () { notImplemented(`zlib.${kind}`); } }[kind];
-    zlib[name] = zlib[`${name}Sync`] = zlib[`create${kind}`] = () => notImplemented(`zlib.${name}`);
 }
 zlib.constants = constants;
 zlib.codes = codes;

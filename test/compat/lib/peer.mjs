@@ -32,12 +32,13 @@ function bindingsOf(list = []) {
 }
 
 function workerOf(area) {
-    const { bindings, assets } = areas[area];
+    const { bindings, assets, flags } = areas[area];
     const options = {
         name: area,
         modules: modulesOf(area).map(moduleOf),
         modulesRoot: "/",
         compatibilityDate: COMPATIBILITY_DATE,
+        compatibilityFlags: flags ?? [],
         routes: [`${area}.localhost/*`],
         ...bindingsOf(bindings),
     };

@@ -84,7 +84,7 @@ export async function deployArea(server, area) {
     const script = `compat-${area}`;
     const bindings = [];
     for (const b of areas[area].bindings ?? []) bindings.push(await bindingOf(server, area, b));
-    const metadata = { bindings };
+    const metadata = { bindings, compatibility_flags: areas[area].flags ?? [] };
     if (areas[area].assets) {
         const jwt = await uploadAssets(server, script);
         metadata.assets = { jwt, config: { html_handling: "auto-trailing-slash", not_found_handling: "404-page", run_worker_first: true } };
