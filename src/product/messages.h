@@ -56,12 +56,16 @@
                                       F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id)         \
                                       F(bytes, object) F(bytes, object_name) F(bytes, props) /* S, body; object: id of a Durable Object of the class `entrypoint`; props: JSON */) \
     M(response,     ISOLATE, GATEWAY, F(u16, status) F(u32, flags) F(i64, content_length)          \
-                                      F(bytes, status_text) F(bytes, headers) /* REPLY, body */)   \
+                                      F(bytes, status_text) F(bytes, headers) F(u32, socket) /* REPLY, body; socket: see MSG_JOIN, MSG_HIBERNATE */) \
     M(scheduled,    GATEWAY, ISOLATE, F(i64, scheduled_ms) F(bytes, cron) F(bytes, request_id) /* S */) \
     M(alarm,        GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(i64, scheduled_ms)   \
                                       F(u32, retry) F(bytes, request_id) /* S: REPLY is outcome */) \
     M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) /* N: its Durable Objects begin anew elsewhere */) \
     M(alarm_fire,   KEEPER, GATEWAY, F(bytes, ns) F(bytes, object) F(i64, scheduled_ms) F(u32, retry) /* S: REPLY is outcome */) \
+    M(sockets,      GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(bytes, object_name)  \
+                                      F(bytes, request_id) /* S, body both ways: frames of proc/wire_socket.h; REPLY is outcome */) \
+    M(socket_read,  ISOLATE, GATEWAY, F(u8, unused) /* N on a stream fetch that was answered with MSG_JOINABLE: its messages are wanted here */) \
+    M(event_part,   ISOLATE, GATEWAY, F(bytes, trace) /* N on a stream sockets: one message of it was an event */) \
     M(object_over,  ISOLATE, GATEWAY, F(bytes, ns) F(bytes, object) /* N: the object is not here any more */) \
     M(outcome,      ISOLATE, GATEWAY, F(bytes, outcome) /* REPLY of scheduled: "ok", "exception" */) \
     M(event_end,    ISOLATE, GATEWAY, F(bytes, outcome) F(u64, cpu_us) F(u64, wall_us) F(bytes, trace) \
@@ -111,6 +115,14 @@ enum {
     MSG_RPC = 512,
     MSG_OVERLOADED = 1024,   /* fetched with an error, response that threw: too many requests */
     MSG_OBJECT_RESET = 2048, /* the same: the Durable Object was reset */
+    /* fetched with MSG_WEBSOCKET: its messages are held back until the isolate asks for them (socket_read) or answers
+     * a request of its own with MSG_JOIN. */
+    MSG_JOINABLE = 4096,
+    /* response with MSG_WEBSOCKET: the socket goes on with the other side of the stream fetch `socket`; both of the
+     * isolate's streams are over. */
+    MSG_JOIN = 8192,
+    /* the same, of a Durable Object: from here the socket is number `socket` of the object's stream sockets. */
+    MSG_HIBERNATE = 16384,
     MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };
 

@@ -219,6 +219,7 @@ static void note_table(struct gateway *g, struct slice args)
         LOG(LOG_ERROR, "table_refused", F("reason", "%s", err.text));
         return;
     }
+    hibernations_check(g);
     LOG(LOG_INFO, "table", F("revision", "%llu", (unsigned long long)m.revision));
     if (g->control == NULL)
         return;

@@ -11,6 +11,8 @@
  *   gateway_worker.c   the versions themselves
  *   gateway_scheduled.c  scheduled events
  *   gateway_object.c   Durable Objects: where each one is; their alarms
+ *   gateway_hibernate.c  back: a WebSocket of a Durable Object that may be asleep
+ *   gateway_join.c     a socket goes on without the Worker that passed it on
  *   gateway_egress.c   back: the world
  *   gateway_websocket.c  front: a client that has changed to WebSocket
  *   gateway_egress_socket.c  back: a WebSocket to the world
@@ -48,10 +50,11 @@ struct gateway {
     struct wire *control; /* NULL while control is away */
     struct wire *keeper;  /* the same; it tells of alarms */
     struct table *table;
-    struct map workers;   /* "script/version" -> struct worker */
-    struct map watched;   /* scripts that somebody tails */
-    struct map homes;     /* namespace and id of a Durable Object -> struct home */
-    struct link isolates; /* all links, least recently used first */
+    struct map workers;      /* "script/version" -> struct worker */
+    struct map watched;      /* scripts that somebody tails */
+    struct map homes;        /* namespace and id of a Durable Object -> struct home */
+    struct map hibernations; /* the same -> struct hibernation */
+    struct link isolates;    /* all links, least recently used first */
     size_t n_isolates;
     struct link sockets; /* clients' WebSockets */
     struct timer retire_timer, orphan_timer, socket_timer;
@@ -113,6 +116,7 @@ struct call_head {
     struct slice status_text, headers;
     int64_t content_length; /* -1 unknown */
     uint32_t flags;         /* MSG_* */
+    uint32_t socket;        /* of MSG_JOIN, MSG_HIBERNATE */
     bool end;
 };
 
@@ -135,6 +139,8 @@ struct back_ops {
     size_t (*room)(struct call *c);
     void (*consumed)(struct call *c, size_t n); /* response body bytes */
     void (*cancel)(struct call *c, int reason); /* nobody listens any more */
+    /* From now on it answers the call `to`, as its back. NULL: it cannot change over. */
+    void (*move)(struct call *c, struct call *to);
 };
 
 struct call {
@@ -150,6 +156,11 @@ struct call {
     uint64_t orphan_of; /* the isolate that ended under it */
     struct buf early;   /* request body that came before the back */
     struct buf kept;    /* copies of the request's slices while it waits */
+    /* A socket that a Worker has fetched: messages wait here until it says what becomes of it. */
+    struct isolate_link *holder; /* NULL: nothing is held */
+    uint32_t holder_stream;
+    struct buf held_out;
+    bool held_end;
     bool early_end, head_sent, ended;
     size_t held_request, held_response;
     int status;
@@ -208,8 +219,15 @@ void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, str
 void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name);
 /* True when the object is somewhere: the call has been sent there. */
 bool object_call_send(struct call *c);
+/* The version that runs the objects of a namespace's class; NULL when none is deployed. */
+struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice object);
 /* The wire to the keeper, which tells when alarms are due. */
 void gateway_keeper_attach(struct gateway *g, int fd);
+
+/* --- gateway_hibernate.c --- */
+
+/* The table has changed: sockets of objects that run another version now are dropped. */
+void hibernations_check(struct gateway *g);
 
 void links_retire_idle(struct gateway *g);
 void links_stop(struct gateway *g);

@@ -238,7 +238,8 @@ static void file_cancel(struct call *c, int reason UNUSED)
     file_free(c->back_data);
 }
 
-static const struct back_ops file_back = {file_send, file_room, file_consumed, file_cancel};
+static const struct back_ops file_back = {
+    .send = file_send, .room = file_room, .consumed = file_consumed, .cancel = file_cancel};
 
 static int asset_open(const struct assets *a, const struct asset *asset)
 {

@@ -71,7 +71,23 @@ static void back_cancel(struct call *c, int reason)
     back_detach(c, reason);
 }
 
-static const struct back_ops isolate_back = {back_send, back_room, back_consumed, back_cancel};
+static const struct wire_stream_events back_events;
+
+static void back_move(struct call *c, struct call *to)
+{
+    struct isolate_back *b = back_of(c);
+
+    b->event->call = to;
+    wire_stream_own(b->stream, &back_events, to);
+    to->back = TAKE(c->back);
+    to->back_data = TAKE(c->back_data);
+}
+
+static const struct back_ops isolate_back = {.send = back_send,
+                                             .room = back_room,
+                                             .consumed = back_consumed,
+                                             .cancel = back_cancel,
+                                             .move = back_move};
 
 /* Fields that frame a message are ours to write: content-length is taken out of the Worker's block and
  * becomes a number. */
@@ -100,9 +116,38 @@ static struct slice response_headers(struct slice block, int64_t *length)
 
 static bool status_ok(const struct call *c, const struct msg_response *m, bool end)
 {
+    bool join = (m->flags & MSG_JOIN) != 0, hibernate = (m->flags & MSG_HIBERNATE) != 0;
+
     if ((m->flags & MSG_WEBSOCKET) != 0)
-        return m->status == 101 && c->request.upgrade && !end;
+        return m->status == 101 && c->request.upgrade && !end && !(join && hibernate) &&
+               (!hibernate || back_of(c)->event->home != NULL);
+    if (join || hibernate)
+        return false; /* only a socket goes on elsewhere */
     return m->status >= 200 && m->status <= 599;
+}
+
+/* The socket goes on elsewhere: the isolate's streams are over, its event goes on as long as it wants. */
+static void back_hand_on(struct call *c, const struct call_head *head)
+{
+    struct isolate_back *b = back_of(c);
+    struct isolate_link *l = b->event->link;
+    int r = 0;
+
+    call_back_done(c);
+    if ((head->flags & MSG_HIBERNATE) != 0)
+        r = hibernation_adopt(l, b->event->home, c, head->socket);
+    b->event->call = NULL;
+    wire_stream_close(b->stream, 0);
+    mem_release(&b);
+    if ((head->flags & MSG_JOIN) != 0) {
+        join_calls(l, head->socket, c, head);
+        return;
+    }
+    call_respond(c, head);
+    if (r < 0)
+        call_fail(c, 502, "Network connection lost.");
+    if (r == -EBADMSG)
+        isolate_link_condemn(l, "answered with a socket that it has already");
 }
 
 static void back_reply(struct wire_stream *s, struct slice args, int fd, bool end)
@@ -123,10 +168,15 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
                              .status_text = m.status_text,
                              .content_length = m.content_length,
                              .flags = m.flags,
+                             .socket = m.socket,
                              .end = end};
     if ((m.flags & MSG_THREW) != 0 && c->front->is_client)
         head.status_text = SLICE_NONE; /* for Workers only: it is no reason phrase */
     head.headers = response_headers(m.headers, &head.content_length);
+    if ((m.flags & (MSG_JOIN | MSG_HIBERNATE)) != 0) {
+        back_hand_on(c, &head);
+        return;
+    }
     if ((m.flags & MSG_WEBSOCKET) != 0) {
         back_of(c)->event->is_socket = true;
         l->n_sockets++;
@@ -240,6 +290,10 @@ void link_send(struct isolate_link *l, struct call *c)
     struct home *home = r->object.len == 0 ? NULL : object_home(&l, r->ns, r->object);
     bool watched = map_get(&l->gateway->watched, slice_of(l->worker->script)) != NULL;
 
+    if (home != NULL) {
+        home_set_object_name(home, r->object_name);
+        hibernation_before(l, r->ns, r->object);
+    }
     buf_clear(&out);
     msg_request_pack(&out,
                      &(struct msg_request){

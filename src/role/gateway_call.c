@@ -6,7 +6,7 @@
  * "held" - the sender gets its credit back only when the receiver has room again. What a front sends
  * before there is a back is buffered here; the front's own window bounds it.
  */
-#include "role/gateway.h"
+#include "role/gateway_isolate.h"
 
 #include "core/clock.h"
 #include "core/id.h"
@@ -33,10 +33,12 @@ void call_destroy(struct call *c, int reason)
     if (back != NULL)
         back->cancel(c, reason);
     isolate_call_cancel(c);
+    join_forget(c);
     if (c->worker != NULL)
         worker_unref(c->worker);
     buf_done(&c->early);
     buf_done(&c->kept);
+    buf_done(&c->held_out);
     mem_release(&c);
 }
 

@@ -66,8 +66,8 @@ static void egress_cancel(struct call *c, int reason UNUSED)
     http_fetch_cancel(fetch_of(c));
 }
 
-static const struct back_ops egress_back = {egress_send, egress_room, egress_consumed,
-                                            egress_cancel};
+static const struct back_ops egress_back = {
+    .send = egress_send, .room = egress_room, .consumed = egress_consumed, .cancel = egress_cancel};
 
 void egress_start(struct call *c)
 {

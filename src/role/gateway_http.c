@@ -218,8 +218,10 @@ static size_t trigger_room(struct call *c UNUSED)
 
 static void trigger_consumed(struct call *c UNUSED, size_t n UNUSED) {}
 
-static const struct back_ops trigger_back = {trigger_send, trigger_room, trigger_consumed,
-                                             trigger_cancel};
+static const struct back_ops trigger_back = {.send = trigger_send,
+                                             .room = trigger_room,
+                                             .consumed = trigger_consumed,
+                                             .cancel = trigger_cancel};
 
 /* The value of a query member, percent-decoded with '+' as blank. */
 static void query_value(struct slice query, struct slice name, struct buf *out)

@@ -44,6 +44,7 @@ static void link_free(struct isolate_link *l)
     if (l->wire != NULL)
         wire_destroy(l->wire);
     map_done(&l->events);
+    map_done(&l->held);
     worker_unref(l->worker);
     mem_release(&l);
 }
@@ -349,6 +350,16 @@ static void note_event_end(struct isolate_link *l, uint32_t stream_id, struct sl
     }
 }
 
+static void note_event_part(struct isolate_link *l, struct slice args)
+{
+    struct msg_event_part m;
+
+    if (msg_event_part_unpack(args, &m) < 0)
+        isolate_link_condemn(l, "sent a malformed note");
+    else
+        tail_send(l, m.trace);
+}
+
 static void note_load_failed(struct isolate_link *l, struct slice args)
 {
     struct msg_load_failed m;
@@ -369,6 +380,12 @@ static void isolate_note(struct wire *w, uint32_t stream_id, uint16_t op, struct
     switch (op) {
     case OP_event_end:
         note_event_end(l, stream_id, args);
+        return;
+    case OP_event_part:
+        note_event_part(l, args);
+        return;
+    case OP_socket_read:
+        join_release(l, stream_id);
         return;
     case OP_load_failed:
         note_load_failed(l, args);

@@ -14,11 +14,12 @@ struct isolate_link {
     struct worker *worker; /* referenced */
     struct link in_worker, in_gateway;
     enum isolate_state state;
-    uint64_t id;                /* the supervisor's number */
-    struct wire *wire;          /* NULL until given */
-    struct wire_stream *want;   /* the stream `isolate_want` to the supervisor, while starting */
-    struct map events;          /* stream id -> struct event, until event_end */
-    struct link homes;          /* of Durable Objects that are here */
+    uint64_t id;              /* the supervisor's number */
+    struct wire *wire;        /* NULL until given */
+    struct wire_stream *want; /* the stream `isolate_want` to the supervisor, while starting */
+    struct map events;        /* stream id -> struct event, until event_end */
+    struct link homes;        /* of Durable Objects that are here */
+    struct map held; /* id of a stream fetch -> struct call whose socket waits (gateway_join.c) */
     size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;
     char outcome[24]; /* why it ended, when it said so */
@@ -70,6 +71,32 @@ void object_event_end(struct event *e);
 void object_over(struct isolate_link *l, struct slice args);
 /* Its objects go on elsewhere; why: what the isolate is told, NULL = it is told nothing. */
 void objects_leave(struct isolate_link *l, const char *why);
+
+/* NULL: the object is nowhere. */
+struct home *object_find(struct gateway *g, struct slice ns, struct slice object);
+size_t home_events(const struct home *h);
+struct isolate_link *home_link(const struct home *h); /* NULL: it has left */
+struct slice home_key_of(const struct home *h);       /* namespace and id, one after the other */
+struct slice home_object_name(const struct home *h);
+/* The name that the object's id was made from; it stays. */
+void home_set_object_name(struct home *h, struct slice name);
+
+/* gateway_hibernate.c. The object has answered the call with a socket that it wants to be woken for; the isolate's back
+ * has been taken from the call. -EPIPE: the object is not there any more; -EBADMSG: the number is in use. */
+NODISCARD int hibernation_adopt(struct isolate_link *l, const struct home *home, struct call *c,
+                                uint32_t socket);
+/* An event for the object goes to l: its sockets go first, when they are not there. */
+void hibernation_before(struct isolate_link *l, struct slice ns, struct slice object);
+
+/* gateway_join.c. A front of an isolate has been told of a socket: what comes for it waits. */
+void join_hold(struct isolate_link *l, uint32_t stream_id, struct call *c);
+/* The isolate reads it itself. */
+void join_release(struct isolate_link *l, uint32_t stream_id);
+/* The back of the held call becomes the back of c, whose own has been taken away. */
+void join_calls(struct isolate_link *l, uint32_t stream_id, struct call *c,
+                const struct call_head *head);
+/* The call goes. */
+void join_forget(struct call *c);
 
 /* Answers a call whose isolate ended; outcome "" when nobody knows why. */
 void call_ended_by(struct call *c, const char *outcome);

@@ -34,6 +34,7 @@ struct home {
     struct isolate_link *link; /* NULL: it has left; goes with the last event */
     struct link in_link;
     size_t n_events;
+    char *object_name; /* NULL: not known */
 };
 
 static struct slice home_key(struct slice ns, struct slice object, char buf[HOME_KEY_SIZE])
@@ -44,11 +45,17 @@ static struct slice home_key(struct slice ns, struct slice object, char buf[HOME
     return slice_from(buf, HOME_KEY_SIZE);
 }
 
-static struct home *home_find(struct gateway *g, struct slice ns, struct slice object)
+struct home *object_find(struct gateway *g, struct slice ns, struct slice object)
 {
     char key[HOME_KEY_SIZE];
 
     return map_get(&g->homes, home_key(ns, object, key));
+}
+
+static void home_free(struct home *h)
+{
+    mem_release(&h->object_name);
+    mem_release(&h);
 }
 
 /* Calls go elsewhere from now on. */
@@ -58,7 +65,7 @@ static void home_leave(struct home *h)
     list_remove(&h->in_link);
     h->link = NULL;
     if (h->n_events == 0)
-        mem_release(&h);
+        home_free(h);
 }
 
 static struct home *home_make(struct isolate_link *l, struct slice ns, struct slice object)
@@ -75,12 +82,38 @@ static struct home *home_make(struct isolate_link *l, struct slice ns, struct sl
 
 struct home *object_home(struct isolate_link **l, struct slice ns, struct slice object)
 {
-    struct home *h = home_find((*l)->gateway, ns, object);
+    struct home *h = object_find((*l)->gateway, ns, object);
 
     if (h == NULL)
         h = home_make(*l, ns, object);
     *l = h->link;
     return h;
+}
+
+size_t home_events(const struct home *h)
+{
+    return h->n_events;
+}
+
+struct isolate_link *home_link(const struct home *h)
+{
+    return h->link;
+}
+
+struct slice home_object_name(const struct home *h)
+{
+    return slice_of(h->object_name == NULL ? "" : h->object_name);
+}
+
+void home_set_object_name(struct home *h, struct slice name)
+{
+    if (h->object_name == NULL && name.len > 0)
+        h->object_name = strndup(name.ptr, name.len);
+}
+
+struct slice home_key_of(const struct home *h)
+{
+    return slice_from(h->key, HOME_KEY_SIZE);
 }
 
 void object_event_begin(struct event *e, struct home *h)
@@ -94,7 +127,7 @@ void object_event_end(struct event *e)
     struct home *h = TAKE(e->home);
 
     if (h != NULL && --h->n_events == 0 && h->link == NULL)
-        mem_release(&h);
+        home_free(h);
 }
 
 void object_over(struct isolate_link *l, struct slice args)
@@ -105,7 +138,7 @@ void object_over(struct isolate_link *l, struct slice args)
         isolate_link_condemn(l, "sent a malformed note");
         return;
     }
-    struct home *h = home_find(l->gateway, m.ns, m.object);
+    struct home *h = object_find(l->gateway, m.ns, m.object);
     if (h != NULL && h->link == l && h->n_events == 0)
         home_leave(h);
 }
@@ -127,7 +160,7 @@ void objects_leave(struct isolate_link *l, const char *why)
 
 bool object_call_send(struct call *c)
 {
-    struct home *h = home_find(c->gateway, c->request.ns, c->request.object);
+    struct home *h = object_find(c->gateway, c->request.ns, c->request.object);
 
     if (h == NULL)
         return false;
@@ -147,19 +180,27 @@ static struct worker *object_worker(const struct script *script, struct slice ob
     return script->versions[share < script->versions[0].percentage ? 0 : 1].worker;
 }
 
+struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice object)
+{
+    const struct durable_class *class = table_namespace(g->table, ns);
+    struct script *script = class == NULL ? NULL : table_script(g->table, slice_of(class->script));
+    struct worker *w = script == NULL ? NULL : object_worker(script, object);
+
+    return w == NULL || !worker_has_code(w) ? NULL : w;
+}
+
 void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name)
 {
     const struct durable_class *class =
         table_namespace(c->gateway->table, slice_of(json_str(binding, "namespace_id", "")));
-    struct script *script =
-        class == NULL ? NULL : table_script(c->gateway->table, slice_of(class->script));
 
     if (!id_is_hex(object, OBJECT_LEN)) {
         call_fail(c, 400, "Invalid Durable Object ID: must be 64 hex digits");
         return;
     }
-    struct worker *w = script == NULL ? NULL : object_worker(script, object);
-    if (w == NULL || !worker_has_code(w)) {
+    struct worker *w =
+        class == NULL ? NULL : object_worker_of(c->gateway, slice_of(class->id), object);
+    if (w == NULL) {
         call_fail(c, 503, "The Worker with the class of this Durable Object is not deployed.");
         return;
     }
@@ -215,6 +256,7 @@ static bool alarm_send(struct pending_alarm *p, struct isolate_link *l, const ch
     AUTO(buf_done) struct buf out = {0};
     struct home *h = object_home(&l, slice_of(p->ns), slice_of(p->object));
 
+    hibernation_before(l, slice_of(p->ns), slice_of(p->object));
     msg_alarm_pack(&out, &(struct msg_alarm){.class_name = slice_of(class_name),
                                              .object = slice_of(p->object),
                                              .scheduled_ms = p->scheduled_ms,
@@ -241,15 +283,14 @@ static void alarm_try(struct timer *t)
     struct pending_alarm *p = CONTAINER_OF(t, struct pending_alarm, timer);
     struct gateway *g = p->gateway;
     const struct durable_class *class = table_namespace(g->table, slice_of(p->ns));
-    struct script *script = class == NULL ? NULL : table_script(g->table, slice_of(class->script));
-    struct worker *w = script == NULL ? NULL : object_worker(script, slice_of(p->object));
+    struct worker *w = object_worker_of(g, slice_of(p->ns), slice_of(p->object));
 
-    if (w == NULL || !worker_has_code(w)) {
+    if (w == NULL) {
         /* A table that has not come yet says nothing about what there is. */
         alarm_done(p, g->table == NULL || class != NULL ? SLICE("lost") : SLICE("missing"));
         return;
     }
-    struct home *h = home_find(g, slice_of(p->ns), slice_of(p->object));
+    struct home *h = object_find(g, slice_of(p->ns), slice_of(p->object));
     struct isolate_link *l = h != NULL ? h->link : least_busy(w);
     if (l != NULL && alarm_send(p, l, class->name))
         return;

@@ -36,7 +36,7 @@ struct socket {
     struct link link;               /* gateway.sockets */
     size_t held;                    /* bytes of the client whose window waits for the Worker */
     int64_t heard_us, closing_us;   /* closing_us 0: no close frame was sent */
-    bool pinged;
+    bool pinged, ended;
 };
 
 /* Messages of one piece of input, for the Worker. */
@@ -49,6 +49,9 @@ static struct socket *socket_of(const struct call *c)
 
 static void socket_end(struct socket *k)
 {
+    if (k->ended)
+        return;
+    k->ended = true;
     http_send(k->exchange, SLICE_NONE, true);
 }
 

@@ -30,6 +30,7 @@ static void wire_front_over(struct call *c)
 static void wire_front_head(struct call *c, const struct call_head *head)
 {
     static struct buf out;
+    bool joinable = (head->flags & MSG_WEBSOCKET) != 0 && c->back != NULL && c->back->move != NULL;
 
     buf_clear(&out);
     if ((head->flags & MSG_THREW) != 0 && head->end) {
@@ -41,20 +42,29 @@ static void wire_front_head(struct call *c, const struct call_head *head)
         wire_front_over(c);
         return;
     }
-    msg_fetched_pack(&out, &(struct msg_fetched){
-                               .status = (uint16_t)head->status,
-                               .flags = head->flags | (head->end ? 0 : MSG_HAS_BODY),
-                               .content_length = head->content_length,
-                               .status_text = head->status_text,
-                               .headers = head->headers,
-                           });
+    msg_fetched_pack(&out,
+                     &(struct msg_fetched){
+                         .status = (uint16_t)head->status,
+                         .flags = (head->flags & ~(uint32_t)(MSG_JOIN | MSG_HIBERNATE)) |
+                                  (head->end ? 0 : MSG_HAS_BODY) | (joinable ? MSG_JOINABLE : 0),
+                         .content_length = head->content_length,
+                         .status_text = head->status_text,
+                         .headers = head->headers,
+                     });
     wire_reply(stream_of(c), buf_slice(&out), -1, head->end);
     if (head->end)
         wire_front_over(c);
+    else if (joinable)
+        join_hold(wire_user(wire_stream_wire(stream_of(c))), wire_stream_id(stream_of(c)), c);
 }
 
 static void wire_front_data(struct call *c, struct slice bytes, bool end)
 {
+    if (c->holder != NULL) {
+        buf_append_slice(&c->held_out, bytes);
+        c->held_end |= end;
+        return;
+    }
     wire_send(stream_of(c), bytes, end);
     if (end)
         wire_front_over(c);
@@ -62,7 +72,7 @@ static void wire_front_data(struct call *c, struct slice bytes, bool end)
 
 static size_t wire_front_room(struct call *c)
 {
-    return wire_send_room(stream_of(c));
+    return c->holder != NULL ? 0 : wire_send_room(stream_of(c));
 }
 
 static void wire_front_consumed(struct call *c, size_t n)

@@ -53,6 +53,7 @@ static void call_fetched(struct channel *ch, struct slice payload)
                            js_number(ctx, (double)m.result), js_number(ctx, m.flags)};
         return call_answered(ch, args, ARRAY_LEN(args));
     }
+    ch->joinable = (m.flags & MSG_JOINABLE) != 0;
     js_value args[] = {
         js_null(ctx),
         js_number(ctx, m.status),

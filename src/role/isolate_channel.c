@@ -276,6 +276,8 @@ void channel_settle(struct channel *ch)
         channel_pipe(ch);
     else if (ch->want == WANT_MESSAGES)
         isolate_messages_settle(ch);
+    else if (ch->want == WANT_FRAMES)
+        isolate_frames_settle(ch);
     else
         channel_maybe_done(ch);
 }
@@ -301,7 +303,7 @@ static void channel_on_data(struct wire_stream *s, struct slice bytes, bool end)
     }
     if (ch->kind == CHANNEL_LINK || ch->want == WANT_BYTES || ch->want == WANT_TEXT)
         channel_collect(ch, bytes);
-    else if (ch->want == WANT_MESSAGES)
+    else if (ch->want == WANT_MESSAGES || ch->want == WANT_FRAMES)
         isolate_messages_data(ch, bytes);
     else
         buf_append_slice(&ch->in, bytes);
@@ -344,7 +346,7 @@ static void channel_on_reset(struct wire_stream *s, int reason)
     if (from != NULL)
         channel_ready(from);
     channel_ready(ch);
-    if (ch->kind == CHANNEL_REQUEST) {
+    if (ch->kind == CHANNEL_REQUEST || ch->kind == CHANNEL_SOCKETS) {
         js_value args[] = {js_number(iso->ctx, id)};
         isolate_enter(iso, ch, iso->cpu_limit_us);
         isolate_hook(iso, &iso->hooks.abort, args, ARRAY_LEN(args));

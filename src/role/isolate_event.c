@@ -80,7 +80,8 @@ static void isolate_condemn(struct isolate *iso, const char *outcome, int status
     vm_watch_enter(iso->vm, ISOLATE_CONDEMN_CPU_US * 4);
     for (size_t i = 0; i < iso->n_channels; i++) {
         struct channel *ch = iso->channels[i];
-        if (ch->id != 0 && (ch->kind == CHANNEL_REQUEST || ch->kind == CHANNEL_SCHEDULED))
+        if (ch->id != 0 && (ch->kind == CHANNEL_REQUEST || ch->kind == CHANNEL_SCHEDULED ||
+                            ch->kind == CHANNEL_SOCKETS))
             isolate_condemn_event(iso, ch, slice_of(outcome));
     }
     vm_watch_leave(iso->vm);
@@ -391,6 +392,29 @@ static bool isolate_on_alarm(struct isolate *iso, struct wire_stream *s, struct 
     return true;
 }
 
+static bool isolate_on_sockets(struct isolate *iso, struct wire_stream *s, struct slice payload)
+{
+    struct msg_sockets m;
+    if (msg_sockets_unpack(payload, &m) < 0)
+        return false;
+    struct channel *ch = isolate_event_begin(iso, s, CHANNEL_SOCKETS, m.request_id);
+    if (ch == NULL)
+        return true;
+    ch->out_open = true;
+    buf_clear(&iso->message);
+    msg_outcome_pack(&iso->message, &(struct msg_outcome){.outcome = SLICE("ok")});
+    wire_reply(s, buf_slice(&iso->message), -1, false); /* so that frames may follow */
+    isolate_enter(iso, ch, iso->cpu_limit_us);
+    js_value args[] = {
+        js_number(iso->ctx, ch->id),     isolate_text(iso, m.class_name),
+        isolate_text(iso, m.object),     isolate_text(iso, m.object_name),
+        isolate_text(iso, m.request_id),
+    };
+    isolate_hook(iso, &iso->hooks.sockets, args, ARRAY_LEN(args));
+    isolate_leave(iso);
+    return true;
+}
+
 static bool isolate_on_link(struct isolate *iso, struct wire_stream *s, struct slice payload,
                             bool end)
 {
@@ -420,6 +444,8 @@ static void isolate_on_stream(struct wire *wire, struct wire_stream *s, uint16_t
         ok = isolate_on_scheduled(iso, s, args);
     else if (op == OP_alarm && iso->kind == ISOLATE_WORKER)
         ok = isolate_on_alarm(iso, s, args);
+    else if (op == OP_sockets && iso->kind == ISOLATE_WORKER)
+        ok = isolate_on_sockets(iso, s, args);
     else if (op == OP_link)
         ok = isolate_on_link(iso, s, args, end);
     if (!ok) {

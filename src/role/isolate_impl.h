@@ -4,7 +4,7 @@
  * isolate.c: the process and its control channel. isolate_load.c: from spec to handlers; links.
  * isolate_event.c: entries into the VM, accounting, limits. isolate_channel.c: bodies. isolate_io.c:
  * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper. isolate_websocket.c:
- * messages.
+ * messages. isolate_sockets.c: sockets of Durable Objects that may sleep.
  *
  * An *entry* is one macrotask: C calls one hook or callback, microtasks drain, rejections are
  * reported. Whatever natives asked for meanwhile that is already there (buffered bytes, room, failed
@@ -39,13 +39,22 @@ enum {
 enum channel_kind {
     CHANNEL_REQUEST,
     CHANNEL_SCHEDULED,
+    CHANNEL_SOCKETS, /* of a Durable Object: an event as long as the object is awake */
     CHANNEL_LINK,
     CHANNEL_FETCH,
     CHANNEL_KEEPER,
     CHANNEL_KINDS
 };
 
-enum channel_want { WANT_NOTHING, WANT_READ, WANT_BYTES, WANT_TEXT, WANT_PIPE, WANT_MESSAGES };
+enum channel_want {
+    WANT_NOTHING,
+    WANT_READ,
+    WANT_BYTES,
+    WANT_TEXT,
+    WANT_PIPE,
+    WANT_MESSAGES,
+    WANT_FRAMES
+};
 
 /* One stream of a wire as JavaScript sees it: a number. The low 16 bits are the index in
  * iso->channels, the next 14 count how often the place was used, so that a number of an ended
@@ -76,6 +85,7 @@ struct channel {
     /* calls: fetch and keeper */
     struct js_hold answer_cb;
     int answer_error; /* the call could not even be sent */
+    bool joinable;    /* the gateway holds back what comes (MSG_JOINABLE) */
 
     /* events */
     bool replied;
@@ -83,11 +93,12 @@ struct channel {
     int64_t cpu_past_us; /* of budgets that were used up before (WebSockets) */
     char request_id[ISOLATE_REQUEST_ID_MAX];
     struct buf options; /* of a link job */
+    uint64_t n_frames;  /* that sockets have had */
 };
 
 struct isolate_hooks {
     struct js_hold warm, prepare, load, request, scheduled, abort, timer, unhandled, link, condemn,
-        alarm, objects_reset;
+        alarm, objects_reset, sockets;
 };
 
 struct isolate {
@@ -201,6 +212,18 @@ JS_NATIVE(isolate_messages);
 JS_NATIVE(isolate_send_message);
 JS_NATIVE(isolate_send_close);
 JS_NATIVE(isolate_queued);
+
+/* A new budget of CPU time for the channel's event. */
+void isolate_refill(struct channel *ch);
+/* What comes on a fetched socket is wanted here after all. */
+void isolate_socket_wanted(struct channel *ch);
+
+/* isolate_sockets.c */
+void isolate_frames_settle(struct channel *ch);
+JS_NATIVE(isolate_frames);
+JS_NATIVE(isolate_send_frame);
+JS_NATIVE(isolate_sockets_sleep);
+JS_NATIVE(isolate_event_part);
 
 /* isolate_io.c */
 extern const struct js_native_row isolate_io_rows[];

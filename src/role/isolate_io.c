@@ -186,6 +186,7 @@ static JS_NATIVE(io_pipe)
     }
     js_hold_set(&from->read_cb, ctx, args[2]);
     from->want = WANT_PIPE;
+    isolate_socket_wanted(from);
     from->pipe_to = to->id;
     to->pipe_from = from->id;
     channel_ready(from);
@@ -194,7 +195,8 @@ static JS_NATIVE(io_pipe)
 
 /* --- answers --- */
 
-/* respond(ch, status, flags, contentLength, statusText, headers, body) */
+/* respond(ch, status, flags, contentLength, statusText, headers, body, socket?): socket is the channel of the fetch
+ * (MSG_JOIN) or the number among the object's sockets (MSG_HIBERNATE). */
 enum {
     RESPOND_CH,
     RESPOND_STATUS,
@@ -203,7 +205,8 @@ enum {
     RESPOND_TEXT,
     RESPOND_HEADERS,
     RESPOND_BODY,
-    RESPOND_N
+    RESPOND_N,
+    RESPOND_SOCKET = RESPOND_N
 };
 
 static int respond_body(js_context ctx, js_value body, struct slice *ret)
@@ -217,7 +220,8 @@ static int respond_body(js_context ctx, js_value body, struct slice *ret)
     return r;
 }
 
-static int respond_pack(js_context ctx, const js_value args[], int64_t length, bool has_body)
+static int respond_pack(js_context ctx, const js_value args[], int64_t length, bool has_body,
+                        uint32_t socket)
 {
     struct isolate *iso = js_user(ctx);
     size_t at = buf_len(&iso->scratch);
@@ -237,8 +241,34 @@ static int respond_pack(js_context ctx, const js_value args[], int64_t length, b
                           .content_length = length,
                           .status_text = slice_from(all.ptr + at, headers_at - at),
                           .headers = slice_skip(all, headers_at),
+                          .socket = socket,
                       });
     return buf_len(&iso->message) > WIRE_PAYLOAD_MAX ? -E2BIG : 0;
+}
+
+/* The number that the gateway knows the socket by. */
+static uint32_t respond_socket(js_context ctx, size_t n_args, const js_value args[],
+                               struct channel **ret_fetch)
+{
+    uint32_t flags = (uint32_t)js_to_number(ctx, args[RESPOND_FLAGS], 0);
+    if (n_args <= RESPOND_SOCKET || (flags & (MSG_JOIN | MSG_HIBERNATE)) == 0)
+        return 0;
+    uint32_t n = (uint32_t)js_to_number(ctx, args[RESPOND_SOCKET], 0);
+    if ((flags & MSG_JOIN) == 0)
+        return n;
+    *ret_fetch = channel_find(js_user(ctx), n);
+    return *ret_fetch == NULL ? 0 : (*ret_fetch)->stream_id;
+}
+
+/* The socket is in the gateway's hands: neither stream carries anything any more. */
+static void respond_hand_on(struct channel *ch, struct channel *fetch)
+{
+    ch->in_dropped = true;
+    channel_close(ch, 0);
+    if (fetch == NULL)
+        return;
+    channel_close(fetch, 0);
+    channel_destroy(fetch);
 }
 
 static JS_NATIVE(io_respond)
@@ -262,7 +292,9 @@ static JS_NATIVE(io_respond)
     bool in_scratch = js_is_string(ctx, body);
     if (!none && !streamed && length < 0)
         length = (int64_t)body_len;
-    if (respond_pack(ctx, args, length, !none) < 0)
+    struct channel *fetch = NULL;
+    uint32_t socket = respond_socket(ctx, n_args, args, &fetch);
+    if (respond_pack(ctx, args, length, !none, socket) < 0)
         return js_throw(ctx, exception, "TypeError",
                         "response headers are too large or no byte strings");
     if (in_scratch)
@@ -276,6 +308,8 @@ static JS_NATIVE(io_respond)
     if (data)
         wire_send(ch->stream, bytes, true);
     ch->out_open = streamed;
+    if (((uint32_t)js_to_number(ctx, args[RESPOND_FLAGS], 0) & (MSG_JOIN | MSG_HIBERNATE)) != 0)
+        respond_hand_on(ch, fetch);
     return js_bool(ctx, true);
 }
 
@@ -287,7 +321,8 @@ static JS_NATIVE(io_fetch)
 static JS_NATIVE(io_event_end)
 {
     struct channel *ch = io_channel(ctx, n_args, args, 0);
-    if (ch == NULL || (ch->kind != CHANNEL_REQUEST && ch->kind != CHANNEL_SCHEDULED))
+    if (ch == NULL || (ch->kind != CHANNEL_REQUEST && ch->kind != CHANNEL_SCHEDULED &&
+                       ch->kind != CHANNEL_SOCKETS))
         return js_undefined(ctx);
     struct isolate *iso = ch->iso;
     bool later = iso->current == ch && iso->depth == 1 && !iso->condemned;
@@ -363,6 +398,10 @@ const struct js_native_row isolate_io_rows[] = {
     {"sendMessage", isolate_send_message},
     {"sendClose", isolate_send_close},
     {"queued", isolate_queued},
+    {"frames", isolate_frames},
+    {"sendFrame", isolate_send_frame},
+    {"sleep", isolate_sockets_sleep},
+    {"eventPart", isolate_event_part},
     {"eventEnd", io_event_end},
     {"cpuTime", io_cpu_time},
     {"timerAt", io_timer_at},

@@ -74,7 +74,7 @@ static int socket_args(struct channel *ch, const struct wire_message *m, js_valu
 }
 
 /* A new budget of CPU time for the event; what it has used is kept for its account. */
-static void socket_refill(struct channel *ch)
+void isolate_refill(struct channel *ch)
 {
     struct channel *event = channel_event(ch);
 
@@ -102,7 +102,7 @@ static int socket_give(struct channel *ch)
     buf_consume(&ch->in, before - in.len);
     if (buf_len(&ch->in) == 0 && ch->in.cap > SOCKET_KEEP_MAX)
         buf_done(&ch->in);
-    socket_refill(ch);
+    isolate_refill(ch);
     isolate_callback(ch, ch->read_cb.v, args, (size_t)n);
     return 1;
 }
@@ -122,6 +122,18 @@ void isolate_messages_settle(struct channel *ch)
     }
 }
 
+void isolate_socket_wanted(struct channel *ch)
+{
+    struct isolate *iso = ch->iso;
+
+    if (!ch->joinable || ch->stream == NULL)
+        return;
+    ch->joinable = false;
+    buf_clear(&iso->message);
+    msg_socket_read_pack(&iso->message, &(struct msg_socket_read){0});
+    wire_note(iso->main, ch->stream_id, OP_socket_read, buf_slice(&iso->message), -1);
+}
+
 /* messages(ch, callback): every message from now on, until callback(-1, errno). */
 JS_NATIVE(isolate_messages)
 {
@@ -132,6 +144,7 @@ JS_NATIVE(isolate_messages)
         return js_bool(ctx, false);
     js_hold_set(&ch->read_cb, ctx, args[1]);
     ch->want = WANT_MESSAGES;
+    isolate_socket_wanted(ch);
     socket_credit(ch, buf_len(&ch->in));
     if (buf_len(&ch->in) > 0 || ch->in_end || ch->in_error < 0)
         channel_ready(ch);

@@ -3,6 +3,7 @@ import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
 import { serveObject } from "../../web/js/rpc/serve.js";
 import { instanceOf, resetAll } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
+import { socketsLost } from "./sockets.js";
 import { setObjectExports } from "./state.js";
 
 export function make() {
@@ -53,6 +54,16 @@ export function objectAlarm(worker, className, id, channel, scheduledMs, retry, 
         invocation.detail = { scheduledTime: new Date(scheduledMs).toISOString() };
         return inObject(worker, className, id, "", invocation, (object, instance) => instance.alarm(object, retry));
     }, channel, scheduledMs, "", requestId);
+}
+
+/* The gateway opens the channel of an object's sockets; with an object that is not there the next event wakes it. */
+export function objectSockets(worker, className, id, name, channel, requestId) {
+    find(worker, className, id, name).openSockets(channel, requestId);
+}
+
+/* The channel of an object's sockets has ended. */
+export function objectSocketsLost(channel) {
+    socketsLost(channel);
 }
 
 export function objectsReset(why) {

@@ -12,6 +12,7 @@ import { failEvent } from "../../web/js/event.js";
 import { startTimer, stopTimer } from "../../web/js/timers.js";
 import { frame } from "../../web/js/workers.js";
 import { Gates } from "./gates.js";
+import { Sockets } from "./sockets.js";
 import { DurableObjectState } from "./state.js";
 
 const durable = native.durable;
@@ -63,12 +64,24 @@ export class Instance {
         this.queue = []; // events that came before it was running
         this.idleTimer = null;
         this.usedAt = 0;
+        this.sockets = new Sockets(this);
         this.alarmRunning = false;
         this.alarmReplaced = false;
         this.alarmTelling = false;
     }
 
     /* --- start --- */
+
+    /* A first event waits until the object's sockets are known. */
+    openSockets(channel, requestId) {
+        if (this.state === "new") this.sockets.ready = false;
+        this.sockets.open(channel, requestId);
+        this.watchIdle();
+    }
+
+    socketsTold() {
+        if (this.state === "new" && this.queue.length > 0) this.start();
+    }
 
     start() {
         this.state = "opening";
@@ -129,7 +142,7 @@ export class Instance {
                 this.admit(invocation, run);
             } else {
                 this.queue.push({ invocation, run });
-                if (this.state === "new") this.start();
+                if (this.state === "new" && this.sockets.ready) this.start();
             }
         });
     }
@@ -148,7 +161,11 @@ export class Instance {
         if (invocation.pending > 0 && (invocation.timers?.size || invocation.channels?.size)) this.leftovers.add(invocation);
         if (this.events.size > 0 || this.state !== "running") return;
         this.usedAt = io.clock[0];
-        this.idleTimer = startTimer(() => this.idle(), IDLE_MS);
+        this.watchIdle();
+    }
+
+    watchIdle() {
+        if (this.idleTimer === null) this.idleTimer = startTimer(() => this.idle(), IDLE_MS);
     }
 
     busy() {
@@ -156,13 +173,14 @@ export class Instance {
             if (invocation.pending > 0) return true;
             this.leftovers.delete(invocation);
         }
-        return this.events.size > 0 || this.gates.unconfirmed() || this.gates.top !== null;
+        return this.events.size > 0 || this.gates.unconfirmed() || this.gates.top !== null || this.sockets.busy();
     }
 
     idle() {
         this.idleTimer = null;
-        if (this.state !== "running") return;
-        if (this.busy()) this.idleTimer = startTimer(() => this.idle(), IDLE_MS);
+        if (this.state === "dead") return;
+        const busy = this.busy() || this.state === "opening";
+        if (busy || this.sockets.sleep()) this.watchIdle(); // asleep: gone as soon as the gateway agrees
         else this.evict();
     }
 
@@ -178,6 +196,7 @@ export class Instance {
         if (this.idleTimer !== null) stopTimer(this.idleTimer);
         this.idleTimer = null;
         this.gates.close();
+        this.sockets.end();
         for (const invocation of this.leftovers) invocation.release();
         this.leftovers.clear();
         this.object = null;
@@ -330,7 +349,7 @@ function evictOne() {
     let oldest = null;
     for (const instance of byKey.values())
         if (instance.state === "running" && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
-    oldest?.evict();
+    if (oldest !== null && !oldest.sockets.sleep()) oldest.evict();
 }
 
 /* The running instance of an id, or a new one. */

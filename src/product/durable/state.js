@@ -31,15 +31,37 @@ export class DurableObjectState {
         this.#instance.abort(reason);
     }
 
-    acceptWebSocket() {
-        throw new Error("Hibernatable WebSockets are not available on this server yet: use accept() instead of state.acceptWebSocket().");
+    acceptWebSocket(webSocket, tags = undefined) {
+        this.#instance.sockets.accept(webSocket, tags);
     }
 
-    getWebSockets() { return []; }
-    getTags() { throw new TypeError("only hibernatable websockets can have tags."); }
-    setWebSocketAutoResponse() {}
-    getWebSocketAutoResponse() { return null; }
-    getWebSocketAutoResponseTimestamp() { return null; }
+    getWebSockets(tag = undefined) {
+        return this.#instance.sockets.list(tag === undefined ? undefined : String(tag));
+    }
+
+    getTags(webSocket) {
+        return this.#instance.sockets.tagsOf(webSocket);
+    }
+
+    setWebSocketAutoResponse(pair = undefined) {
+        this.#instance.sockets.setPair(pair);
+    }
+
+    getWebSocketAutoResponse() {
+        return this.#instance.sockets.pair;
+    }
+
+    getWebSocketAutoResponseTimestamp(webSocket) {
+        return this.#instance.sockets.answeredAt(webSocket);
+    }
+
+    setHibernatableWebSocketEventTimeout(ms = undefined) {
+        this.#instance.sockets.setTimeout(ms);
+    }
+
+    getHibernatableWebSocketEventTimeout() {
+        return this.#instance.sockets.timeoutMs;
+    }
 }
 Object.defineProperty(DurableObjectState.prototype, Symbol.toStringTag, { value: "DurableObjectState", configurable: true });
 

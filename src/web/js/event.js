@@ -16,12 +16,13 @@ import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { makeReader, streamCancel } from "./streams/readable.js";
 import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
-import { releaseSocket, coupleSocket } from "./websocket.js";
+import { releaseSocket, coupleSocket, handOnSocket } from "./websocket.js";
 import { flags } from "./compat.js";
 import { utf8 } from "./encoding.js";
 import { toWire } from "./headers.js";
 import { wrapReadable, readableOf } from "./streams/classes.js";
 import { startTimer, stopTimer } from "./timers.js";
+import { frame } from "./workers.js";
 
 const io = native.io;
 const zlib = native.zlib;
@@ -163,7 +164,7 @@ function sent(invocation) {
 
 function finish(invocation) {
     if (invocation.ended) return;
-    byChannel.delete(invocation.channel);
+    if (byChannel.get(invocation.channel) === invocation) byChannel.delete(invocation.channel);
     invocation.end();
 }
 
@@ -207,8 +208,14 @@ function respondSocket(invocation, response, socket) {
     releaseSocket(socket);
     invocation.answered = true;
     invocation.status = 101;
-    io.respond(invocation.channel, 101, WEBSOCKET | (flags.web_socket_compression ? COMPRESS : 0), -1, "",
-        responses.responseBlock(response), true);
+    const going = handOnSocket(socket);
+    io.respond(invocation.channel, 101, WEBSOCKET | (flags.web_socket_compression ? COMPRESS : 0) | (going?.flags ?? 0), -1, "",
+        responses.responseBlock(response), true, going?.number ?? 0);
+    if (going !== null) {
+        going.done();
+        sent(invocation);
+        return;
+    }
     invocation.socket = coupleSocket(socket, invocation.channel, invocation, () => sent(invocation));
 }
 
@@ -340,6 +347,52 @@ export function sessionEvent(channel, requestId, flags, detail, begin) {
     context.watch(invocation);
 }
 
+/* --- messages of sockets that outlive the object's stay in memory --- */
+
+/* One of many events that share a channel. */
+class PartInvocation extends Invocation {
+    #done = null;
+
+    /* start() begins it and returns its result, or a promise of it; done() comes once, after that. */
+    follow(start, done) {
+        this.#done = done;
+        context.enter(this);
+        frame.cur = null;
+        let result;
+        try {
+            result = start();
+        } catch (error) {
+            this.giveUp(error);
+            return;
+        }
+        settledPlain(this, result);
+    }
+
+    giveUp(error) {
+        fail(this, error);
+    }
+
+    end() {
+        const done = this.#done;
+        this.#done = null;
+        if (done !== null) {
+            context.enter(this);
+            done();
+        }
+        super.end();
+    }
+
+    report() {
+        if (this.logs !== null || this.exceptions !== null || this.traced) io.eventPart(this.channel, context.hooks.trace(this));
+    }
+}
+
+export function partEvent(channel, requestId, detail) {
+    const invocation = new PartInvocation("hibernatableWebSocket", channel, requestId);
+    invocation.detail = detail;
+    return invocation;
+}
+
 /* --- scheduled --- */
 
 export class ScheduledController {
@@ -388,19 +441,20 @@ export function scheduledEvent(call, channel, scheduledMs, cron, requestId) {
 
 /* --- the client went away --- */
 
+/* False: there is no such event. */
 export function abortEvent(channel) {
     const invocation = byChannel.get(channel);
-    if (invocation === undefined) return;
+    if (invocation === undefined) return false;
     context.enter(invocation);
     if (invocation.session !== null) {
         if (invocation.session.open) invocation.outcome = "canceled";
         invocation.session.lost(new Error("Network connection lost."));
-        return;
+        return true;
     }
     if (invocation.socket !== null) {
         invocation.outcome = "canceled";
         invocation.socket.vanished();
-        return;
+        return true;
     }
     invocation.gone = true;
     invocation.outcome = "canceled";
@@ -409,6 +463,7 @@ export function abortEvent(channel) {
     if (signal !== null) abortSignal(signal, new DOMException("The client has disconnected", "AbortError"));
     if (invocation.reader?.stream) streamCancel(invocation.reader.stream, new Error("Network connection lost.")).catch(() => {});
     sent(invocation);
+    return true;
 }
 
 /* The isolate ends (CPU, memory): what the event has logged is reported, its code does not run again. */

@@ -19,7 +19,7 @@ const io = native.io;
 const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
-export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64,
+export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64, JOINABLE = 4096,
     COMPRESS = 128, RETRYABLE = 256, RPC = 512, OVERLOADED = 1024, OBJECT_RESET = 2048;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
@@ -200,7 +200,7 @@ async function run(binding, request, object = null, objectName = null) {
 
 function socketOf(answer) {
     const header = (name) => findInBlock(answer.headers, name, 0) ?? "";
-    return fetchedSocket(answer.channel, context.current, header("sec-websocket-protocol"), header("sec-websocket-extensions"));
+    return fetchedSocket(answer.channel, context.current, header("sec-websocket-protocol"), header("sec-websocket-extensions"), (answer.flags & JOINABLE) !== 0);
 }
 
 function responseOf(answer, call, redirected, manual) {

@@ -17,7 +17,7 @@ import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
-import { objectAlarm, objectRequest, objectSession, objectsReset } from "../../product/durable/durable.js";
+import { objectAlarm, objectRequest, objectSession, objectSockets, objectSocketsLost, objectsReset } from "../../product/durable/durable.js";
 import { setTable } from "./scripts.js";
 import { table } from "scripts:table"; // last: it imports from everywhere
 
@@ -73,13 +73,19 @@ export const hooks = {
         objectAlarm(worker, className, object, channel, scheduledMs, retry, requestId);
     },
 
+    /* The sockets of an object that finds them again. */
+    sockets(channel, className, object, objectName, requestId) {
+        frame.cur = null;
+        objectSockets(worker, className, object, objectName, channel, requestId);
+    },
+
     /* The objects of this isolate go on elsewhere. */
     objectsReset(why) {
         objectsReset(why);
     },
 
     abort(channel) {
-        abortEvent(channel);
+        if (!abortEvent(channel)) objectSocketsLost(channel);
     },
 
     /* Returns the channel of the event whose timer ran. */

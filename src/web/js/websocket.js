@@ -29,6 +29,7 @@ const REASON_MAX = 123, ATTACHMENT_MAX = 16384;
 const TURN_MS = 50;
 const NEW = 0, CONNECTING = 1, ACCEPTED = 2, RELEASED = 3;
 const MAKE = Symbol("make");
+const JOIN = 8192, HIBERNATE = 16384; // MSG_* of product/messages.h
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VANISHED = "WebSocket disconnected without sending Close frame.";
 const NOT_ACCEPTED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.";
@@ -61,19 +62,28 @@ class Local {
 
 /* A channel. done: called once, when nothing more goes over it. */
 class Wire {
-    constructor(channel, invocation, done) {
+    constructor(channel, invocation, done, joinable = false) {
         this.channel = channel;
         this.invocation = invocation;
         this.done = done;
         this.held = false;
+        this.joinable = joinable; // nobody has read it yet, and the gateway can do without us
     }
 
     send(data) {
-        io.sendMessage(this.channel, data);
+        const { gate } = this.invocation;
+        if (gate !== null && gate.unconfirmed()) {
+            const copy = typeof data === "string" ? data : data.slice();
+            gate.hold(() => io.sendMessage(this.channel, copy));
+        } else {
+            io.sendMessage(this.channel, data);
+        }
     }
 
     close(code, reason) {
-        io.sendClose(this.channel, code, reason);
+        const { gate } = this.invocation;
+        if (gate !== null && gate.unconfirmed()) gate.hold(() => io.sendClose(this.channel, code, reason));
+        else io.sendClose(this.channel, code, reason);
     }
 
     queued() {
@@ -116,6 +126,29 @@ class Wire {
     abort() {
         io.fail(this.channel, EIO);
         this.finish();
+    }
+}
+
+/* The gateway, for a socket that a Durable Object wants to find again (product/durable/sockets.js). */
+class Kept {
+    constructor(entry) {
+        this.entry = entry;
+    }
+
+    send(data) {
+        this.entry.send(data);
+    }
+
+    close(code, reason) {
+        this.entry.close(code, reason);
+    }
+
+    queued() { return 0; }
+    start() {}
+    over() {}
+
+    abort() {
+        this.entry.drop();
     }
 }
 
@@ -173,6 +206,7 @@ export class WebSocket extends EventTarget {
     #extensions = "";
     #binaryType = flags.websocket_standard_binary_type ? "blob" : "arraybuffer";
     #attachment = null;
+    #entry = null; // of a socket that a Durable Object wants to find again
 
     constructor(url, protocols = undefined) {
         super();
@@ -296,6 +330,7 @@ export class WebSocket extends EventTarget {
             max: ATTACHMENT_MAX,
             tooBig: (n) => new Error(`A WebSocket 'attachment' cannot be larger than ${ATTACHMENT_MAX} bytes.'attachment' was ${n} bytes.`),
         });
+        this.#entry?.keep(this.#attachment);
     }
 
     deserializeAttachment() {
@@ -306,6 +341,10 @@ export class WebSocket extends EventTarget {
 
     #receive(type, value, code) {
         if (this.#failed || this.#closedIn) return;
+        if (this.#entry !== null) {
+            this.#receiveKept(type, value, code);
+            return;
+        }
         switch (type) {
         case TEXT:
             this.#dispatch(new MessageEvent("message", { data: value }));
@@ -321,6 +360,30 @@ export class WebSocket extends EventTarget {
             break;
         default:
             this.#vanish();
+        }
+    }
+
+    /* Handlers of the object's class instead of listeners. */
+    #receiveKept(type, value, code) {
+        const entry = this.#entry;
+        switch (type) {
+        case TEXT: case BINARY:
+            entry.message(this, value);
+            break;
+        case CLOSE:
+            this.#closedIn = true;
+            if (!this.#closedOut && flags.web_socket_auto_reply_to_close) this.#sendClose(code, value);
+            entry.closed(this, code === 0 ? NO_CODE : code, value, true, () => {
+                if (!this.#closedOut) this.#far.abort(); // the object had its chance to answer
+            });
+            break;
+        case FAILED:
+            this.#failed = true;
+            entry.failed(this, new Error(value));
+            break;
+        default:
+            this.#closedIn = this.#closedOut = true;
+            entry.closed(this, ABNORMAL, VANISHED, false, () => {});
         }
     }
 
@@ -410,9 +473,9 @@ export class WebSocket extends EventTarget {
                 b.#far = new Local(a);
                 return [a, b];
             },
-            fetched(channel, invocation, protocol, extensions) {
+            fetched(channel, invocation, protocol, extensions, joinable) {
                 const socket = new WebSocket(MAKE);
-                socket.#far = new Wire(channel, invocation, null);
+                socket.#far = new Wire(channel, invocation, null, joinable);
                 socket.#protocol = protocol;
                 socket.#extensions = extensions;
                 return socket;
@@ -421,6 +484,49 @@ export class WebSocket extends EventTarget {
                 if (socket.#failed || socket.#closedIn) return;
                 socket.#inbox.push(message);
                 socket.#plan();
+            },
+            /* A Durable Object accepts it; check() may still refuse. What the object's entry holds of it. */
+            hibernate(socket, entry, check) {
+                if (socket.#state === ACCEPTED || socket.#constructed)
+                    throw new Error("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`");
+                const far = socket.#far;
+                if (socket.#state !== NEW || !(far instanceof Local) || far.peer.#state !== NEW)
+                    throw new Error("Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response.");
+                context.checkOwner(socket.#owner);
+                check();
+                socket.#entry = entry;
+                socket.#state = ACCEPTED;
+                socket.#plan();
+                return { socket, receiveFrame: (type, value, code) => socket.#receive(type, value, code) };
+            },
+            /* The same for one that the object finds again. */
+            wake(entry, owner, attachment, closedOut) {
+                const socket = new WebSocket(MAKE);
+                socket.#owner = owner;
+                socket.#state = ACCEPTED;
+                socket.#far = new Kept(entry);
+                socket.#entry = entry;
+                socket.#attachment = attachment === null ? null : new Uint8Array(attachment);
+                socket.#closedOut = closedOut;
+                return { socket, receiveFrame: (type, value, code) => socket.#receive(type, value, code) };
+            },
+            /* How a response with it leaves: {flags, number, done()} when the gateway takes it from here, else null. */
+            handOn(socket) {
+                const far = socket.#far;
+                if (far instanceof Wire && far.joinable && !far.held)
+                    return { flags: JOIN, number: far.channel, done: () => far.invocation.disown(far.channel) };
+                const near = far instanceof Local ? far.peer : null;
+                if (near === null || near.#entry === null) return null;
+                const done = () => {
+                    const kept = new Kept(near.#entry);
+                    near.#far = kept;
+                    near.#entry.couple(near.#attachment);
+                    for (const [type, value, code] of socket.#inbox.splice(0)) {
+                        if (type === CLOSE) kept.close(code, value);
+                        else if (type !== ENDED) kept.send(typeof value === "string" ? value : new Uint8Array(value));
+                    }
+                };
+                return { flags: HIBERNATE, number: near.#entry.number, done };
             },
             release: (socket) => socket.#release(),
             couple(socket, channel, invocation, done) {
@@ -488,6 +594,11 @@ export class WebSocketRequestResponsePair {
 export const isWebSocket = access.is;
 /* The socket of a fetch that was answered with 101. */
 export const fetchedSocket = access.fetched;
+/* For the sockets of Durable Objects: product/durable/sockets.js. */
+export const hibernateSocket = access.hibernate;
+export const wakeSocket = access.wake;
+/* The gateway may do without this isolate, or without the object being awake. */
+export const handOnSocket = access.handOn;
 /* A response takes the socket: throws when it may not. */
 export const releaseSocket = access.release;
 /* ... and from now on its messages go over the channel; done() when that is over. {vanished()}: tell it that the client has. */
