@@ -204,6 +204,8 @@ const char *worker_script(const struct worker *w);
 const char *worker_version(const struct worker *w);
 const struct assets *worker_assets(struct worker *w); /* NULL: none */
 bool worker_has_code(const struct worker *w);
+/* It answers at its own host only: Durable Objects go on in the version that is deployed. */
+void worker_supersede(struct worker *w);
 /* Not in the table any more: its isolates leave when they are idle. */
 void worker_retire(struct worker *w);
 /* The grant behind a binding index; NULL when there is none. */

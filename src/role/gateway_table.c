@@ -154,11 +154,16 @@ static void load_routes(struct table *t, const json_t *routes)
     qsort(t->routes, t->n_routes, sizeof(*t->routes), route_compare);
 }
 
-static bool script_uses(const struct script *s, const struct worker *w)
+static bool script_deploys(const struct script *s, const struct worker *w)
 {
     for (unsigned i = 0; i < s->n_versions; i++)
         if (s->versions[i].worker == w)
             return true;
+    return false;
+}
+
+static bool script_previews(const struct script *s, const struct worker *w)
+{
     for (unsigned i = 0; i < s->n_previews; i++)
         if (s->previews[i] == w)
             return true;
@@ -173,7 +178,11 @@ static void retire_absent(struct gateway *g, const struct table *t)
     for (size_t at = 0; map_next(&g->workers, &at, &key, &value);) {
         struct worker *w = value;
         struct script *s = map_get(&t->scripts, slice_of(worker_script(w)));
-        if (s == NULL || !script_uses(s, w))
+        if (s != NULL && script_deploys(s, w))
+            continue;
+        if (s != NULL && script_previews(s, w))
+            worker_supersede(w);
+        else
             worker_retire(w);
     }
 }

@@ -80,6 +80,12 @@ const json_t *worker_binding(const struct worker *w, uint32_t index)
     return json_array_get(w->bindings, index);
 }
 
+void worker_supersede(struct worker *w)
+{
+    LIST_FOR (at, &w->isolates)
+        objects_leave(LIST_ENTRY(at, struct isolate_link, in_worker), "superseded");
+}
+
 void worker_retire(struct worker *w)
 {
     w->retired = true;
