@@ -97,7 +97,7 @@ static void spare_make(struct supervisor *sup)
 
 static size_t spares_standard(const struct supervisor *sup)
 {
-    return (size_t)json_int(sup->settings, "isolates.spares", 4);
+    return (size_t)json_int(sup->settings, "isolates.spares", 2);
 }
 
 void isolates_refill(struct supervisor *sup)
@@ -350,9 +350,9 @@ void start_go(struct start *start)
     /* From here the isolate's own end is the end of the start. */
     timer_stop(&start->timeout);
     isolate_grant(iso);
-    /* Each start puts it off, unless spares run out. */
-    if (sup->refill.loop == NULL || sup->n_spares >= REFILL_AT_ONCE)
-        timer_start(sup->loop, &sup->refill, sup->n_spares < REFILL_AT_ONCE ? 0 : REFILL_DELAY_US,
+    /* Each start puts it off, unless that was the last spare. */
+    if (sup->refill.loop == NULL || sup->n_spares > 0)
+        timer_start(sup->loop, &sup->refill, sup->n_spares == 0 ? 0 : REFILL_DELAY_US,
                     isolates_on_refill);
 }
 

@@ -17,7 +17,7 @@ static void test_defaults(UNUSED void **state)
 {
     AUTO(json_release) json_t *s = settings_defaults();
     assert_string_equal(json_str(s, "listen", ""), "127.0.0.1:8787");
-    assert_int_equal(json_int(s, "isolates.spares", -1), 4);
+    assert_int_equal(json_int(s, "isolates.spares", -1), 2);
     assert_true(json_bool(s, "access_log", false));
     assert_null(json_object_get(s, "isolates.per_worker"));
 }
