@@ -1,8 +1,8 @@
 /*
  * A role is one constant struct: how a process of this kind is set up, sandboxed and run.
  *
- * The supervisor executes the binary again with `--role NAME` and descriptor 3 as the control channel
- * (a wire). role_main() receives settings and descriptors (role_start, role_fd..., role_begin), calls
+ * The supervisor forks it, or executes the binary again with `--role NAME`, with descriptor 3 as the control
+ * channel (a wire). role_main() receives settings and descriptors (role_start, role_fd..., role_begin), calls
  * setup() while rights are still there, enters the sandbox, answers role_ready, then calls run(). Not one
  * byte that others wrote is read before that.
  */

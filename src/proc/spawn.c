@@ -1,7 +1,7 @@
 /*
  * Processes and the descriptors that name them.
  *
- * The child of spawn_role() runs on a copy of the parent's memory until it executes; the supervisor is
+ * A child runs on a copy of the parent's memory, those of spawn_role() until they execute; the supervisor is
  * single-threaded and small, so nothing cheaper is needed.
  */
 #include "proc/spawn.h"
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -84,6 +85,29 @@ int spawn_fork_with(const struct spawn_fds *fds, struct process *ret)
         _exit(SPAWN_EXIT_FAILED);
     spawn_reset_fds(fds);
     return 0;
+}
+
+static struct {
+    char *at; /* argv[0], followed by the other arguments */
+    size_t size;
+} spawn_args;
+
+void spawn_title_room(int argc, char **argv)
+{
+    const char *last = argv[argc - 1];
+    spawn_args.at = argv[0];
+    spawn_args.size = (size_t)(last + strlen(last) + 1 - argv[0]);
+}
+
+void spawn_title(const char *role)
+{
+    static const char begins[] = "selvedge\0--role"; /* as in spawn_role(): zeros end arguments */
+    size_t len = strlen(role) + 1;
+    if (sizeof(begins) + len > spawn_args.size)
+        return;
+    memset(spawn_args.at, 0, spawn_args.size);
+    memcpy(spawn_args.at, begins, sizeof(begins));
+    memcpy(spawn_args.at + sizeof(begins), role, len);
 }
 
 struct spawn_called {

@@ -26,6 +26,10 @@ NODISCARD int spawn_role(const char *role, const struct spawn_fds *fds, struct p
 /* Forks without executing; the caller must be single-threaded. Returns 0 in the child, 1 in the parent. The
  * child has default signals and, of descriptors, the standard ones, control as 3 and second as 4. */
 NODISCARD int spawn_fork_with(const struct spawn_fds *fds, struct process *ret);
+/* The command line's memory, so that a forked role can show in ps what it is: once, from main(). */
+void spawn_title_room(int argc, char **argv);
+/* The command line of this process becomes that of spawn_role(); nothing happens where it does not fit. */
+void spawn_title(const char *role);
 /* Calls fn in a child that has its own descriptors and namespaces but shares our memory (so nothing is
  * copied), waits for it and returns fn's result. Our thread stands still meanwhile. -ECHILD when the child
  * died. fn needs little stack and must not touch anything that a signal or thread could. */

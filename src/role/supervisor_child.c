@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "role/roles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -235,6 +236,21 @@ static void child_start_later(struct child *c)
     timer_start(c->sup->loop, &c->timer, delay_ms * 1000, child_on_timer);
 }
 
+/* At the start of the server, roles are forked as they are: they share the pages that the dynamic linker has
+ * written and read, a third of the memory of an idle platform. The template is executed, so that tenants'
+ * code runs at other addresses than the rest; and so is whatever starts again, since by then the
+ * supervisor's memory may hold secrets of tenants (docs/decisions/0006). */
+static int child_spawn(struct child *c, const struct spawn_fds *fds)
+{
+    if (c->kind == CHILD_TEMPLATE || c->n_restarts > 0)
+        return spawn_role(c->name, fds, &c->process);
+    int r = spawn_fork_with(fds, &c->process);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    spawn_title(c->name);
+    _exit(role_main(role_find(c->name)));
+}
+
 void child_start(struct child *c)
 {
     int ends[2];
@@ -242,7 +258,7 @@ void child_start(struct child *c)
     if (r == 0) {
         AUTO(fd_release) int stderr_fd = tail_open(&c->tail, c->sup->loop, 0);
         const struct spawn_fds fds = {.control = ends[1], .second = -1, .stderr_fd = stderr_fd};
-        r = stderr_fd < 0 ? stderr_fd : spawn_role(c->name, &fds, &c->process);
+        r = stderr_fd < 0 ? stderr_fd : child_spawn(c, &fds);
         close(ends[1]);
         if (r < 0) {
             tail_close(&c->tail);
