@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -49,6 +51,8 @@ struct keeper_call {
     struct keeper_store *store;
     struct slice args; /* the packed message, after the keeper checked binding and store */
     bool control;      /* asked by control, not by an isolate */
+    atomic_bool
+        gone; /* nobody waits for the answer any more: work that takes long may stop, undone */
     struct slice body;
     uint64_t body_size;
     /* BODY_SPOOL beyond memory_max: content is synced, the name in the spool only if spool_named. Who keeps the

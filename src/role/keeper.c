@@ -20,7 +20,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEEPER_THREADS = 8, KEEPER_FILES_MAX = 65536, KEEPER_ID_LEN = 32 };
+/* Each store has at most one job: as many statements may take their 30 s before others wait. Threads are made when
+ * needed. */
+enum { KEEPER_THREADS = 64, KEEPER_FILES_MAX = 65536, KEEPER_ID_LEN = 32 };
 
 struct keeper_process {
     struct role_context *rc; /* borrowed */

@@ -10,7 +10,8 @@
  *                 +-----> SPOOL ------------+                     |
  *                 +-----> (refused) ------------------------------+
  *
- * If its wire or stream ends before, the operation still runs once it is queued; nobody is answered.
+ * If its wire or stream ends before, the operation still runs once it is queued; nobody is answered. call.gone tells
+ * operations that may take long: a statement of D1 stops and is undone.
  */
 #pragma once
 

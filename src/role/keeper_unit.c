@@ -150,6 +150,7 @@ void keeper_unit_gone(struct keeper_unit *u)
 {
     list_remove(&u->peer_link);
     u->peer = NULL;
+    atomic_store(&u->call.gone, true);
     if (u->stream != NULL)
         wire_stream_close(TAKE(u->stream), -ECANCELED);
     bool waits = u->stage == UNIT_COLLECT || u->stage == UNIT_ANSWER || u->stage == UNIT_SPOOL;

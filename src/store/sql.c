@@ -97,6 +97,8 @@ int sql_failed(struct sql *db, int rc, struct err *err)
     const struct sql_code *code = sql_code_of(rc);
     const char *text = sqlite3_errmsg(db->db), *refusal = db->refusal;
     db->refusal = NULL;
+    if (code->code == SQLITE_INTERRUPT && db->canceled != NULL && atomic_load(db->canceled))
+        return err_set(err, -ECANCELED, rc, "the query was canceled");
     if (refusal != NULL)
         return err_set(err, code->r, rc, "%s", refusal);
     int offset = code->code == SQLITE_ERROR ? sqlite3_error_offset(db->db) : -1;
@@ -119,30 +121,6 @@ int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages)
     if (sql_commit_tell(db, (uint32_t)pages) < 0)
         db->untold = true;
     return SQLITE_OK;
-}
-
-void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
-                   sqlite3_int64 old_row, sqlite3_int64 new_row)
-{
-    struct sql *db = arg;
-    (void)handle;
-    (void)op;
-    (void)database;
-    (void)old_row;
-    (void)new_row;
-    for (unsigned i = db->n_written; i-- > 0;) {
-        if (strcmp(db->written[i].table, table) == 0) {
-            db->written[i].n++;
-            return;
-        }
-    }
-    if (db->n_written == SQL_WRITTEN_TABLES || strlen(table) >= SQL_NAME_MAX) {
-        db->written_elsewhere++;
-        return;
-    }
-    struct sql_written *w = &db->written[db->n_written++];
-    memcpy(w->table, table, strlen(table) + 1);
-    w->n = 1;
 }
 
 /* Readable by isolates, which run under other user ids. */
@@ -248,6 +226,7 @@ void sql_close(struct sql *db)
     while (map_next(&db->cached, &at, &key, &value))
         sql_finalize(value);
     map_done(&db->cached);
+    sql_kept_drop(db);
     sqlite3_close_v2(db->db);
     buf_done(&db->tap.bytes);
     buf_done(&db->tap_scratch);
@@ -350,26 +329,6 @@ int64_t sql_last_rowid(struct sql *db)
     return sqlite3_last_insert_rowid(db->db);
 }
 
-static uint64_t sql_index_count(struct sql *db, const char *table)
-{
-    struct sql_stmt *s =
-        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE type='index' AND tbl_name=?");
-    sql_bind_text(s, 1, slice_of(table));
-    uint64_t n = sql_step(s, NULL) == 1 ? (uint64_t)sql_column_int(s, 0) : 0;
-    sql_reset(s);
-    return n;
-}
-
-uint64_t sql_rows_written(struct sql *db)
-{
-    uint64_t n = db->written_elsewhere;
-    for (unsigned i = 0; i < db->n_written; i++)
-        n += db->written[i].n * (1 + sql_index_count(db, db->written[i].table));
-    db->n_written = 0;
-    db->written_elsewhere = 0;
-    return n;
-}
-
 static int64_t sql_pragma_int(struct sql *db, const char *text)
 {
     struct sql_stmt *s = sql_cached(db, text);
@@ -397,6 +356,12 @@ uint32_t sql_txn_number(struct sql *db)
 void sql_deadline(struct sql *db, int64_t boot_us)
 {
     db->deadline_us = boot_us;
+    db->memory_before = sqlite3_memory_used();
+}
+
+void sql_cancel_by(struct sql *db, const atomic_bool *canceled)
+{
+    db->canceled = canceled;
 }
 
 /* --- housekeeping of the log --- */

@@ -12,12 +12,14 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "core/buf.h"
 #include "core/err.h"
 
 enum {
     SQL_STATEMENT_MAX = 100000, /* bytes of one tenant's statement */
-    SQL_VALUE_MAX = 4 * 1024 * 1024,
+    SQL_VALUE_MAX = 2200000,    /* a row, string or blob: 2 MB and what SQLite adds */
     SQL_PARAMETERS_MAX = 100
 };
 
@@ -46,6 +48,10 @@ void sql_finalize(struct sql_stmt *s); /* accepts NULL */
 void sql_stmt_release(struct sql_stmt **s);
 /* Ours, prepared once per connection; `text` is a literal. Panics when it does not compile. Comes reset. */
 struct sql_stmt *sql_cached(struct sql *db, const char *text);
+/* The last statements whose text may come again: find gives NULL or a statement that stays the connection's, reset and
+ * unbound; add takes it. */
+struct sql_stmt *sql_kept_find(struct sql *db, struct slice text);
+void sql_kept_add(struct sql *db, struct slice text, struct sql_stmt *s);
 /* The statement neither writes nor asks for counters of the writing connection. */
 bool sql_in_place(const struct sql_stmt *s);
 bool sql_readonly(const struct sql_stmt *s);
@@ -72,8 +78,11 @@ enum sql_type sql_column_type(struct sql_stmt *s, int i);
 int64_t sql_column_int(struct sql_stmt *s, int i);
 double sql_column_double(struct sql_stmt *s, int i);
 struct slice sql_column_bytes(struct sql_stmt *s, int i); /* text or blob; until the next step */
-/* Rows that the statement looked at since the last call (scan steps plus rows given). */
+/* Figures of one run, as upstream bills them: start before the first step, ask after any step; n_given is how many rows
+ * have come. How exact they are: sql_cost.c. */
+void sql_counts_start(struct sql_stmt *s);
 uint64_t sql_rows_read(struct sql_stmt *s, uint64_t n_given);
+uint64_t sql_rows_written(struct sql_stmt *s); /* entries of indexes included */
 
 /* --- transactions of the writer --- */
 NODISCARD int sql_begin(struct sql *db, struct err *err);
@@ -115,12 +124,14 @@ void sql_on_commit(struct sql *db, void (*committed)(void *arg, const struct sql
 /* --- facts --- */
 int64_t sql_changes(struct sql *db); /* of the last statement that wrote */
 int64_t sql_total_changes(struct sql *db);
-uint64_t sql_rows_written(struct sql *db); /* since the last call, index rows included */
 int64_t sql_last_rowid(struct sql *db);
 int64_t sql_size(struct sql *db); /* bytes of the database */
 uint32_t sql_txn_number(struct sql *db);
-/* Until this boot time (us) statements may run; 0 = no limit. */
+/* Until this boot time (us) statements may run; 0 = no limit. Statements that need too much memory meanwhile end too:
+ * -ETIMEDOUT with the platform's sentence for either. */
 void sql_deadline(struct sql *db, int64_t boot_us);
+/* A statement ends with -ECANCELED soon after *canceled became true, which any thread may do. NULL = nobody can. */
+void sql_cancel_by(struct sql *db, const atomic_bool *canceled);
 /* After a commit was answered: is there housekeeping to do, and doing it. The log is filled with zeros
  * ahead of its end (a sync that need not change the file's size takes half as long), and put back into the
  * database when it has grown large. */

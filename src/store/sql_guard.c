@@ -262,10 +262,30 @@ static int guard_authorize(void *arg, int action, const char *a, const char *b,
     }
 }
 
+enum { GUARD_WRITER_MEMORY_MAX = 512 * 1024 * 1024, GUARD_READER_MEMORY_MAX = 96 * 1024 * 1024 };
+
+/* What SQLite allocated since the statement began counts for all connections of the process: whoever runs long while
+ * memory grows ends; short statements of neighbours do not come here at all. */
+static bool guard_memory_grew(const struct sql *db)
+{
+    int64_t most = db->flags & SQL_WRITE ? GUARD_WRITER_MEMORY_MAX : GUARD_READER_MEMORY_MAX;
+    return sqlite3_memory_used() - db->memory_before > most;
+}
+
 static int guard_progress(void *arg)
 {
     struct sql *db = arg;
-    return db->deadline_us != 0 && clock_boot_us() > db->deadline_us;
+    if (db->canceled != NULL && atomic_load_explicit(db->canceled, memory_order_relaxed))
+        return 1;
+    if (db->deadline_us == 0)
+        return 0;
+    if (guard_memory_grew(db)) {
+        db->refusal = db->flags & SQL_OBJECT
+                          ? "Durable Object exceeded its memory limit and was reset."
+                          : "D1 DB exceeded its memory limit and was reset.";
+        return 1;
+    }
+    return clock_boot_us() > db->deadline_us;
 }
 
 struct guard_limit {

@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "core/map.h"
 #include "store/sql.h"
 
@@ -21,28 +23,35 @@ struct sql_observer {
 
 struct sql_written {
     char table[SQL_NAME_MAX];
-    uint64_t n;
+    uint64_t n_inserted, n_updated, n_deleted;
+    uint64_t columns; /* bits of those that an update changed */
 };
 
 struct sql {
     sqlite3 *db; /* owned */
     unsigned flags;
     char path[SQL_PATH_MAX];
-    struct map cached;   /* literal text -> struct sql_stmt, owned */
+    struct map cached; /* literal text -> struct sql_stmt, owned */
+    struct map kept;   /* tenant's text -> struct sql_stmt, owned */
+    unsigned n_kept;
     bool ours;           /* a statement of ours is being prepared: no authorizer */
     bool wrote;          /* something was written since begin */
     bool counters;       /* the statement being prepared asks for changes() and the like */
     const char *refusal; /* sentence that replaces SQLite's, or NULL */
     int64_t deadline_us;
+    const atomic_bool *canceled; /* borrowed; NULL = nobody can */
+    int64_t memory_before;       /* what SQLite had allocated when the deadline was set */
     uint32_t log_pages;
     bool fresh;            /* an object's file that was made by this connection and never synced */
     int log_fd;            /* owned; -1 = not opened: the log, to fill it ahead */
     int64_t log_filled;    /* its size */
     uint32_t data_version; /* for which `size` holds */
     int64_t size;
-    struct sql_written written[SQL_WRITTEN_TABLES]; /* rows written per table since last asked */
+    struct sql_written
+        written[SQL_WRITTEN_TABLES]; /* rows written per table since sql_counts_start() */
     unsigned n_written;
     uint64_t written_elsewhere;
+    int64_t changes_before; /* all changes of the connection when the count began */
     /* of a writer: */
     struct sql_tap tap;
     struct buf tap_scratch;
@@ -59,17 +68,22 @@ struct sql_stmt {
     struct sql *db;     /* borrowed */
     bool counters;
     bool pragma;
-    bool ours; /* from sql_cached() */
+    bool ours;             /* from sql_cached() */
+    bool one_column;       /* its results have one */
+    int64_t only_int;      /* the first row, where it is one integer */
+    struct sql_cost *cost; /* owned; NULL = not looked at yet */
+    int cost_of;           /* which compilation it describes */
 };
 
 /* Maps a result code and fills err from the connection's last error. */
 int sql_failed(struct sql *db, int rc, struct err *err);
+void sql_kept_drop(struct sql *db);
 void sql_guard_install(struct sql *db);
 /* Several statements of ours, without parameters. */
 int sql_exec(struct sql *db, const char *text, struct err *err);
 /* After each commit. */
 int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages);
-/* Counts rows written. */
+/* sql_cost.c: counts rows written. */
 void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
                    sqlite3_int64 old_row, sqlite3_int64 new_row);
 /* sql_object.c: before and after SQLite has opened the file */

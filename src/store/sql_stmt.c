@@ -64,6 +64,7 @@ int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct
     s->db = db;
     s->counters = db->counters;
     s->pragma = sql_is_pragma(start);
+    s->one_column = sqlite3_column_count(stmt) == 1;
     *ret = s;
     return 0;
 }
@@ -73,6 +74,7 @@ void sql_finalize(struct sql_stmt *s)
     if (s == NULL)
         return;
     sqlite3_finalize(s->stmt);
+    mem_release(&s->cost);
     mem_release(&s);
 }
 
@@ -100,6 +102,43 @@ struct sql_stmt *sql_cached(struct sql *db, const char *text)
     s->ours = true;
     map_put(&db->cached, key, s);
     return s;
+}
+
+enum { SQL_KEPT = 128, SQL_KEPT_TEXT_MAX = 4096 };
+
+struct sql_stmt *sql_kept_find(struct sql *db, struct slice text)
+{
+    struct sql_stmt *s = text.len <= SQL_KEPT_TEXT_MAX ? map_get(&db->kept, text) : NULL;
+    if (s != NULL)
+        sqlite3_clear_bindings(s->stmt);
+    return s;
+}
+
+void sql_kept_drop(struct sql *db)
+{
+    size_t at = 0;
+    struct slice key;
+    void *value;
+    while (map_next(&db->kept, &at, &key, &value))
+        sql_finalize(value);
+    map_done(&db->kept);
+    db->kept = (struct map){0};
+    db->n_kept = 0;
+}
+
+/* Texts that never come again would fill it: then it starts anew, which costs those in use one compilation. */
+void sql_kept_add(struct sql *db, struct slice text, struct sql_stmt *s)
+{
+    if (text.len > SQL_KEPT_TEXT_MAX || map_get(&db->kept, text) != NULL) {
+        sql_finalize(s);
+        return;
+    }
+    if (db->n_kept == SQL_KEPT)
+        sql_kept_drop(db);
+    sqlite3_reset(s->stmt);
+    sqlite3_clear_bindings(s->stmt);
+    map_put(&db->kept, text, s);
+    db->n_kept++;
 }
 
 bool sql_readonly(const struct sql_stmt *s)
@@ -165,8 +204,11 @@ int sql_step(struct sql_stmt *s, struct err *err)
     s->db->ours = s->ours;
     int rc = sqlite3_step(s->stmt);
     s->db->ours = false;
-    if (rc == SQLITE_ROW)
+    if (rc == SQLITE_ROW) {
+        if (s->one_column && s->only_int == 0 && sqlite3_column_type(s->stmt, 0) == SQLITE_INTEGER)
+            s->only_int = sqlite3_column_int64(s->stmt, 0);
         return 1;
+    }
     if (LIKELY(rc == SQLITE_DONE)) {
         if (!sql_readonly(s))
             s->db->wrote = true;
@@ -228,10 +270,4 @@ struct slice sql_column_bytes(struct sql_stmt *s, int i)
 {
     const void *ptr = sqlite3_column_blob(s->stmt, i);
     return slice_from(ptr, (size_t)sqlite3_column_bytes(s->stmt, i));
-}
-
-uint64_t sql_rows_read(struct sql_stmt *s, uint64_t n_given)
-{
-    uint64_t steps = (uint64_t)sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
-    return MAX(steps, n_given);
 }

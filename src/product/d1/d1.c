@@ -110,16 +110,17 @@ static bool d1_changes_schema(struct slice sql)
 
 struct d1_facts {
     int64_t started_us, changes_before;
-    uint64_t n_rows;
+    uint64_t n_rows, n_read, n_written;
     bool schema;
 };
 
-static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, const struct d1_facts *f)
+static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, struct d1_facts *f)
 {
     bool write = !sql_readonly(s);
-    bool changed = sql_total_changes(u->db) != f->changes_before;
+    int64_t changes = sql_total_changes(u->db) - f->changes_before;
     double ms = (double)((clock_boot_us() - f->started_us) / 10) / 100;
-    uint64_t written = write ? sql_rows_written(u->db) : 0;
+    f->n_read = sql_rows_read(s, f->n_rows);
+    f->n_written = write ? sql_rows_written(s) : 0;
     buf_printf(
         u->out,
         ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
@@ -128,9 +129,9 @@ static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, const struct d
         "\"duration\":%.2f,\"changes\":%lld,\"last_row_id\":%lld,\"changed_db\":%s,\"size_after\":%"
         "lld,"
         "\"rows_read\":%llu,\"rows_written\":%llu,\"total_attempts\":1}}",
-        ms, ms, changed ? (long long)sql_changes(u->db) : 0ll, (long long)sql_last_rowid(u->db),
-        changed || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
-        (unsigned long long)sql_rows_read(s, f->n_rows), (unsigned long long)written);
+        ms, ms, (long long)changes, (long long)sql_last_rowid(u->db),
+        changes > 0 || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
+        (unsigned long long)f->n_read, (unsigned long long)f->n_written);
 }
 
 static enum d1_shape d1_shape_of(unsigned flags)
@@ -147,6 +148,7 @@ static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, 
                          .changes_before = sql_total_changes(u->db),
                          .schema = schema};
     d1_names_of(s, &names);
+    sql_counts_start(s);
     buf_append_slice(u->out,
                      u->n_results++ == 0 ? SLICE("{\"results\":") : SLICE(",{\"results\":"));
     int r = d1_rows_json(s, &names, d1_shape_of(u->flags), u->out, &f.n_rows, err);
@@ -158,25 +160,51 @@ static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, 
     return 0;
 }
 
+/* The next statement of a text: one that was kept, or a new one (*ret_own). *ret is NULL for blanks. */
+static int d1_next(struct d1_unit *u, struct slice *text, struct sql_stmt **ret, bool *ret_own,
+                   struct err *err)
+{
+    struct slice all = *text;
+    *ret = sql_kept_find(u->db, all);
+    *ret_own = *ret == NULL;
+    if (*ret == NULL)
+        return sql_prepare(u->db, all, ret, text, err);
+    *text = SLICE_NONE;
+    return 0;
+}
+
+static int d1_run_one(struct d1_unit *u, struct sql_stmt *s, struct slice text,
+                      const json_t *params, struct err *err)
+{
+    int r = d1_bind(s, params, &u->arena, err);
+    if (r == 0)
+        r = d1_run_statement(u, s, d1_changes_schema(text), err);
+    sql_clear(s); /* the bytes go with the arena */
+    return r;
+}
+
 /* Parameters belong to the last statement of a text. */
 static int d1_run_text(struct d1_unit *u, struct slice text, const json_t *params, struct err *err)
 {
+    struct slice whole = text;
     bool any = false;
     while (text.len > 0) {
-        AUTO(sql_stmt_release) struct sql_stmt *s = NULL;
-        struct slice rest, start = text;
-        int r = sql_prepare(u->db, text, &s, &rest, err);
+        struct sql_stmt *s;
+        struct slice start = text;
+        bool own;
+        int r = d1_next(u, &text, &s, &own, err);
         if (r < 0)
             return r;
-        text = rest;
         if (s == NULL)
             continue;
-        if (rest.len > 0 && u->flags & D1_FLAG_ONE)
-            return err_set(err, -EINVAL, 0, D1_ONE_STATEMENT);
         any = true;
-        r = d1_bind(s, rest.len == 0 ? params : NULL, &u->arena, err);
-        if (r == 0)
-            r = d1_run_statement(u, s, d1_changes_schema(start), err);
+        r = text.len > 0 && u->flags & D1_FLAG_ONE
+                ? err_set(err, -EINVAL, 0, D1_ONE_STATEMENT)
+                : d1_run_one(u, s, start, text.len == 0 ? params : NULL, err);
+        if (own && r == 0 && start.ptr == whole.ptr && text.len == 0)
+            sql_kept_add(u->db, whole, s);
+        else if (own)
+            sql_finalize(s);
         if (r < 0)
             return r;
     }
@@ -213,7 +241,6 @@ int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *o
     if (!json_is_array(statements))
         return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
     struct d1_unit u = {.db = db, .flags = flags, .out = out};
-    (void)sql_rows_written(db); /* forget what an undone unit left */
     sql_deadline(db,
                  clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
     r = d1_run_all(&u, statements, err);
@@ -232,7 +259,9 @@ void d1_op_run(struct keeper_call *call)
     }
     unsigned flags =
         (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (call->control ? 0u : D1_FLAG_ONE);
+    sql_cancel_by(store->db, &call->gone);
     call->result = d1_run_json(store->db, call->body, flags, &call->json, &call->err);
+    sql_cancel_by(store->db, NULL);
 }
 
 const struct keeper_op d1_ops[D1_N_OPS] = {

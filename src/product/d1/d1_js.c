@@ -160,6 +160,7 @@ static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot
         slot->has_names = true;
     }
     sql_deadline(reader->db, started_us + D1_TIME_LIMIT_US);
+    sql_counts_start(slot->stmt);
     int r = d1_rows_json(slot->stmt, &slot->names, shape, &reader->out, &n_rows, &err);
     if (r < 0)
         return js_throw(ctx, exception, "Error", "%s", err.text);

@@ -234,7 +234,7 @@ static void count(struct durable_stmt *s)
 {
     struct durable_object *o = s->object;
     o->stats[DURABLE_ROWS_READ] = (double)sql_rows_read(s->stmt, s->n_rows);
-    o->stats[DURABLE_ROWS_WRITTEN] = sql_readonly(s->stmt) ? 0 : (double)sql_rows_written(o->db);
+    o->stats[DURABLE_ROWS_WRITTEN] = sql_readonly(s->stmt) ? 0 : (double)sql_rows_written(s->stmt);
 }
 
 /* Flat values of up to max rows, and whether that was all: [done, value, value, ...]; done: 0 more may come,
@@ -282,13 +282,12 @@ static js_value exec_run(js_context ctx, struct durable_stmt *s, js_value *excep
     struct err err = {0};
     bool writes = !sql_readonly(s->stmt);
     s->n_rows = 0;
-    (void)sql_rows_read(s->stmt, 0);
     if (writes && durable_begin(s->object, &err) < 0) {
         js_throw(ctx, exception, "Error", "%s", err.text);
         stmt_rest(s);
         return NULL;
     }
-    (void)sql_rows_written(s->object->db);
+    sql_counts_start(s->stmt);
     js_value rows = stmt_rows(ctx, s, 1, exception);
     if (rows == NULL) {
         stmt_rest(s);

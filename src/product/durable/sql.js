@@ -49,8 +49,8 @@ export class SqlStorageCursor {
     #take(rows, from) {
         const stats = this.#storage.gates.stats;
         for (let i = from; i < rows.length; i++) this.#rows.push(rows[i]);
-        this.#read += stats[ROWS_READ];
-        this.#written += stats[ROWS_WRITTEN];
+        this.#read = stats[ROWS_READ];
+        this.#written = stats[ROWS_WRITTEN];
     }
 
     #more(n) {

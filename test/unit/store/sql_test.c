@@ -118,7 +118,6 @@ static void test_transactions(void **state)
     assert_int_equal(run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b)", &err),
                      0);
     uint32_t before = sql_txn_number(db);
-    (void)sql_rows_written(db);
     assert_int_equal(sql_begin(db, &err), 0);
     assert_int_equal(sql_mark(db), 0);
     assert_int_equal(run("INSERT INTO t VALUES(1,1)", &err), 0);
@@ -128,11 +127,71 @@ static void test_transactions(void **state)
     sql_undo(db);
     assert_int_equal(sql_commit(db, &err), 0);
     assert_int_equal(sql_txn_number(db), before + 1);
-    assert_int_equal(sql_rows_written(db), 4);
     struct sql_stmt *s = sql_cached(db, "SELECT count(*) FROM t");
     assert_int_equal(sql_step(s, &err), 1);
     assert_int_equal(sql_column_int(s, 0), 1);
     sql_reset(s);
+}
+
+/* Text, rows given, rows read and written as upstream's SQLite counts them. */
+static void test_counts(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned read, written;
+    } rows[] = {
+        {"CREATE TABLE a(id INTEGER PRIMARY KEY, b TEXT, c INT)", 1, 2},
+        {"CREATE INDEX ab ON a(b)", 2, 1},
+        {"INSERT INTO a VALUES (1,'x',1),(2,'y',2),(3,'z',3),(4,'x',4),(5,'x',5)", 5, 10},
+        {"SELECT * FROM a", 5, 0},
+        {"SELECT * FROM a WHERE id=99", 1, 0},
+        {"SELECT * FROM a WHERE b='x'", 4, 0},
+        {"SELECT * FROM a WHERE b='x' AND c=4", 4, 0},
+        {"SELECT * FROM a WHERE c=4", 5, 0},
+        {"SELECT * FROM a ORDER BY c", 10, 0},
+        {"SELECT count(*) FROM a", 5, 0},
+        {"SELECT * FROM a WHERE id IN (1,2,99)", 6, 0},
+        {"UPDATE a SET c=c+1 WHERE id=1", 1, 1},
+        {"UPDATE a SET b='w' WHERE id=1", 1, 2},
+        {"DELETE FROM a WHERE id=5", 1, 1},
+        {"INSERT INTO a(b) VALUES('n') RETURNING *", 1, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(sql_stmt_release) struct sql_stmt *s = NULL;
+        struct slice rest;
+        struct err err = {0};
+        unsigned n = 0;
+        int r;
+        assert_int_equal(sql_prepare(db, slice_of(rows[i].text), &s, &rest, &err), 0);
+        sql_counts_start(s);
+        while ((r = sql_step(s, &err)) == 1)
+            n++;
+        assert_int_equal(r, 0);
+        if (sql_rows_read(s, n) != rows[i].read ||
+            (!sql_readonly(s) && sql_rows_written(s) != rows[i].written))
+            fail_msg("%s: %u read", rows[i].text, (unsigned)sql_rows_read(s, n));
+    }
+}
+
+/* A bomb ends when it needs too much memory, or when somebody gives it up; the connection goes on. */
+static void test_bombs(void **state)
+{
+    static const char bomb[] =
+        "WITH RECURSIVE c(x) AS (SELECT randomblob(100000) UNION ALL SELECT "
+        "randomblob(100000) FROM c) SELECT count(*) FROM (SELECT x FROM c ORDER BY x)";
+    (void)state;
+    struct err err = {0};
+    sql_deadline(db, INT64_MAX);
+    assert_int_equal(run(bomb, &err), -ETIMEDOUT);
+    assert_string_equal(err.text, "D1 DB exceeded its memory limit and was reset.");
+    atomic_bool canceled = true;
+    sql_cancel_by(db, &canceled);
+    assert_int_equal(run(bomb, &err), -ECANCELED);
+    sql_cancel_by(db, NULL);
+    assert_int_equal(run("SELECT 1", &err), 0);
+    assert_int_equal(run("SELECT zeroblob(3000000)", &err), -E2BIG);
+    sql_deadline(db, 0);
 }
 
 static void test_reader(void **state)
@@ -238,6 +297,8 @@ int sql_tests(void)
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_guard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bombs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_object, setup, teardown),
