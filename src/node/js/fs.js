@@ -1,6 +1,7 @@
-/* node:fs: synchronous, callback and stream forms of fs_core.js. */
-const { notImplemented, validateFunction } = require("./errors.js");
-const { core, Stats, Dirent, optionsOf, toPath } = require("./fs_core.js");
+/* node:fs: synchronous and callback forms of the operations of fs_core.js, and what is only here. */
+const { codes: { ERR_DIR_CLOSED, ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS }, notImplemented, validateObject, validateString } = require("./errors.js");
+const { ops, run, exists, entriesOf, Stats, Dirent, toPath } = require("./fs_core.js");
+const check = require("./fs_check.js");
 const constants = require("./fs_constants.js");
 const { Buffer } = require("./buffer.js");
 
@@ -11,240 +12,168 @@ function later(callback, ...args) {
     queueMicrotask(() => callback(...args));
 }
 
-for (const name of Object.keys(core)) {
-    const run = core[name];
-    fs[`${name}Sync`] = { [`${name}Sync`]: (...args) => run(...args) }[`${name}Sync`];
-    fs[name] = { [name](...args) {
-        const callback = args.pop();
-        validateFunction(callback, "cb");
-        let result;
-        try {
-            result = run(...args);
-        } catch (error) {
-            if (typeof error.code === "string" && error.code.startsWith("ERR_INVALID_ARG")) throw error;
-            return later(callback, error);
-        }
-        return result === undefined ? later(callback, null) : later(callback, null, result);
-    } }[name];
+/* check() has thrown by now what is wrong with the arguments; what goes wrong from here is the callback's. */
+function settle(callback, act, ...more) {
+    if (typeof callback !== "function") throw new ERR_INVALID_ARG_TYPE("callback", ["function"], callback);
+    let result;
+    try {
+        result = act();
+    } catch (error) {
+        return void later(callback, error);
+    }
+    return void (result === undefined && more.length === 0 ? later(callback, null) : later(callback, null, result, ...more.filter((value) => value !== undefined)));
 }
 
-fs.exists = (path, callback) => {
-    validateFunction(callback, "cb");
-    later(callback, core.exists(path));
-};
-fs.existsSync = (path) => core.exists(path);
-/* These give their buffers back, too. */
-for (const [name, run] of [["read", core.read], ["write", core.write], ["readv", core.readv], ["writev", core.writev]]) {
-    fs[name] = { [name](fd, data, ...rest) {
-        const callback = rest.pop() ?? data;
-        validateFunction(callback, "cb");
-        const buffer = typeof data === "function" ? Buffer.alloc(16384) : name === "read" && !ArrayBuffer.isView(data) ? data.buffer ?? Buffer.alloc(16384) : data;
-        try {
-            const n = name === "read" && buffer !== data && typeof data === "object" ? run(fd, buffer, data) : run(fd, buffer, ...rest);
-            later(callback, null, n, buffer);
-        } catch (error) {
-            later(callback, error);
-        }
-    } }[name];
-    Object.defineProperty(fs[name], Symbol.for("nodejs.util.promisify.customArgs"), { value: [name.startsWith("read") ? "bytesRead" : "bytesWritten", name.endsWith("v") ? "buffers" : "buffer"] });
+const withName = (name, fn) => Object.defineProperty(fn, "name", { value: name });
+const OPTIONAL = ["close", "fsync", "fdatasync"]; // they do without a callback
+
+for (const [name, op] of Object.entries(ops)) {
+    fs[`${name}Sync`] = withName(`${name}Sync`, (...args) => op.run(...op.check(...args)));
+    fs[name] = withName(name, (...args) => {
+        const callback = typeof args.at(-1) === "function" ? args.pop() : OPTIONAL.includes(name) && args.length < 2 ? () => {} : undefined;
+        const checked = op.check(...args);
+        settle(callback, () => op.run(...checked), ...(name === "mkdir" ? [undefined] : []));
+    });
 }
+fs.exists = (path, callback) => void queueMicrotask(() => callback(exists(path)));
+fs.existsSync = (path) => exists(path);
 fs.realpath.native = fs.realpath;
 fs.realpathSync.native = fs.realpathSync;
+
+/* These give their buffers back, too. */
+fs.read = function read(fd, ...rest) {
+    const callback = rest.findLast((arg) => typeof arg === "function");
+    let [buffer, offset, length, position] = rest.filter((arg) => typeof arg !== "function");
+    if (!ArrayBuffer.isView(buffer)) {
+        if (buffer !== undefined && buffer !== null && typeof buffer !== "object") throw new ERR_INVALID_ARG_TYPE("buffer", ["Buffer", "TypedArray", "DataView"], buffer);
+        ({ buffer = Buffer.alloc(16384), offset = 0, length, position = null } = buffer ?? {});
+    }
+    check.fdOf(fd);
+    if (callback === undefined) throw new ERR_INVALID_ARG_TYPE("callback", ["function"], callback);
+    const checked = ops.read.check(fd, buffer, offset ?? 0, length ?? undefined, position ?? null);
+    settle(callback, () => ops.read.run(...checked), buffer);
+};
+for (const name of ["write", "readv", "writev"]) {
+    fs[name] = withName(name, (fd, data, ...rest) => {
+        const callback = rest.findLast((arg) => typeof arg === "function");
+        const [first, ...others] = rest.filter((arg) => typeof arg !== "function");
+        const options = typeof data === "string" && typeof first === "object" && first !== null; // here, not in writeSync()
+        const checked = ops[name].check(fd, data, options ? first.position : first, ...others);
+        settle(callback, () => ops[name].run(...checked), data);
+    });
+}
+for (const name of ["read", "write", "readv", "writev"])
+    Object.defineProperty(fs[name], Symbol.for("nodejs.util.promisify.customArgs"), { value: [name.startsWith("read") ? "bytesRead" : "bytesWritten", name.endsWith("v") ? "buffers" : "buffer"] });
 
 /* --- Dir --- */
 
 class Dir {
     #entries;
-    #closed = false;
+    #path;
+    #encoding;
 
-    constructor(path, options) {
-        this.path = path;
-        this.#entries = core.readdir(path, { ...options, withFileTypes: true });
+    constructor(entries, path, { encoding = "utf8" } = {}) {
+        if (entries === undefined || entries === null) throw new ERR_MISSING_ARGS("handle");
+        this.#entries = entries;
+        this.#path = path;
+        this.#encoding = encoding;
     }
 
-    #check() {
-        const { codes: { ERR_DIR_CLOSED } } = require("./errors.js");
-        if (this.#closed) throw new ERR_DIR_CLOSED();
-    }
+    get path() { return this.#path; }
 
     readSync() {
-        this.#check();
-        return this.#entries.shift() ?? null;
+        if (this.#entries === undefined) throw new ERR_DIR_CLOSED();
+        const entry = this.#entries.shift();
+        if (entry === undefined) return null;
+        const bytes = Buffer.from(entry.name);
+        return new Dirent(this.#encoding === "buffer" ? bytes : bytes.toString(this.#encoding), entry.type, entry.parentPath);
     }
 
     closeSync() {
-        this.#check();
-        this.#closed = true;
+        if (this.#entries === undefined) throw new ERR_DIR_CLOSED();
+        this.#entries = undefined;
     }
 
     read(callback = undefined) {
-        if (callback === undefined) return Promise.resolve().then(() => this.readSync());
-        return later(callback, null, this.readSync());
-    }
-
-    close(callback = undefined) {
-        if (callback === undefined) return Promise.resolve().then(() => this.closeSync());
-        this.closeSync();
-        return later(callback, null);
-    }
-
-    async* entries() {
+        if (typeof callback !== "function") return Promise.resolve().then(() => this.readSync());
         try {
-            for (let entry = this.readSync(); entry !== null; entry = this.readSync()) yield entry;
-        } finally {
-            this.closeSync();
+            return later(callback, null, this.readSync());
+        } catch (error) {
+            return later(callback, error, null);
         }
     }
 
-    [Symbol.asyncIterator]() { return this.entries(); }
-}
-fs.opendirSync = (path, options) => new Dir(toPath(path), optionsOf(options));
-fs.opendir = (path, options, callback) => {
-    const cb = typeof options === "function" ? options : callback;
-    validateFunction(cb, "callback");
-    try {
-        later(cb, null, fs.opendirSync(path, typeof options === "function" ? undefined : options));
-    } catch (error) {
-        later(cb, error);
+    close(callback = undefined) {
+        this.closeSync();
+        return typeof callback === "function" ? later(callback, null) : Promise.resolve();
     }
+
+    async* entries() {
+        for (let entry = await this.read(); entry !== null; entry = await this.read()) yield entry;
+    }
+
+    [Symbol.asyncIterator]() { return this.entries(); }
+    async [Symbol.asyncDispose]() { await this.close(); }
+    [Symbol.dispose]() { this.closeSync(); }
+}
+
+ops.opendir = {
+    check: (path, options) => [check.dirOptions(options), toPath(path), path],
+    run: ({ encoding, recursive }, text, path) => new Dir(entriesOf(text, recursive), path, { encoding }),
+};
+fs.opendirSync = (...args) => run("opendir", ...args);
+fs.opendir = (path, options, callback = options) => {
+    const checked = ops.opendir.check(path, typeof options === "function" ? undefined : options);
+    settle(callback, () => ops.opendir.run(...checked));
 };
 
 /* --- streams --- */
 
-function lazyStreams() {
-    const { Readable, Writable } = require("./stream.js");
+for (const [name, cls] of [["ReadStream", "ReadStream"], ["WriteStream", "WriteStream"], ["FileReadStream", "ReadStream"], ["FileWriteStream", "WriteStream"]])
+    Object.defineProperty(fs, name, { get: () => require("./fs_streams.js")[cls], enumerable: true, configurable: true });
+fs.createReadStream = function createReadStream(path, options = undefined) { return new (require("./fs_streams.js").ReadStream)(path, options); };
+fs.createWriteStream = function createWriteStream(path, options = undefined) { return new (require("./fs_streams.js").WriteStream)(path, options); };
 
-    class ReadStream extends Readable {
-        constructor(path, options) {
-            const o = optionsOf(options, {});
-            super({ highWaterMark: o.highWaterMark ?? 64 * 1024, encoding: o.encoding, autoDestroy: o.autoClose ?? true, signal: o.signal, emitClose: o.emitClose ?? true });
-            this.path = path === undefined || path === null ? undefined : toPath(path);
-            this.flags = o.flags ?? "r";
-            this.fd = o.fd === undefined ? null : typeof o.fd === "object" && o.fd !== null ? o.fd.fd : o.fd;
-            this.start = o.start;
-            this.end = o.end ?? Infinity;
-            this.pos = o.start;
-            this.bytesRead = 0;
-        }
+/* --- the rest --- */
 
-        _construct(callback) {
-            try {
-                if (this.fd === null) this.fd = core.open(this.path, this.flags, 0o666);
-                callback();
-                this.emit("open", this.fd);
-                this.emit("ready");
-            } catch (error) {
-                callback(error);
-            }
-        }
+fs.openAsBlob = function openAsBlob(path, options = undefined) {
+    const text = toPath(path), { type } = check.blobOptions(options);
+    return new Blob([run("readFile", text)], { type });
+};
 
-        _read(size) {
-            queueMicrotask(() => this.#readNow(size));
-        }
-
-        #readNow(size) {
-            if (this.destroyed) return;
-            const left = this.pos === undefined ? this.end - this.bytesRead + 1 : this.end - this.pos + 1;
-            const buffer = Buffer.alloc(Math.max(0, Math.min(size, left)));
-            try {
-                const n = buffer.length === 0 ? 0 : core.read(this.fd, buffer, 0, buffer.length, this.pos ?? null);
-                this.bytesRead += n;
-                if (this.pos !== undefined) this.pos += n;
-                this.push(n === 0 ? null : buffer.subarray(0, n));
-            } catch (error) {
-                this.destroy(error);
-            }
-        }
-
-        _destroy(error, callback) {
-            closeOf(this);
-            callback(error);
-        }
-
-        close(callback) {
-            if (callback) this.once("close", callback);
-            this.destroy();
-        }
-
-        get pending() { return this.fd === null; }
-    }
-
-    class WriteStream extends Writable {
-        constructor(path, options) {
-            const o = optionsOf(options, {});
-            super({ highWaterMark: o.highWaterMark ?? 16384, decodeStrings: true, defaultEncoding: o.encoding ?? "utf8", autoDestroy: o.autoClose ?? true, signal: o.signal, emitClose: o.emitClose ?? true });
-            this.path = path === undefined || path === null ? undefined : toPath(path);
-            this.flags = o.flags ?? "w";
-            this.mode = o.mode ?? 0o666;
-            this.fd = o.fd === undefined ? null : typeof o.fd === "object" && o.fd !== null ? o.fd.fd : o.fd;
-            this.pos = o.start;
-            this.bytesWritten = 0;
-        }
-
-        _construct(callback) {
-            try {
-                if (this.fd === null) this.fd = core.open(this.path, this.flags, this.mode);
-                callback();
-                this.emit("open", this.fd);
-                this.emit("ready");
-            } catch (error) {
-                callback(error);
-            }
-        }
-
-        _write(chunk, encoding, callback) {
-            try {
-                const n = core.write(this.fd, chunk, 0, chunk.byteLength, this.pos ?? null);
-                this.bytesWritten += n;
-                if (this.pos !== undefined) this.pos += n;
-                callback();
-            } catch (error) {
-                callback(error);
-            }
-        }
-
-        _destroy(error, callback) {
-            closeOf(this);
-            callback(error);
-        }
-
-        close(callback) {
-            if (callback) this.once("close", callback);
-            this.end();
-        }
-
-        get pending() { return this.fd === null; }
-    }
-
-    function closeOf(stream) {
-        if (stream.fd === null) return;
-        try {
-            core.close(stream.fd);
-        } catch {
-            // Somebody else closed it.
-        }
-        stream.fd = null;
-    }
-    return { ReadStream, WriteStream };
+function globChecked(pattern, options = {}) {
+    const patterns = typeof pattern === "string" ? [pattern] : [...pattern];
+    for (const p of patterns) validateString(p, "pattern");
+    validateObject(options, "options");
+    const cwd = options.cwd instanceof URL ? options.cwd.pathname : options.cwd ?? require("./process.js").cwd();
+    validateString(cwd, "options.cwd");
+    return [patterns, cwd, options];
 }
 
-let streams = null;
-const lazy = (name) => (streams ??= lazyStreams())[name];
-for (const [name, cls] of [["ReadStream", "ReadStream"], ["WriteStream", "WriteStream"], ["FileReadStream", "ReadStream"], ["FileWriteStream", "WriteStream"]])
-    Object.defineProperty(fs, name, { get: () => lazy(cls), enumerable: true, configurable: true });
-fs.createReadStream = (path, options) => new (lazy("ReadStream"))(path, options);
-fs.createWriteStream = (path, options) => new (lazy("WriteStream"))(path, options);
-
-fs.openAsBlob = async (path, options = {}) => new Blob([core.readFile(path)], { type: options.type ?? "" });
-fs.globSync = (pattern, options = {}) => {
-    const { matchesGlob, resolve, join } = require("./path.js");
-    const cwd = options.cwd ? toPath(options.cwd) : require("./process.js").cwd();
-    const patterns = Array.isArray(pattern) ? pattern : [pattern];
-    return core.readdir(resolve(cwd), { recursive: true }).filter((name) => patterns.some((p) => matchesGlob(p.startsWith("/") ? join(cwd, name) : name, p)));
-};
-fs.glob = (pattern, options, callback) => {
-    const cb = typeof options === "function" ? options : callback;
-    later(cb, null, fs.globSync(pattern, typeof options === "function" ? {} : options));
+function globRun(patterns, cwd, { withFileTypes = false, exclude = undefined }) {
+    const { matcher, walkPatterns } = require("./fs_glob.js");
+    const list = (dir) => {
+        try {
+            return entriesOf(toPath(dir), false);
+        } catch {
+            return null;
+        }
+    };
+    const patternExcludes = Array.isArray(exclude) ? matcher(exclude) : () => false;
+    const excludes = typeof exclude === "function" ? exclude : () => false;
+    const out = [];
+    for (const [path, type] of walkPatterns(patterns, cwd, list, (kind) => kind === constants.UV_DIRENT_DIR)) {
+        if (patternExcludes(path)) continue;
+        const at = path.lastIndexOf("/");
+        const value = withFileTypes ? new Dirent(path.slice(at + 1), type, at === -1 ? cwd : `${cwd}/${path.slice(0, at)}`) : path;
+        if (!excludes(value)) out.push(value);
+    }
+    return out;
+}
+fs.globSync = (pattern, options = undefined) => globRun(...globChecked(pattern, options));
+fs.glob = (pattern, options, callback = options) => {
+    const checked = globChecked(pattern, typeof options === "function" ? undefined : options);
+    settle(callback, () => globRun(...checked));
 };
 for (const name of ["watch", "watchFile", "unwatchFile"]) fs[name] = () => notImplemented(`fs.${name}`);
 

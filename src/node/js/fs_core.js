@@ -1,514 +1,507 @@
-/* The operations of node:fs, synchronous; fs.js and fs_promises.js give them their other forms. */
-const { uvError } = require("./util.js");
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_FS_EISDIR }, validateInteger } = require("./errors.js");
+/*
+ * The operations of node:fs. Each is { check, run }: check(…arguments) throws what is wrong with them and gives a list,
+ * run(…list) does it. fs.js and fs_promises.js make the three forms of them.
+ */
 const { Buffer } = require("./buffer.js");
-const path = require("./path.js");
 const C = require("./fs_constants.js");
-const { Directory, FileNode, Link, toPath, walk, IFREG, IFDIR, IFLNK, IFCHR } = require("./fs_tree.js");
+const check = require("./fs_check.js");
+const { uvError, Directory, FileNode, Link, Stdio, toPath, walk, namesOf, childOf, IFREG, IFDIR, IFLNK, IFCHR } = require("./fs_tree.js");
+
+const POSITION_MAX = 2 ** 32 - 1;
 
 /* --- Stats, Dirent --- */
 
+const secret = Symbol("Stats");
+const TIMES = { atime: "atimeMs", mtime: "mtimeMs", ctime: "mtimeMs", birthtime: "birthtimeMs" };
+
 class Stats {
-    constructor(node, bigint) {
+    constructor(badge, node, bigint) {
+        if (badge !== secret) throw new TypeError("Illegal constructor");
         const n = bigint ? (v) => BigInt(Math.trunc(v)) : (v) => v;
-        this.dev = n(1);
-        this.mode = n(node.type | node.mode);
-        this.nlink = n(node.nlink);
+        this.dev = n(node.type === IFCHR ? 1 : 0);
+        this.mode = n(node.type | 0o444 | (node.writable ? 0o222 : 0));
+        this.nlink = n(1);
         this.uid = n(0);
         this.gid = n(0);
         this.rdev = n(0);
-        this.blksize = n(4096);
-        this.ino = n(node.ino);
-        this.size = n(node.size);
-        this.blocks = n(Math.ceil(node.size / 512));
-        for (const key of ["atime", "mtime", "ctime", "birthtime"]) this[`${key}Ms`] = n(node[`${key}Ms`]);
-        if (bigint) for (const key of ["atime", "mtime", "ctime", "birthtime"]) this[`${key}Ns`] = BigInt(Math.trunc(node[`${key}Ms`])) * 1000000n;
-        for (const key of ["atime", "mtime", "ctime", "birthtime"]) {
-            const ms = node[`${key}Ms`];
-            Object.defineProperty(this, key, { get: () => new Date(ms), enumerable: true, configurable: true });
+        this.blksize = n(0);
+        this.ino = n(0);
+        this.size = n(node.type === IFLNK ? 0 : node.size);
+        this.blocks = n(0);
+        for (const [key, of] of Object.entries(TIMES)) {
+            const ms = key === "atime" ? 0 : node[of];
+            this[`${key}Ms`] = n(ms);
+            if (bigint) this[`${key}Ns`] = BigInt(Math.trunc(ms)) * 1000000n;
+            this[key] = new Date(ms);
         }
     }
 
-    #is(type) { return (Number(this.mode) & 0o170000) === type; }
-    isFile() { return this.#is(IFREG); }
-    isDirectory() { return this.#is(IFDIR); }
-    isSymbolicLink() { return this.#is(IFLNK); }
-    isCharacterDevice() { return this.#is(IFCHR); }
+    isFile() { return isType(this, IFREG); }
+    isDirectory() { return isType(this, IFDIR); }
+    isSymbolicLink() { return isType(this, IFLNK); }
+    isCharacterDevice() { return isType(this, IFCHR); }
     isBlockDevice() { return false; }
     isFIFO() { return false; }
     isSocket() { return false; }
 }
+const isType = (stats, type) => (Number(stats.mode) & 0o170000) === type;
+
+const KINDS = { [IFREG]: C.UV_DIRENT_FILE, [IFDIR]: C.UV_DIRENT_DIR, [IFLNK]: C.UV_DIRENT_LINK, [IFCHR]: C.UV_DIRENT_CHAR };
 
 class Dirent {
     #type;
 
-    constructor(name, node, parentPath) {
+    constructor(name, type, parentPath) {
         this.name = name;
         this.parentPath = parentPath;
-        this.path = parentPath;
-        this.#type = node.type;
+        this.#type = type;
     }
 
-    isFile() { return this.#type === IFREG; }
-    isDirectory() { return this.#type === IFDIR; }
-    isSymbolicLink() { return this.#type === IFLNK; }
-    isCharacterDevice() { return this.#type === IFCHR; }
-    isBlockDevice() { return false; }
-    isFIFO() { return false; }
-    isSocket() { return false; }
+    isFile() { return this.#type === C.UV_DIRENT_FILE; }
+    isDirectory() { return this.#type === C.UV_DIRENT_DIR; }
+    isSymbolicLink() { return this.#type === C.UV_DIRENT_LINK; }
+    isCharacterDevice() { return this.#type === C.UV_DIRENT_CHAR; }
+    isBlockDevice() { return this.#type === C.UV_DIRENT_BLOCK; }
+    isFIFO() { return this.#type === C.UV_DIRENT_FIFO; }
+    isSocket() { return this.#type === C.UV_DIRENT_SOCKET; }
 }
 
 /* --- helpers --- */
 
-const FLAGS = {
-    r: C.O_RDONLY, rs: C.O_RDONLY, "r+": C.O_RDWR, "rs+": C.O_RDWR, w: C.O_TRUNC | C.O_CREAT | C.O_WRONLY, wx: C.O_TRUNC | C.O_CREAT | C.O_WRONLY | C.O_EXCL,
-    "w+": C.O_TRUNC | C.O_CREAT | C.O_RDWR, "wx+": C.O_TRUNC | C.O_CREAT | C.O_RDWR | C.O_EXCL, a: C.O_APPEND | C.O_CREAT | C.O_WRONLY,
-    ax: C.O_APPEND | C.O_CREAT | C.O_WRONLY | C.O_EXCL, "a+": C.O_APPEND | C.O_CREAT | C.O_RDWR, "ax+": C.O_APPEND | C.O_CREAT | C.O_RDWR | C.O_EXCL,
-};
-
-function flagsOf(flags = "r") {
-    if (typeof flags === "number") return flags;
-    if (Object.hasOwn(FLAGS, flags)) return FLAGS[flags];
-    throw new ERR_INVALID_ARG_VALUE("flags", flags);
+/* Its own sentence in place of the usual one. */
+function failure(code, syscall, message, extra = {}) {
+    return Object.assign(uvError(code, syscall, extra), { message });
 }
 
-function optionsOf(options, defaults = {}) {
-    if (options === undefined || options === null || typeof options === "function") return defaults;
-    if (typeof options === "string") return { ...defaults, encoding: options };
-    if (typeof options !== "object") throw new ERR_INVALID_ARG_TYPE("options", ["string", "Object"], options);
-    if (options.encoding !== undefined && options.encoding !== null && options.encoding !== "buffer" && !Buffer.isEncoding(options.encoding))
-        throw new ERR_INVALID_ARG_VALUE("encoding", options.encoding, "is invalid encoding");
-    return { ...defaults, ...options };
-}
-
-/* dest: the other path of an operation with two, for the error. */
-function find(value, syscall, follow = true, dest = undefined) {
-    const text = toPath(value);
-    const found = walk(text, follow, syscall);
-    if (found.node === undefined) throw uvError("ENOENT", syscall, dest === undefined ? { path: text } : { path: text, dest: toPath(dest) });
+/* What stands at `text`, or the error that says why it cannot be reached. */
+function find(text, syscall, follow = true) {
+    const found = walk(text, follow);
+    if (found.code !== undefined) throw uvError(found.code, syscall, { path: text });
+    if (found.node === undefined) throw uvError("ENOENT", syscall, { path: text });
     return found;
 }
 
-function mustWrite(found, syscall, text, dest = undefined) {
-    if (!found.parent?.writable) throw uvError("EPERM", syscall, dest === undefined ? { path: text } : { path: text, dest });
+/* The place for something new: its parent is a directory that can be written. */
+function place(text, syscall) {
+    const found = walk(text, true);
+    if (found.code !== undefined) throw uvError(found.code, syscall, { path: text });
+    if (found.node === undefined) mustWrite(found, syscall, text);
+    return found;
 }
 
-const encoded = (text, encoding) => (encoding === "buffer" ? Buffer.from(text) : encoding && encoding !== "utf8" ? Buffer.from(text).toString(encoding) : text);
-
-function bytesOf(data, encoding) {
-    if (typeof data === "string") return Buffer.from(data, encoding ?? "utf8");
-    if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    if (data instanceof ArrayBuffer) return new Uint8Array(data);
-    throw new ERR_INVALID_ARG_TYPE("data", ["string", "Buffer", "TypedArray", "DataView"], data);
+function mustWrite(found, syscall, text) {
+    if (!found.parent?.writable) throw uvError("EPERM", syscall, { path: text });
 }
+
+function add(found, node) {
+    found.parent.children.set(found.name, node);
+}
+
+function remove(found) {
+    found.parent.children.delete(found.name);
+}
+
+const encoded = (text, encoding) => (encoding === "buffer" ? Buffer.from(text) : encoding === "utf8" || !encoding ? text : Buffer.from(text).toString(encoding));
 
 /* --- descriptors --- */
 
 const open_files = new Map();
+["stdin", "stdout", "stderr"].forEach((name, fd) => open_files.set(fd, { node: new Stdio(name), bits: fd === 0 ? C.O_RDWR : C.O_RDWR | C.O_APPEND, position: 0 }));
 let nextFd = 3;
 
 function file(fd, syscall) {
-    if (typeof fd === "object" && fd !== null && typeof fd.fd === "number") return file(fd.fd, syscall);
-    if (typeof fd !== "number") throw new ERR_INVALID_ARG_TYPE("fd", "number", fd);
-    if (!Number.isInteger(fd)) throw new ERR_OUT_OF_RANGE("fd", "an integer", fd);
-    if (fd < 0 || fd > 2147483647) throw new ERR_OUT_OF_RANGE("fd", ">= 0 && <= 2147483647", fd);
     const found = open_files.get(fd);
     if (found === undefined) throw uvError("EBADF", syscall);
     return found;
 }
 
-function openNode(value, flags, mode, syscall = "open") {
-    const text = toPath(value), bits = flagsOf(flags);
-    const found = walk(text, !(bits & C.O_NOFOLLOW), syscall);
-    const writing = (bits & 3) !== C.O_RDONLY;
+const reads = ({ bits }) => (bits & 3) !== C.O_WRONLY;
+const writes = ({ bits }) => (bits & 3) !== C.O_RDONLY || (bits & C.O_APPEND) !== 0;
+
+function openNode(text, bits) {
+    const found = place(text, "open"), writing = writes({ bits });
     if (found.node === undefined) {
-        if (!(bits & C.O_CREAT)) throw uvError("ENOENT", syscall, { path: text });
-        mustWrite(found, syscall, text);
+        if (!(bits & C.O_CREAT)) throw uvError("ENOENT", "open", { path: text });
         const node = new FileNode();
-        node.mode = (typeof mode === "string" ? parseInt(mode, 8) : mode) & ~0o022;
-        found.parent.children.set(found.name, node);
-        found.parent.touch();
-        return { node, bits };
+        add(found, node);
+        return node;
     }
     const { node } = found;
-    if ((bits & C.O_CREAT) && (bits & C.O_EXCL)) throw uvError("EEXIST", syscall, { path: text });
-    if (node.type === IFDIR && writing) throw uvError("EISDIR", syscall, { path: text });
-    if (node.type === IFLNK) throw uvError("ELOOP", syscall, { path: text });
-    if (writing && !node.writable) throw uvError("EPERM", syscall, { path: text });
-    if (bits & C.O_TRUNC && node.type === IFREG) {
-        node.resize(0);
-        node.touch();
-    }
-    return { node, bits };
+    if (bits & C.O_EXCL && writing) throw uvError("EEXIST", "open", { path: text });
+    if (node.type === IFDIR && writing) throw uvError("EISDIR", "open", { path: text });
+    if (writing && !node.writable) throw uvError("EPERM", "open", { path: text });
+    if (bits & C.O_TRUNC && node.type === IFREG) node.resize(0);
+    return node;
 }
 
-const core = {
-    open(value, flags = "r", mode = 0o666) {
-        const { node, bits } = openNode(value, flags ?? "r", mode ?? 0o666);
-        const fd = nextFd++;
-        open_files.set(fd, { node, bits, position: 0 });
-        return fd;
-    },
+function inRange(position, syscall) {
+    if (position !== null && position > POSITION_MAX) throw failure("EINVAL", syscall, "position out of range");
+    return position;
+}
 
-    close(fd) {
-        file(fd, "close");
-        open_files.delete(fd);
-    },
+function readInto(fd, buffers, position) {
+    const f = file(fd, "read");
+    if (!reads(f)) throw uvError("EBADF", "read");
+    if (f.node.type === IFDIR) throw uvError("EISDIR", "read");
+    let at = inRange(position, "read") ?? f.position, total = 0;
+    for (const b of buffers) {
+        const bytes = new Uint8Array(b.buffer, b.byteOffset, b.byteLength), n = f.node.read(bytes, at);
+        at += n;
+        total += n;
+        if (n < bytes.length) break;
+    }
+    if (position === null) f.position += total;
+    return total;
+}
 
-    read(fd, buffer, offsetOrOptions, length, position) {
-        let offset = offsetOrOptions, count = length, at = position, into = buffer;
-        if (!ArrayBuffer.isView(into)) ({ buffer: into = Buffer.alloc(16384), offset, length: count, position: at } = into ?? {});
-        else if (offset !== null && typeof offset === "object") ({ offset = 0, length: count, position: at } = offset);
-        offset ??= 0;
-        validateInteger(offset, "offset", 0);
-        count ??= into.byteLength - offset;
-        if (count === 0) return 0;
-        if (count < 0 || offset + count > into.byteLength) throw new ERR_OUT_OF_RANGE("length", `>= 0 && <= ${into.byteLength - offset}`, count);
-        const f = file(fd, "read");
-        if (f.node.type === IFDIR) throw uvError("EISDIR", "read");
-        if ((f.bits & 3) === C.O_WRONLY) throw uvError("EBADF", "read");
-        const from = at === undefined || at === null || Number(at) < 0 ? f.position : Number(at);
-        const n = f.node.read(new Uint8Array(into.buffer, into.byteOffset + offset, count), from);
-        if (from === f.position && (at === undefined || at === null || Number(at) < 0)) f.position += n;
-        return n;
-    },
+function writeFrom(fd, buffers, position) {
+    const f = file(fd, "write"); // also one that was opened for reading, as upstream
+    if (f.node.type === IFDIR) throw uvError("EISDIR", "write");
+    const append = (f.bits & C.O_APPEND) !== 0;
+    let at = append ? f.node.size : inRange(position, "write") ?? f.position, total = 0;
+    for (const b of buffers) {
+        const n = f.node.write(new Uint8Array(b.buffer, b.byteOffset, b.byteLength), at);
+        at += n;
+        total += n;
+    }
+    if (position === null && !append) f.position += total;
+    return total;
+}
 
-    readv(fd, buffers, position) {
-        let total = 0;
-        for (const b of buffers) {
-            const n = core.read(fd, b, 0, b.byteLength, position === undefined || position === null ? null : position + total);
-            total += n;
-            if (n < b.byteLength) break;
-        }
-        return total;
-    },
+/* A number is a descriptor, everything else a path. */
+const target = (value) => (typeof value === "number" ? check.fdOf(value) : toPath(value));
 
-    write(fd, data, offsetOrPosition, lengthOrEncoding, position) {
-        const f = file(fd, "write");
-        let bytes, at;
-        if (typeof data === "string") {
-            bytes = Buffer.from(data, lengthOrEncoding);
-            at = offsetOrPosition;
-        } else {
-            if (!ArrayBuffer.isView(data)) throw new ERR_INVALID_ARG_TYPE("buffer", ["string", "Buffer", "TypedArray", "DataView"], data);
-            let offset = offsetOrPosition, length = lengthOrEncoding;
-            at = position;
-            if (offset !== null && typeof offset === "object") ({ offset = 0, length, position: at } = offset);
-            offset ??= 0;
-            length ??= data.byteLength - offset;
-            if (offset < 0 || offset > data.byteLength) throw new ERR_OUT_OF_RANGE("offset", `>= 0 && <= ${data.byteLength}`, offset);
-            if (length < 0 || offset + length > data.byteLength) throw new ERR_OUT_OF_RANGE("length", `>= 0 && <= ${data.byteLength - offset}`, length);
-            bytes = new Uint8Array(data.buffer, data.byteOffset + offset, length);
-        }
-        if ((f.bits & 3) === C.O_RDONLY) throw uvError("EBADF", "write");
-        const append = (f.bits & C.O_APPEND) !== 0, own = typeof at !== "number";
-        const n = f.node.write(bytes, append ? f.node.size : own ? f.position : at);
-        if (own) f.position = append ? f.node.size : f.position + n;
-        return n;
-    },
+function readAll(where) {
+    if (typeof where === "string") {
+        const { node } = find(where, "readAll");
+        if (node.type === IFDIR) throw uvError("EISDIR", "readAll");
+        return node.content();
+    }
+    const f = file(where, "fread");
+    if (!reads(f) || f.node.type === IFDIR) throw uvError("EBADF", "fread");
+    const bytes = f.node.content();
+    f.position = bytes.length;
+    return bytes;
+}
 
-    writev(fd, buffers, position) {
-        let total = 0;
-        for (const b of buffers) total += core.write(fd, b, 0, b.byteLength, typeof position === "number" ? position + total : null);
-        return total;
-    },
+function replaceContent(node, bytes, append) {
+    if (append) return node.write(bytes, node.size);
+    node.resize(0);
+    return node.write(bytes, 0);
+}
 
-    fstat: (fd, options = {}) => new Stats(file(fd, "fstat").node, options?.bigint),
-    fsync: (fd) => void file(fd, "fsync"),
-    fdatasync: (fd) => void file(fd, "fdatasync"),
-    fchmod(fd, mode) { file(fd, "fchmod").node.mode = mode & 0o7777; },
-    fchown: (fd) => void file(fd, "fchown"),
-    futimes(fd, atime, mtime) { setTimes(file(fd, "futime").node, atime, mtime); },
-    ftruncate(fd, length = 0) {
-        const f = file(fd, "ftruncate");
-        if ((f.bits & 3) === C.O_RDONLY) throw uvError("EINVAL", "ftruncate");
-        f.node.resize(Math.max(0, length ?? 0));
-        f.node.touch();
-    },
+function writeAll(where, { bytes, append, exclusive }) {
+    if (typeof where === "string") {
+        const found = place(where, "writeAll");
+        if (found.node === undefined) add(found, new FileNode());
+        else if (exclusive) throw failure("EEXIST", "writeAll", "file already exists");
+        const node = found.node ?? childOf(found.parent, found.name);
+        if (node.type === IFDIR) throw uvError("EISDIR", "writeAll");
+        if (!node.writable) throw uvError("EPERM", "writeAll");
+        return replaceContent(node, bytes, append);
+    }
+    const f = file(where, "fwrite");
+    if (!writes(f) || f.node.type === IFDIR) throw uvError("EBADF", "fwrite");
+    const n = replaceContent(f.node, bytes, append || (f.bits & C.O_APPEND) !== 0);
+    f.position = f.node.size;
+    return n;
+}
 
-    /* --- whole files --- */
+function setTimes(node, mtime) {
+    if (node.type !== IFREG) return;
+    if (!node.writable) throw uvError("EPERM", "futimes");
+    node.mtimeMs = mtime;
+}
 
-    readFile(value, options) {
-        const { encoding, flag = "r" } = optionsOf(options, { flag: "r" });
-        const direct = Number.isInteger(value) || (typeof value === "object" && value !== null && typeof value.fd === "number");
-        const { node, position = 0 } = direct ? file(value, "read") : openNode(value, flag, 0o666);
-        if (node.type === IFDIR) throw uvError("EISDIR", "read");
-        let bytes;
-        if (node.type === IFCHR) bytes = Buffer.alloc(0);
-        else bytes = Buffer.from(node.content().subarray(position));
-        if (direct) file(value, "read").position = node.size;
-        return encoding && encoding !== "buffer" ? bytes.toString(encoding) : bytes;
-    },
+/* --- what the pairs share --- */
 
-    writeFile(value, data, options) {
-        const { encoding, flag, mode } = optionsOf(options, { encoding: "utf8", flag: "w", mode: 0o666 });
-        const bytes = bytesOf(data, encoding);
-        const direct = Number.isInteger(value) || (typeof value === "object" && value !== null && typeof value.fd === "number");
-        if (direct) return void core.write(typeof value === "number" ? value : value.fd, bytes);
-        const { node, bits } = openNode(value, flag, mode);
-        node.write(bytes, bits & C.O_APPEND ? node.size : 0);
-        return undefined;
+const onPath = (more = () => []) => (value, ...rest) => [toPath(value), ...more(...rest)];
+const onFd = (more = () => []) => (fd, ...rest) => [check.fdOf(fd), ...more(...rest)];
+/* mode or owner of the files here are not kept: only whether the file is there counts. */
+const changeAt = (syscall, rules, follow) => ({
+    check(value, ...rest) {
+        rules(...rest);
+        return [toPath(value)];
     },
-
-    appendFile(value, data, options) {
-        core.writeFile(value, data, optionsOf(options, { encoding: "utf8", mode: 0o666, flag: "a" }));
+    run: (text) => {
+        const { code, node } = walk(text, follow);
+        if (code !== undefined || node === undefined) throw uvError("ENOENT", syscall, { path: text });
     },
-
-    truncate(value, length = 0) {
-        const { node } = openNode(value, "r+", 0o666);
-        node.resize(Math.max(0, length ?? 0));
-        node.touch();
+});
+const changeOf = (syscall, rules, statFails = true) => ({
+    check(fd, ...rest) {
+        const known = check.fdOf(fd);
+        rules(...rest);
+        return [known];
     },
-
-    copyFile(from, to, mode = 0) {
-        const source = find(from, "copyfile", true, to), text = toPath(to, "dest");
-        if (source.node.type === IFDIR) throw uvError("EISDIR", "copyfile", { path: toPath(from), dest: text });
-        const target = walk(text, true, "copyfile");
-        if (target.node !== undefined && mode & C.COPYFILE_EXCL) throw uvError("EEXIST", "copyfile", { path: toPath(from), dest: text });
-        core.writeFile(text, Uint8Array.from(source.node.content()));
-    },
-
-    /* --- names --- */
-
-    access(value, mode = C.F_OK) {
-        const { node } = find(value, "access");
-        if (mode & C.W_OK && !node.writable) throw uvError("EACCES", "access", { path: toPath(value) });
-        if (mode & C.X_OK && node.type === IFREG && !(node.mode & 0o111)) throw uvError("EACCES", "access", { path: toPath(value) });
-    },
-    exists(value) {
-        try {
-            find(value, "access");
-            return true;
-        } catch {
-            return false;
-        }
-    },
-    stat: (value, options = {}) => statOf(value, options, true, "stat"),
-    lstat: (value, options = {}) => statOf(value, options, false, "lstat"),
-    statfs: () => ({ type: 0, bsize: 4096, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 }),
-    realpath: (value, options) => encoded(find(value, "realpath").full, optionsOf(options).encoding),
-    readlink(value, options) {
-        const { node } = find(value, "readlink", false);
-        if (node.type !== IFLNK) throw uvError("EINVAL", "readlink", { path: toPath(value) });
-        return encoded(node.target, optionsOf(options).encoding);
-    },
-    symlink(target, value) {
-        const to = toPath(target, "target"), text = toPath(value);
-        const found = walk(text, false, "symlink");
-        if (found.node !== undefined) throw uvError("EEXIST", "symlink", { path: to, dest: text });
-        mustWrite(found, "symlink", to, text);
-        found.parent.children.set(found.name, new Link(to));
-    },
-    link(existing, value) {
-        const from = find(existing, "link", true, value), text = toPath(value, "newPath");
-        const found = walk(text, false, "link");
-        if (found.node !== undefined) throw uvError("EEXIST", "link", { path: toPath(existing), dest: text });
-        mustWrite(found, "link", toPath(existing), text);
-        if (from.node.type === IFDIR) throw uvError("EPERM", "link", { path: toPath(existing), dest: text });
-        from.node.nlink++;
-        found.parent.children.set(found.name, from.node);
-    },
-    unlink(value) {
-        const found = find(value, "unlink", false);
-        if (found.node.type === IFDIR) throw uvError("EISDIR", "unlink", { path: toPath(value) });
-        mustWrite(found, "unlink", toPath(value));
-        found.node.nlink--;
-        found.parent.children.delete(found.name);
-        found.parent.touch();
-    },
-    rename(from, to) {
-        const source = find(from, "rename", false, to), text = toPath(to, "newPath");
-        const target = walk(text, false, "rename"), both = { path: toPath(from), dest: text };
-        mustWrite(source, "rename", both.path, text);
-        mustWrite(target, "rename", both.path, text);
-        if (target.node === source.node) return;
-        if (target.node?.type === IFDIR) {
-            if (source.node.type !== IFDIR) throw uvError("EISDIR", "rename", both);
-            if (target.node.children.size > 0) throw uvError("ENOTEMPTY", "rename", both);
-        } else if (target.node !== undefined && source.node.type === IFDIR) throw uvError("ENOTDIR", "rename", both);
-        if (`${target.full}/`.startsWith(`${source.full}/`)) throw uvError("EINVAL", "rename", both);
-        source.parent.children.delete(source.name);
-        target.parent.children.set(target.name, source.node);
-    },
-    chmod(value, mode) {
-        const found = find(value, "chmod");
-        if (!found.node.writable) throw uvError("EPERM", "chmod", { path: toPath(value) });
-        found.node.mode = (typeof mode === "string" ? parseInt(mode, 8) : mode) & 0o7777;
-    },
-    lchmod(value, mode) { core.chmod(value, mode); },
-    chown: (value) => void find(value, "chown"),
-    lchown: (value) => void find(value, "lchown", false),
-    utimes(value, atime, mtime) { setTimes(find(value, "utime").node, atime, mtime); },
-    lutimes(value, atime, mtime) { setTimes(find(value, "lutime", false).node, atime, mtime); },
-
-    /* --- directories --- */
-
-    mkdir(value, options) {
-        const { recursive = false } = typeof options === "object" && options !== null ? options : {};
-        const text = toPath(value);
-        if (!recursive) {
-            const found = walk(text, true, "mkdir");
-            if (found.node !== undefined) throw uvError("EEXIST", "mkdir", { path: text });
-            mustWrite(found, "mkdir", text);
-            found.parent.children.set(found.name, new Directory());
-            return undefined;
-        }
-        let first, at = "";
-        for (const part of path.resolve(require("./process.js").cwd(), text).split("/").filter(Boolean)) {
-            at += `/${part}`;
-            const found = walk(at, true, "mkdir");
-            if (found.node !== undefined) {
-                if (found.node.type !== IFDIR) throw uvError(at === path.resolve(text) ? "EEXIST" : "ENOTDIR", "mkdir", { path: text });
-                continue;
-            }
-            mustWrite(found, "mkdir", text);
-            found.parent.children.set(found.name, new Directory());
-            first ??= at;
-        }
-        return first;
-    },
-    mkdtemp(prefix, options) {
-        const text = toPath(prefix, "prefix");
-        const suffix = Array.from(crypto.getRandomValues(new Uint8Array(6)), (b) => "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[b % 62]).join("");
-        core.mkdir(text + suffix);
-        return encoded(text + suffix, optionsOf(options).encoding);
-    },
-    readdir(value, options) {
-        const { encoding, withFileTypes = false, recursive = false } = optionsOf(options);
-        const text = toPath(value), { node } = find(value, "scandir");
-        if (node.type !== IFDIR) throw uvError("ENOTDIR", "scandir", { path: text });
-        const out = [];
-        const list = (dir, prefix) => {
-            const top = dir === require("./fs_tree.js").root;
-            const names = top ? ["bundle", "tmp", "dev"] : [...dir.children.keys()].sort(); // upstream's order
-            for (const name of names) {
-                const child = name === "tmp" && top ? require("./fs_tree.js").tmp() : dir.children.get(name);
-                if (withFileTypes) out.push(new Dirent(encoded(name, encoding), child, prefix === "" ? text : path.join(text, prefix)));
-                else out.push(encoded(prefix === "" ? name : `${prefix}/${name}`, encoding));
-                if (recursive && child.type === IFDIR) list(child, prefix === "" ? name : `${prefix}/${name}`);
-            }
-        };
-        list(node, "");
-        return out;
-    },
-    rmdir(value, options = {}) {
-        const text = toPath(value), found = find(value, "rmdir", false);
-        if (found.node.type !== IFDIR) throw uvError("ENOTDIR", "rmdir", { path: text });
-        if (options?.recursive) return core.rm(value, { recursive: true });
-        mustWrite(found, "rmdir", text);
-        if (found.node.children.size > 0) throw uvError("ENOTEMPTY", "rmdir", { path: text });
-        found.parent.children.delete(found.name);
-        return undefined;
-    },
-    rm(value, options = {}) {
-        const { force = false, recursive = false } = options ?? {};
-        const text = toPath(value), found = walk(text, false, "rm");
-        if (found.node === undefined) {
-            if (force) return;
-            throw uvError("ENOENT", "lstat", { path: text });
-        }
-        if (found.node.type === IFDIR && !recursive) {
-            const error = new Error(`Path is a directory: rm returned EISDIR (is a directory) ${text}`);
-            throw Object.assign(error, { name: "SystemError", code: "ERR_FS_EISDIR", errno: 21, syscall: "rm", path: text });
-        }
-        mustWrite(found, "rm", text);
-        found.parent.children.delete(found.name);
-    },
-    cp(from, to, options = {}) {
-        const checked = copyOptions(options ?? {});
-        copyTree(toPath(from, "src"), toPath(to, "dest"), checked);
-    },
+    run: (fd) => void file(fd, statFails ? "fstat" : syscall),
+});
+const modeRules = (mode) => check.fileMode(mode, "mode");
+const times = (atime, mtime) => {
+    check.timeOf(atime);
+    return [check.timeOf(mtime)];
 };
 
-/* --- cp --- */
+function statAt(syscall, follow) {
+    return {
+        check: onPath((options) => [check.statOptions(options)]),
+        run(text, { bigint, throwIfNoEntry }) {
+            const { code, node } = walk(text, follow);
+            if (code !== undefined && code !== "ENOENT") throw uvError(code, "stat");
+            if (node !== undefined) return new Stats(secret, node, bigint);
+            if (throwIfNoEntry) throw uvError("ENOENT", syscall, { path: text });
+            return undefined;
+        },
+    };
+}
 
-const COPY_FLAGS = { dereference: false, errorOnExist: false, force: true, preserveTimestamps: false, recursive: false, verbatimSymlinks: false };
+function linkTo(existing, text, make) {
+    const at = walk(text, true);
+    if (at.node !== undefined) throw failure("EEXIST", "link", "File already exists");
+    if (text.endsWith("/")) throw failure("EINVAL", "link", "Invalid filename");
+    if (at.code === "ENOTDIR") throw failure("EINVAL", "link", "Not a directory");
+    if (at.code !== undefined) throw failure("ENOENT", "link", "Directory does not exist", { path: existing });
+    const node = make();
+    mustWrite(at, "link", undefined);
+    add(at, node);
+}
 
-function copyOptions(options) {
-    const out = { filter: options.filter };
-    for (const [name, fallback] of Object.entries(COPY_FLAGS)) {
-        const value = options[name] ?? fallback;
-        if (typeof value !== "boolean") throw new ERR_INVALID_ARG_TYPE(`options.${name}`, "boolean", value);
-        out[name] = value;
+function existingNode(text) {
+    const { node } = walk(text, false);
+    if (node === undefined) throw failure("ENOENT", "link", "File not found", { path: text });
+    if (node.type === IFDIR) throw failure("EPERM", "link", "Cannot hardlink to a directory");
+    return node;
+}
+
+function move(from, to, copy) {
+    const op = copy ? "copy" : "rename";
+    const at = walk(to, true);
+    if (at.node?.type === IFDIR) throw uvError("EISDIR", op);
+    if (at.code !== undefined) throw uvError(at.code, op, at.code === "ENOENT" ? { path: at.name } : {});
+    const source = walk(from, copy);
+    if (source.code !== undefined || source.node === undefined) throw uvError(source.code ?? "ENOENT", op, { path: from });
+    if (!copy) mustWrite(source, op);
+    if (copy && source.node.type === IFDIR) throw uvError("EISDIR", op);
+    mustWrite(at, op);
+    if (copy) {
+        const node = new FileNode();
+        node.write(source.node.content(), 0);
+        add(at, node);
+    } else {
+        if (`${to}/`.startsWith(`${from}/`)) throw uvError("EINVAL", op);
+        remove(source);
+        add(at, source.node);
     }
-    if (out.filter !== undefined && typeof out.filter !== "function") throw new ERR_INVALID_ARG_TYPE("options.filter", "function", out.filter);
-    if (options.mode & C.COPYFILE_FICLONE_FORCE) throw new ERR_INVALID_ARG_VALUE("options.mode", options.mode);
+}
+
+let temporary = 0; // counts names of mkdtemp
+
+function makeDirectories(text) {
+    let at = "", first;
+    for (const part of text.split("/").filter(Boolean)) {
+        at += `/${part}`;
+        const found = walk(at, false);
+        if (found.node?.type === IFDIR) continue;
+        if (found.node !== undefined) throw uvError(at === text ? "EEXIST" : "ENOTDIR", "mkdir");
+        mustWrite(found, "mkdir");
+        add(found, new Directory());
+        first ??= at;
+    }
+    return first === text ? undefined : first;
+}
+
+function makeDirectory(text, recursive) {
+    const { node } = walk(text, false);
+    if (node?.type === IFDIR) return undefined;
+    if (node !== undefined) throw uvError("EEXIST", "mkdir");
+    if (recursive) return makeDirectories(text);
+    const found = walk(text, true);
+    if (found.code !== undefined) throw uvError(found.code, "mkdir", found.code === "ENOENT" ? { path: found.name } : {});
+    mustWrite(found, "mkdir");
+    add(found, new Directory());
+    return undefined;
+}
+
+function removeAt(text, recursive, onlyDirectories) {
+    const found = walk(text, false);
+    if (found.code === "ENOTDIR") throw uvError("ENOTDIR", "rm", { path: found.name });
+    if (found.code !== undefined) throw uvError("ENOENT", "rm", { path: found.name });
+    mustWrite(found, "rm");
+    if (found.node === undefined) {
+        if (onlyDirectories) throw uvError("ENOENT", "rm", { path: found.name });
+        return;
+    }
+    if (onlyDirectories && found.node.type !== IFDIR && walk(text).node?.type !== IFDIR) throw uvError("ENOTDIR", "rm");
+    if (found.node.type === IFDIR && !recursive && found.node.children.size > 0) throw uvError("ENOTEMPTY", "rm", { path: found.name });
+    remove(found);
+}
+
+/* [{ name, parentPath, type }] */
+function entriesOf(text, recursive) {
+    const { node } = find(text, "readdir", false);
+    if (node.type === IFLNK) throw uvError("EINVAL", "readdir", { path: text });
+    if (node.type !== IFDIR) throw uvError("ENOTDIR", "readdir", { path: text });
+    const out = [], seen = new Set();
+    const list = (dir, at, shown) => {
+        if (seen.has(dir)) throw uvError("ELOOP", "readdir");
+        seen.add(dir);
+        for (const name of namesOf(dir)) {
+            const child = childOf(dir, name), full = shown === "" ? name : `${shown}/${name}`;
+            out.push({ name: recursive ? full : name, parentPath: at, type: KINDS[child.type] });
+            const to = recursive && child.type === IFLNK ? walk(child.target).node : child;
+            if (recursive && to?.type === IFDIR) list(to, at === "/" ? `/${name}` : `${at}/${name}`, full);
+        }
+        seen.delete(dir);
+    };
+    const clean = `/${text.split("/").filter(Boolean).join("/")}`;
+    list(node, clean, clean.slice(1));
     return out;
 }
 
-function copyError(code, text, message) {
-    return Object.assign(new Error(`${message} ${text}`), { code, syscall: "cp", path: text });
-}
+const filesystem = (bigint) => Object.fromEntries(["type", "bsize", "blocks", "bfree", "bavail", "files", "ffree"].map((name) => [name, bigint ? 0n : 0]));
 
-function copyTree(from, to, options) {
-    if (options.filter !== undefined && !options.filter(from, to)) return;
-    const source = find(from, "cp", options.dereference);
-    if (source.node.type === IFLNK) copyLink(source.node, from, to, options);
-    else if (source.node.type === IFDIR) copyDirectory(source.node, from, to, options);
-    else copyOne(source.node, from, to, options);
-}
+/* --- the table --- */
 
-/* False when what stands at `to` stays. */
-function mayReplace(to, { force, errorOnExist }) {
-    if (force) return true;
-    if (errorOnExist) throw copyError("ERR_FS_CP_EEXIST", to, `Target already exists: cp returned EEXIST (${to} already exists)`);
-    return false;
-}
+const ops = {
+    access: {
+        check: onPath((mode) => [check.accessMode(mode)]),
+        run(text, mode) {
+            const { node } = walk(text);
+            if (mode & C.X_OK || node === undefined || (mode & C.W_OK && !node.writable)) throw uvError("ENOENT", "access", { path: text });
+        },
+    },
+    appendFile: { check: (value, data, options) => [target(value), check.fileContent(data, options, "a")], run: writeAll },
+    chmod: changeAt("chmod", modeRules, true),
+    chown: changeAt("chown", check.owner, true),
+    close: { check: onFd(), run: (fd) => void (fd > 2 && open_files.delete(fd)) },
+    copyFile: {
+        check: (from, to, mode) => [toPath(from), toPath(to), check.copyMode(mode)],
+        run(from, to, mode) {
+            if (mode & C.COPYFILE_EXCL && walk(to).node !== undefined) throw uvError("EEXIST", "copyFile", { path: to });
+            move(from, to, true);
+        },
+    },
+    cp: { check: (from, to, options) => [check.copyOptions(options), toPath(from), toPath(to)], run: (options, from, to) => require("./fs_copy.js")(from, to, options) },
+    fchmod: changeOf("fchmod", modeRules),
+    fchown: changeOf("fchown", check.owner),
+    fdatasync: { check: onFd(), run: (fd) => void file(fd, "fstat") },
+    fstat: { check: onFd((options) => [check.statOptions(options)]), run: (fd, { bigint }) => new Stats(secret, file(fd, "fstat").node, bigint) },
+    fsync: { check: onFd(), run: (fd) => void file(fd, "fstat") },
+    ftruncate: {
+        check: (fd, length) => [check.lengthOf(length), check.fdOf(fd)],
+        run(length, fd) {
+            const { node } = file(fd, "ftruncate");
+            if (node.type === IFDIR) throw uvError("EISDIR", "ftruncate");
+            if (!node.writable) throw uvError("EPERM", "ftruncate");
+            node.resize(length);
+        },
+    },
+    futimes: { check: (fd, atime, mtime) => [...times(atime, mtime), check.fdOf(fd)], run: (mtime, fd) => setTimes(file(fd, "futimes").node, mtime) },
+    lchmod: changeAt("lchmod", modeRules, false),
+    lchown: changeAt("lchown", check.owner, false),
+    link: { check: (existing, value) => [toPath(existing), toPath(value)], run: (existing, text) => linkTo(existing, text, () => existingNode(existing)) },
+    lstat: statAt("lstat", false),
+    lutimes: { check: (value, atime, mtime) => [...times(atime, mtime), toPath(value)], run: (mtime, text) => setTimes(find(text, "utimes", false).node, mtime) },
+    mkdir: { check: (value, options) => [check.mkdirOptions(options), toPath(value)], run: (recursive, text) => makeDirectory(text, recursive) },
+    mkdtemp: {
+        check: (prefix, options) => [check.encodingOf(options), toPath(prefix)],
+        run(encoding, prefix) {
+            const text = `${prefix}${temporary++}`;
+            makeDirectory(text, false);
+            return encoded(text, encoding);
+        },
+    },
+    open: {
+        check(value, flags = "r", mode = 0o666) {
+            check.fileMode(mode, "mode", 0o666);
+            return [toPath(value), check.flagsOf(flags)];
+        },
+        run(text, bits) {
+            const node = openNode(text, bits), fd = nextFd++;
+            open_files.set(fd, { node, bits, position: 0 });
+            return fd;
+        },
+    },
+    read: { check: onFd(check.readTarget), run: (fd, bytes, position) => (bytes.length === 0 ? 0 : readInto(fd, [bytes], position)) },
+    readFile: {
+        check(value, options) {
+            const encoding = check.encodingOf(options, null);
+            if (typeof options === "object" && options !== null) check.flagsOf(options.flag);
+            return [target(value), encoding];
+        },
+        run(where, encoding) {
+            const bytes = Buffer.from(readAll(where));
+            return encoding === null || encoding === "buffer" ? bytes : bytes.toString(encoding);
+        },
+    },
+    readdir: {
+        check: onPath((options) => [check.listOptions(options)]),
+        run: (text, { encoding, withFileTypes, recursive }) => entriesOf(text, recursive).map(({ name, type, parentPath }) =>
+            (withFileTypes ? new Dirent(encoding === "buffer" ? Buffer.from(name) : name, type, parentPath) : encoded(name, encoding))),
+    },
+    readlink: {
+        check: onPath((options) => [check.encodingOf(options)]),
+        run(text, encoding) {
+            const { node } = find(text, "readlink", false);
+            if (node.type !== IFLNK) throw uvError("EINVAL", "readlink");
+            return encoded(node.target, encoding);
+        },
+    },
+    readv: { check: onFd((buffers, position = null) => [check.bufferArray(buffers), check.position(position)]), run: readInto },
+    realpath: {
+        check: onPath((options) => [check.encodingOf(options)]),
+        run(text, encoding) {
+            const { node } = find(text, "readlink", false);
+            return encoded(node.type === IFLNK ? node.target : `/${text.split("/").filter(Boolean).join("/")}`, encoding);
+        },
+    },
+    rename: { check: (from, to) => [toPath(from), toPath(to)], run: (from, to) => move(from, to, false) },
+    rm: { check: (value, options) => [check.removeOptions(options), toPath(value)], run: ({ recursive }, text) => removeAt(text, recursive, false) },
+    rmdir: { check: (value, options) => [check.removeOptions(options), toPath(value)], run: ({ recursive }, text) => removeAt(text, recursive, true) },
+    stat: statAt("stat", true),
+    statfs: { check: onPath((options) => [check.statOptions(options)]), run: (text, { bigint }) => filesystem(bigint) },
+    symlink: {
+        check(to, value, type) {
+            check.linkType(type ?? null);
+            return [toPath(to), toPath(value)];
+        },
+        run: (to, text) => linkTo(to, text, () => new Link(to)),
+    },
+    truncate: {
+        check: (value, length) => [check.lengthOf(length), toPath(value)],
+        run(length, text) {
+            const { node } = find(text, "ftruncate");
+            if (node.type === IFDIR) throw uvError("EISDIR", "ftruncate");
+            if (!node.writable) throw uvError("EPERM", "ftruncate");
+            node.resize(length);
+        },
+    },
+    unlink: {
+        check: onPath(),
+        run(text) {
+            const found = walk(text, false);
+            if (found.code === "ENOTDIR") throw failure("ENOTDIR", "unlink", "Parent path is not a directory");
+            if (found.node === undefined) throw failure("ENOENT", "unlink", "File not found", { path: found.name });
+            if (found.node.type === IFDIR) throw failure("EISDIR", "unlink", "Cannot unlink a directory");
+            mustWrite(found, "unlink");
+            remove(found);
+        },
+    },
+    utimes: { check: (value, atime, mtime) => [...times(atime, mtime), toPath(value)], run: (mtime, text) => setTimes(find(text, "utimes").node, mtime) },
+    write: { check: onFd(check.writeSource), run: (fd, bytes, position) => writeFrom(fd, [bytes], position) },
+    writeFile: { check: (value, data, options) => [target(value), check.fileContent(data, options)], run: writeAll },
+    writev: { check: onFd((buffers, position = null) => [check.bufferArray(buffers), check.position(position)]), run: writeFrom },
+};
 
-function copyLink(link, from, to, options) {
-    const at = walk(to, false, "cp");
-    if (at.node?.type === IFDIR) throw uvError("ENOTDIR", "cp", { path: from, dest: to });
-    if (at.node !== undefined) {
-        if (!mayReplace(to, options)) return;
-        mustWrite(at, "cp", from, to);
-        at.parent.children.delete(at.name);
-    }
-    core.symlink(options.verbatimSymlinks ? link.target : path.resolve(path.dirname(from), link.target), to);
-}
+const run = (name, ...args) => ops[name].run(...ops[name].check(...args));
 
-function copyDirectory(directory, from, to, options) {
-    if (!options.recursive)
-        throw copyError("ERR_FS_EISDIR", from, `Recursive option not enabled, cannot copy a directory: cp returned EISDIR (${from} is a directory (not copied))`);
-    if (`${path.resolve(to)}/`.startsWith(`${path.resolve(from)}/`))
-        throw copyError("ERR_FS_CP_EINVAL", to, `Invalid src or dest: cp returned EINVAL (cannot copy ${from} to a subdirectory of self)`);
-    const at = walk(to, true, "cp");
-    if (at.node === undefined) core.mkdir(to, { recursive: true });
-    else if (at.node.type !== IFDIR)
-        throw copyError("ERR_FS_CP_DIR_TO_NON_DIR", to, `Cannot overwrite non-directory with directory: cp returned EISDIR (cannot overwrite non-directory ${to} with directory ${from})`);
-    for (const name of [...directory.children.keys()]) copyTree(path.join(from, name), path.join(to, name), options);
-}
-
-function copyOne(node, from, to, options) {
-    core.mkdir(path.dirname(to), { recursive: true });
-    const at = walk(to, options.dereference, "cp");
-    if (at.node?.type === IFDIR)
-        throw copyError("ERR_FS_CP_NON_DIR_TO_DIR", to, `Cannot overwrite directory with non-directory: cp returned ENOTDIR (cannot overwrite directory ${to} with non-directory ${from})`);
-    if (at.node !== undefined && !mayReplace(to, options)) return;
-    if (at.node?.type === IFLNK) core.rm(to); // the link itself is replaced
-    core.copyFile(from, to);
-    if (options.preserveTimestamps) core.utimes(to, node.atimeMs / 1000, node.mtimeMs / 1000);
-}
-
-function statOf(value, options, follow, syscall) {
-    const text = toPath(value);
-    let found;
+function exists(value) {
     try {
-        found = walk(text, follow, syscall);
-    } catch (error) {
-        if (options?.throwIfNoEntry === false && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
-        throw error;
+        run("access", value);
+        return true;
+    } catch {
+        return false;
     }
-    if (found.node === undefined) {
-        if (options?.throwIfNoEntry === false) return undefined;
-        throw uvError("ENOENT", syscall, { path: text });
-    }
-    return new Stats(found.node, options?.bigint);
 }
 
-const timeOf = (t) => (t instanceof Date ? t.getTime() : typeof t === "string" && Number.isNaN(Number(t)) ? Date.parse(t) : Number(t) * 1000);
-function setTimes(node, atime, mtime) {
-    node.atimeMs = timeOf(atime);
-    node.mtimeMs = timeOf(mtime);
-}
-
-module.exports = { core, Stats, Dirent, optionsOf, toPath, file };
+module.exports = { ops, run, exists, entriesOf, find, walk, makeDirectory, uvError, Stats, Dirent, toPath, IFDIR, IFLNK, add };

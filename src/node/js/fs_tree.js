@@ -2,13 +2,20 @@
  * The file system of a Worker: /bundle (its modules, read-only), /tmp (in memory, as long as the request) and /dev.
  * Everything here is synchronous and throws errors like the system's; fs.js gives it Node's shapes.
  */
-const { uvError } = require("./util.js");
+const { getSystemErrorMessage, uvError: systemError } = require("./util.js");
 const { context } = web;
 const path = require("./path.js");
 
 const SYMLINKS_MAX = 40, FILE_MAX = 128 * 1024 * 1024;
 const IFREG = 0o100000, IFDIR = 0o040000, IFLNK = 0o120000, IFCHR = 0o020000;
 let nextInode = 1;
+
+/* As upstream's: the place is named only with a path, the code is not in the text. */
+function uvError(code, syscall, extra = {}) {
+    const error = systemError(code, syscall, extra), text = getSystemErrorMessage(error.errno);
+    error.message = code === "ELOOP" ? "symlink depth exceeded" : extra.path === undefined ? text : `${text}, ${syscall} '${extra.path}'`;
+    return error;
+}
 
 class Node {
     constructor(type, mode, writable = true) {
@@ -17,11 +24,7 @@ class Node {
         this.writable = writable;
         this.ino = nextInode++;
         this.nlink = 1;
-        this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = context.current === null ? 0 : Date.now();
-    }
-
-    touch() {
-        this.mtimeMs = this.ctimeMs = Date.now();
+        this.mtimeMs = this.birthtimeMs = 0; // writing does not change them, as upstream
     }
 
     get size() { return 0; }
@@ -56,7 +59,7 @@ class FileNode extends Node {
 
     resize(length) {
         this.content();
-        if (length > FILE_MAX) throw uvError("ENOSPC", "write");
+        if (length > FILE_MAX) throw Object.assign(uvError("EPERM", "write"), { message: "File size limit exceeded" });
         if (length > this.bytes.length) {
             const grown = new Uint8Array(Math.max(length, Math.min(FILE_MAX, this.bytes.length * 2)));
             grown.set(this.bytes.subarray(0, this.length));
@@ -75,14 +78,13 @@ class FileNode extends Node {
     write(from, position) {
         if (position + from.length > this.size) this.resize(position + from.length);
         this.bytes.set(from, position);
-        this.touch();
         return from.length;
     }
 }
 
 class Link extends Node {
     constructor(target) {
-        super(IFLNK, 0o777);
+        super(IFLNK, 0o444, false);
         this.target = target;
     }
 
@@ -97,13 +99,33 @@ class Device extends Node {
 
     read(into) {
         if (this.name === "null") return 0;
-        if (this.name === "random") crypto.getRandomValues(into.subarray(0, Math.min(into.length, 65536)));
+        if (this.name === "random") for (let i = 0; i < into.length; i += 65536) crypto.getRandomValues(into.subarray(i, i + 65536));
         else into.fill(0);
-        return this.name === "random" ? Math.min(into.length, 65536) : into.length;
+        return into.length;
     }
+
+    content() { return new Uint8Array(0); }
 
     write(from) {
         if (this.name === "full") throw uvError("ENOSPC", "write");
+        return from.length;
+    }
+
+    resize(length) {
+        if (this.name === "full" && length > 0) throw uvError("ENOSPC", "write");
+    }
+}
+
+/* Standard input, output and error: what is written goes where process.stdout and process.stderr do. */
+class Stdio extends Device {
+    constructor(name) {
+        super(name);
+        this.type = IFREG;
+    }
+
+    read() { return 0; }
+    write(from) {
+        if (this.name !== "stdin") require("./process.js")[this.name]?.write(Uint8Array.from(from));
         return from.length;
     }
 
@@ -117,7 +139,8 @@ const bundle = new Directory(false), dev = new Directory(false);
 root.children.set("bundle", bundle).set("dev", dev);
 for (const name of ["null", "zero", "full", "random"]) dev.children.set(name, new Device(name));
 
-for (const module of web.spec.modules ?? []) {
+const isFileName = (name) => new URL(name, "file:///").protocol === "file:"; // other modules have no place here
+for (const module of (web.spec.modules ?? []).filter(({ name }) => isFileName(name))) {
     const parts = path.normalize(`/${module.name}`).split("/").filter(Boolean);
     let at = bundle;
     for (const part of parts.slice(0, -1)) {
@@ -143,49 +166,51 @@ function tmp() {
 
 const childOf = (dir, name) => (dir === root && name === "tmp" ? tmp() : dir.children.get(name));
 
-/* --- walking --- */
+/* --- paths: those of file: URLs, as upstream --- */
+
+const PATH_MAX = 4096, SEGMENTS_MAX = 48;
+
+/* Percent signs have one case; empty segments are none. */
+const plain = (pathname) => pathname.replace(/%[0-9a-f]{2}/gi, (hex) => hex.toUpperCase());
 
 function toPath(value, name = "path") {
     const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE } } = require("./errors.js");
-    let text = value;
-    if (value instanceof URL) text = require("./url.js").fileURLToPath(value);
-    else if (ArrayBuffer.isView(value)) text = new TextDecoder().decode(value);
-    if (typeof text !== "string") throw new ERR_INVALID_ARG_TYPE(name, ["string", "Buffer", "URL"], value);
-    if (text.includes("\0")) throw new ERR_INVALID_ARG_VALUE(name, value, "must be a string, Uint8Array, or URL without null bytes");
-    return text;
+    let url = value;
+    if (!(value instanceof URL)) {
+        const text = ArrayBuffer.isView(value) ? new TextDecoder().decode(value) : value;
+        if (typeof text !== "string") throw new ERR_INVALID_ARG_TYPE(name, ["string", "Buffer", "URL"], value);
+        if (text.includes("\0")) throw new ERR_INVALID_ARG_VALUE(name, text, "must not contain null bytes");
+        const escaped = text.replace(/[#?]/g, encodeURIComponent).replace(/\/\//g, "/");
+        url = new URL(escaped, escaped.startsWith("/") ? "file://" : `file://${require("./process.js").cwd()}/`);
+    }
+    if (url.protocol !== "file:") throw new TypeError("File path must be a file: URL");
+    if (url.host !== "") throw new Error("File path must not have a host");
+    const { pathname } = url;
+    if (pathname.length > PATH_MAX) throw new Error("File path is too long");
+    if (pathname.split("/").length - 1 > SEGMENTS_MAX) throw new Error("File path has too many segments");
+    return plain(pathname);
 }
 
-/* { parent, name, node, full }; node undefined when the last part is not there. */
-function walk(text, follow, syscall) {
-    let links = 0;
-    const shown = text;
-    const fail = (code) => uvError(code, syscall, { path: shown });
-    if (text === "") throw fail("ENOENT");
-    let rest = path.resolve(require("./process.js").cwd(), text).split("/").filter(Boolean);
-    let parent = null, node = root, full = [];
+const segments = (text) => text.split("/").filter(Boolean);
+const namesOf = (dir) => (dir === root ? ["bundle", "tmp", "dev"] : [...dir.children.keys()]); // upstream's order
+
+/* { parent, name, node }: node undefined when it is not there, code set when the way to it is none. */
+function walk(text, follow = true) {
+    let links = 0, node = root, parent = null, name = "";
+    let rest = segments(text);
     while (rest.length > 0) {
-        const name = rest.shift();
-        if (name === "..") {
-            full.pop();
-            node = full.reduce((dir, part) => childOf(dir, part), root);
-            continue;
-        }
-        if (node === undefined) throw fail("ENOENT");
-        if (node.type !== IFDIR) throw fail("ENOTDIR");
+        name = rest.shift();
+        if (node.type !== IFDIR) return { parent: node, name, node: undefined, code: "ENOTDIR" };
         parent = node;
         node = childOf(parent, name);
-        full.push(name);
-        if (node !== undefined && node.type === IFLNK && (follow || rest.length > 0)) {
-            if (++links > SYMLINKS_MAX) throw fail("ELOOP");
-            const { target } = node;
-            full.pop();
-            if (target.startsWith("/")) full = [];
-            node = target.startsWith("/") ? root : parent;
-            rest = [...target.split("/").filter((part) => part !== "" && part !== "."), ...rest];
+        if (node === undefined) return rest.length === 0 ? { parent, name, node } : { name: rest.at(-1), node, code: "ENOENT" };
+        if (node.type === IFLNK && (follow || rest.length > 0)) {
+            if (++links > SYMLINKS_MAX) return { parent, name, node: undefined, code: "ELOOP" };
+            rest = [...segments(node.target), ...rest];
+            node = root;
         }
-        if (node === undefined && rest.length > 0) throw fail("ENOENT");
     }
-    return { parent, name: full.at(-1), node, full: `/${full.join("/")}` };
+    return { parent, name, node };
 }
 
-module.exports = { root, Directory, FileNode, Link, Device, toPath, walk, tmp, IFREG, IFDIR, IFLNK, IFCHR };
+module.exports = { uvError, root, Directory, FileNode, Link, Device, Stdio, toPath, walk, namesOf, childOf, IFREG, IFDIR, IFLNK, IFCHR, FILE_MAX };

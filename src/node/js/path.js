@@ -363,24 +363,7 @@ const win32 = {
 function matchesGlob(path, pattern) {
     validateString(path, "path");
     validateString(pattern, "pattern");
-    let regex = "";
-    for (let i = 0; i < pattern.length; i++) {
-        const c = pattern[i];
-        if (c === "*" && pattern[i + 1] === "*") {
-            i++;
-            if (pattern[i + 1] === "/") {
-                i++;
-                regex += "(?:[^/]+/)*";
-            } else regex += ".*";
-        } else if (c === "*") regex += "[^/]*";
-        else if (c === "?") regex += "[^/]";
-        else if (c === "{") regex += "(?:";
-        else if (c === "}") regex += ")";
-        else if (c === "," && regex.lastIndexOf("(?:") > regex.lastIndexOf(")")) regex += "|";
-        else if (c === "[" || c === "]") regex += c;
-        else regex += c.replace(/[\\^$.|+()]/g, "\\$&");
-    }
-    return new RegExp(`^${regex}$`).test(path);
+    return require("./fs_glob.js").matcher([pattern])(path);
 }
 
 posix.matchesGlob = win32.matchesGlob = matchesGlob;
