@@ -123,6 +123,7 @@ enum {
     MSG_JOIN = 8192,
     /* the same, of a Durable Object: from here the socket is number `socket` of the object's stream sockets. */
     MSG_HIBERNATE = 16384,
+    MSG_VARIABLES = 32768, /* request: props are variables of its env instead */
     MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };
 

@@ -10,8 +10,15 @@
 #include "product/r2/r2.h"
 
 const struct product *const products[] = {
-    &product_kv,      &product_d1,     &product_r2, &product_durable, &product_durable_class,
-    &product_service, &product_assets, NULL,
+    &product_kv,
+    &product_d1,
+    &product_r2,
+    &product_durable,
+    &product_durable_class,
+    &product_service,
+    &product_assets,
+    &product_dispatch,
+    NULL,
 };
 
 const struct product *product_by_binding(const char *type)

@@ -17,6 +17,7 @@
  *   gateway_websocket.c  front: a client that has changed to WebSocket
  *   gateway_egress_socket.c  back: a WebSocket to the world
  *   gateway_assets.c   back: static assets
+ *   gateway_dispatch.c Workers called by name, their outbound Workers
  *   gateway_log.c      access log
  */
 #pragma once
@@ -90,6 +91,12 @@ struct durable_class {
     char *id, *script, *name;
 };
 const struct durable_class *table_namespace(const struct table *table, struct slice id);
+/* A dispatch namespace. Its scripts are called "<id>.<name>". */
+struct dispatch_namespace {
+    char *id;
+    bool trusted; /* its Workers see request.cf */
+};
+const struct dispatch_namespace *table_dispatch(const struct table *table, struct slice name);
 struct script *table_script(const struct table *table, struct slice name);
 /* Which Worker answers this host and path; NULL when none does. */
 struct worker *table_route(const struct table *table, struct slice host, struct slice path);
@@ -105,6 +112,7 @@ struct call_request {
     int64_t content_length;               /* -1 unknown */
     bool has_body, navigate;              /* navigate: Sec-Fetch-Mode says so */
     bool upgrade;                         /* to WebSocket: after a 101 both bodies are messages */
+    bool variables;                       /* props are variables of its env instead */
     bool rpc;                             /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     unsigned depth;
@@ -153,9 +161,10 @@ struct call {
     struct worker *worker; /* referenced; NULL for the world */
     struct link queued;    /* in the worker's queue, or among the orphans */
     bool is_queued;
-    uint64_t orphan_of; /* the isolate that ended under it */
-    struct buf early;   /* request body that came before the back */
-    struct buf kept;    /* copies of the request's slices while it waits */
+    uint64_t orphan_of;        /* the isolate that ended under it */
+    struct buf early;          /* request body that came before the back */
+    struct outbound *outbound; /* what its fetches must pass, referenced; NULL: nothing */
+    struct buf kept;           /* copies of the request's slices while it waits */
     /* A socket that a Worker has fetched: messages wait here until it says what becomes of it. */
     struct isolate_link *holder; /* NULL: nothing is held */
     uint32_t holder_stream;
@@ -193,6 +202,10 @@ void call_fail(struct call *c, int status, const char *fmt, ...) PRINTF(3, 4);
 extern const struct http_server_events gateway_http_events;
 void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                           int fd, bool end);
+/* gateway_dispatch.c. options: JSON {props, outbound} as the caller gave it. */
+void dispatch_call(struct call *c, const json_t *binding, struct slice options, struct slice name);
+struct outbound *outbound_ref(struct outbound *o);
+void outbound_unref(struct outbound *o);
 void gateway_scheduled(struct gateway *g, struct worker *w, int64_t scheduled_ms, struct slice cron,
                        void (*done)(void *arg, struct slice outcome), void *arg);
 

@@ -298,7 +298,8 @@ void link_send(struct isolate_link *l, struct call *c)
     msg_request_pack(&out,
                      &(struct msg_request){
                          .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0) |
-                                  (r->upgrade ? MSG_WEBSOCKET : 0) | (r->rpc ? MSG_RPC : 0),
+                                  (r->upgrade ? MSG_WEBSOCKET : 0) | (r->rpc ? MSG_RPC : 0) |
+                                  (r->variables ? MSG_VARIABLES : 0),
                          .method = r->method,
                          .url = r->url,
                          .headers = r->headers,
@@ -312,10 +313,12 @@ void link_send(struct isolate_link *l, struct call *c)
     struct isolate_back *b = mem_new(sizeof(*b));
     b->event = event_create(l);
     b->event->call = c;
+    event_set_outbound(b->event, c);
     b->stream = wire_open(l->wire, OP_request, buf_slice(&out), -1, !r->has_body && !r->upgrade,
                           &back_events, c);
     if (b->stream == NULL) {
         l->n_events--;
+        outbound_unref(b->event->outbound);
         mem_release(&b->event);
         mem_release(&b);
         call_fail(c, 503, "The Worker has too many requests under way.");

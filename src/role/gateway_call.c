@@ -36,6 +36,7 @@ void call_destroy(struct call *c, int reason)
     join_forget(c);
     if (c->worker != NULL)
         worker_unref(c->worker);
+    outbound_unref(c->outbound);
     buf_done(&c->early);
     buf_done(&c->kept);
     buf_done(&c->held_out);

@@ -46,6 +46,7 @@ static void link_free(struct isolate_link *l)
     map_done(&l->events);
     map_done(&l->held);
     worker_unref(l->worker);
+    outbound_unref(l->outbound);
     mem_release(&l);
 }
 
@@ -75,6 +76,7 @@ void event_free(struct event *e)
     l->n_events--;
     if (e->is_socket)
         l->n_sockets--;
+    outbound_unref(e->outbound);
     mem_release(&e);
     if (l->n_events == 0) {
         l->idle_since_us = loop_now_us(l->gateway->loop);

@@ -22,7 +22,8 @@ struct isolate_link {
     struct map held; /* id of a stream fetch -> struct call whose socket waits (gateway_join.c) */
     size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;
-    char outcome[24]; /* why it ended, when it said so */
+    struct outbound *outbound; /* the last one given, referenced (gateway_dispatch.c) */
+    char outcome[24];          /* why it ended, when it said so */
 };
 
 struct worker {
@@ -46,6 +47,9 @@ struct event {
     struct call *call; /* NULL: the client has been served or has gone */
     bool is_socket;    /* it waits most of the time */
     struct home *home; /* the Durable Object that it is for, or NULL */
+    struct outbound
+        *outbound;       /* referenced; what it fetches from the world passes it; NULL: nothing */
+    char request_id[24]; /* empty without outbound */
     void (*done)(void *arg, struct slice outcome); /* scheduled events */
     void *done_arg;
 };
@@ -62,6 +66,11 @@ struct event *event_create(struct isolate_link *l);
 /* Files it under the stream that carries it. */
 void event_number(struct event *e, struct wire_stream *s);
 void event_free(struct event *e);
+
+/* gateway_dispatch.c */
+void event_set_outbound(struct event *e, const struct call *c);
+/* A fetch from the world in the event of this request: true when an outbound Worker answers it. */
+bool outbound_take(struct isolate_link *l, struct call *c, struct slice request_id);
 
 /* gateway_object.c. The home of an object: the one it has, and then *l becomes its link, or a new one at *l. */
 struct home *object_home(struct isolate_link **l, struct slice ns, struct slice object);

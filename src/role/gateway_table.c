@@ -25,6 +25,7 @@ struct table {
     struct map domains;    /* host -> struct script */
     struct map previews;   /* label -> struct worker, referenced by its script */
     struct map namespaces; /* id -> struct durable_class, owned */
+    struct map dispatch;   /* name -> struct dispatch_namespace, owned */
     struct route *routes;  /* longest pattern first */
     size_t n_routes;
 };
@@ -65,6 +66,12 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
         mem_release(&class);
     }
     map_done(&table->namespaces);
+    for (size_t at = 0; map_next(&table->dispatch, &at, &key, &value);) {
+        struct dispatch_namespace *ns = value;
+        mem_release(&ns->id);
+        mem_release(&ns);
+    }
+    map_done(&table->dispatch);
     mem_release(&table->domain);
     mem_release(&table);
 }
@@ -120,6 +127,23 @@ static void load_namespace(struct table *t, const char *id, const json_t *value)
     class->script = strdup(json_str(value, "script", ""));
     class->name = strdup(json_str(value, "class", ""));
     map_put(&t->namespaces, slice_of(id), class);
+}
+
+static void load_dispatch(struct table *t, const json_t *list)
+{
+    size_t i;
+    json_t *value;
+
+    json_array_foreach(list, i, value)
+    {
+        const char *name = json_str(value, "name", "");
+        if (table_dispatch(t, slice_of(name)) != NULL)
+            continue;
+        struct dispatch_namespace *ns = mem_new(sizeof(*ns));
+        ns->id = strdup(json_str(value, "id", ""));
+        ns->trusted = json_bool(value, "trusted", false);
+        map_put(&t->dispatch, slice_of(name), ns);
+    }
 }
 
 static int route_compare(const void *a, const void *b)
@@ -214,6 +238,7 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
     load_routes(t, json_object_get(root, "routes"));
     json_object_foreach(json_object_get(root, "namespaces"), name, value)
         load_namespace(t, name, value);
+    load_dispatch(t, json_object_get(root, "dispatch"));
     retire_absent(g, t);
     table_destroy(g, g->table);
     g->table = t;
@@ -223,6 +248,11 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
 const struct durable_class *table_namespace(const struct table *table, struct slice id)
 {
     return table == NULL ? NULL : map_get(&table->namespaces, id);
+}
+
+const struct dispatch_namespace *table_dispatch(const struct table *table, struct slice name)
+{
+    return table == NULL ? NULL : map_get(&table->dispatch, name);
 }
 
 struct script *table_script(const struct table *table, struct slice name)

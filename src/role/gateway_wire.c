@@ -237,25 +237,46 @@ static void fetch_world(struct call *c, struct slice authority)
         egress_start(c);
 }
 
+static void bound_service(struct call *c, UNUSED struct worker *self, const json_t *binding,
+                          UNUSED const struct msg_fetch *m)
+{
+    fetch_service(c, binding);
+}
+
+static void bound_assets(struct call *c, struct worker *self, UNUSED const json_t *binding,
+                         UNUSED const struct msg_fetch *m)
+{
+    fetch_assets(c, self);
+}
+
+static void bound_object(struct call *c, UNUSED struct worker *self, const json_t *binding,
+                         const struct msg_fetch *m)
+{
+    object_call(c, binding, m->object, m->object_name);
+}
+
+static void bound_dispatch(struct call *c, UNUSED struct worker *self, const json_t *binding,
+                           const struct msg_fetch *m)
+{
+    dispatch_call(c, binding, m->object, m->object_name);
+}
+
 static void fetch_bound(struct call *c, struct worker *self, const struct msg_fetch *m)
 {
     static const struct {
         const char *type;
-        bool to_self;
-    } kinds[] = {{"service", false}, {"assets", true}};
+        void (*fetch)(struct call *c, struct worker *self, const json_t *binding,
+                      const struct msg_fetch *m);
+    } kinds[] = {{"service", bound_service},
+                 {"assets", bound_assets},
+                 {"durable_object_namespace", bound_object},
+                 {"dispatch_namespace", bound_dispatch}};
     const json_t *binding = worker_binding(self, m->binding);
     const char *type = binding == NULL ? "" : json_str(binding, "type", "");
 
-    if (strcmp(type, "durable_object_namespace") == 0) {
-        object_call(c, binding, m->object, m->object_name);
-        return;
-    }
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].type, type) == 0) {
-            if (kinds[i].to_self)
-                fetch_assets(c, self);
-            else
-                fetch_service(c, binding);
+            kinds[i].fetch(c, self, binding, m);
             return;
         }
     call_fail(c, 403, "Binding %u of this version cannot be fetched.", m->binding);
@@ -302,8 +323,8 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     if (depth >= GATEWAY_DEPTH_MAX && m.binding != BINDING_NONE)
         call_fail(c, 508, "Subrequest depth limit exceeded: more than %d Workers in one chain.",
                   GATEWAY_DEPTH_MAX);
-    else if (m.binding == BINDING_NONE)
-        fetch_world(c, authority);
-    else
+    else if (m.binding != BINDING_NONE)
         fetch_bound(c, l->worker, &m);
+    else if (!outbound_take(l, c, m.parent))
+        fetch_world(c, authority);
 }

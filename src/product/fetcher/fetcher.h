@@ -1,5 +1,6 @@
 /*
- * Bindings that answer fetch(): other Workers (`service`) and the Worker's own files (`assets`).
+ * Bindings that answer fetch(): other Workers (`service`, `dispatch_namespace`) and the Worker's own files
+ * (`assets`).
  *
  * They have no store and no natives: the script calls io.fetch with the binding's index, and the gateway
  * looks up what it names.
@@ -10,3 +11,4 @@
 
 extern const struct product product_service;
 extern const struct product product_assets;
+extern const struct product product_dispatch;

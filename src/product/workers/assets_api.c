@@ -106,7 +106,7 @@ int assets_api_session(struct api_request *req, struct err *err)
     char id[ID_HEX_SIZE];
     int r = api_json_object(req, false, &body, err);
     if (r == 0)
-        r = script_name_check(api_param(req, "script"), err);
+        r = script_name_check(script_param(req), err);
     const json_t *manifest = json_object_get(body, "manifest");
     if (r == 0)
         r = session_check(manifest, err);
@@ -114,7 +114,7 @@ int assets_api_session(struct api_request *req, struct err *err)
         return r;
     r = db_run(req->api->db,
                "INSERT INTO worker_asset_sessions (id, script, manifest, at_ms) VALUES (?,?,?,?)",
-               "ssjl", id_hex(id), api_param(req, "script"), manifest, workers_now());
+               "ssjl", id_hex(id), script_param(req), manifest, workers_now());
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the session cannot be stored");
     json_t *buckets = session_buckets(req, manifest);

@@ -56,7 +56,8 @@ int beta_api_list(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *names = NULL;
     json_t *list = json_array();
-    int r = db_rows(req->api->db, &names, "SELECT name FROM scripts ORDER BY name", NULL);
+    int r = db_rows(req->api->db, &names,
+                    "SELECT name FROM scripts WHERE instr(name, '.') = 0 ORDER BY name", NULL);
     for (size_t i = 0; r == 0 && i < json_array_size(names); i++) {
         AUTO(json_release) json_t *script = NULL;
         r = script_find(req, json_str(json_array_get(names, i), "name", ""), &script, err);
@@ -79,7 +80,7 @@ static int beta_answer(struct api_request *req, const char *name, struct err *er
 
 int beta_api_info(struct api_request *req, struct err *err)
 {
-    return beta_answer(req, api_param(req, "script"), err);
+    return beta_answer(req, script_param(req), err);
 }
 
 static int beta_store(struct api_request *req, const char *name, const json_t *body,
@@ -116,7 +117,7 @@ int beta_api_create(struct api_request *req, struct err *err)
 int beta_api_update(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *body = NULL, *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json_object(req, false, &body, err);
     if (r == 0)
@@ -127,7 +128,7 @@ int beta_api_update(struct api_request *req, struct err *err)
 int beta_api_delete(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = script_delete(req, json_str(script, "name", ""), err);
     return r < 0 ? r : api_ok(req, json_pack("{s:s}", "id", json_str(script, "tag", "")));
@@ -196,7 +197,7 @@ int beta_api_version_create(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *body = NULL, *version = NULL;
     AUTO(upload_done) struct upload upload = {0};
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json_object(req, false, &body, err);
     if (r == 0)
@@ -215,7 +216,7 @@ int beta_api_version_list(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *ids = NULL;
     json_t *list = json_array();
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     const char *name = json_str(script, "name", "");
     if (r == 0)
         r = db_rows(req->api->db, &ids,
@@ -240,7 +241,7 @@ int beta_api_version_list(struct api_request *req, struct err *err)
 int beta_api_version_info(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *version = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     const char *name = json_str(script, "name", "");
     if (r == 0 && strcmp(api_param(req, "version"), "latest") == 0) {
         r = version_latest(req, name, &version);

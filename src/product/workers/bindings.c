@@ -52,6 +52,11 @@ static const struct binding_rule {
      "R2 bucket '%2$s' not found (binding %1$s)", 10085},
     {"service", "service", NULL, "SELECT count(*) FROM scripts WHERE name = ?",
      "Could not resolve service binding '%1$s'. Target script '%2$s' not found", 10143},
+    {"dispatch_namespace", "namespace", NULL,
+     "SELECT count(*) FROM dispatch_namespaces WHERE name = ?",
+     "Dispatch namespace '%2$s' not found (binding %1$s); create it with wrangler "
+     "dispatch-namespace create",
+     100119},
 };
 
 #pragma GCC diagnostic push

@@ -109,6 +109,7 @@ static int table_script(struct api *api, const json_t *script, json_t *into)
 static int table_build(struct api *api, json_t **ret, struct err *err)
 {
     AUTO(json_release) json_t *scripts = NULL, *routes = NULL, *domains = NULL, *namespaces = NULL;
+    AUTO(json_release) json_t *dispatch = NULL;
     AUTO(json_release) json_t *table = json_object();
     int64_t revision = 0;
     int r = db_run(api->db, "UPDATE worker_revision SET revision = revision + 1", NULL);
@@ -128,6 +129,9 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
         r = db_rows(api->db, &domains, "SELECT hostname, service AS script FROM worker_domains",
                     NULL);
     if (r >= 0)
+        r = db_rows(api->db, &dispatch,
+                    "SELECT name, id, trusted AS \"trusted:bool\" FROM dispatch_namespaces", NULL);
+    if (r >= 0)
         r = durable_table(api, &namespaces);
     size_t i;
     json_t *script;
@@ -146,6 +150,7 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     json_object_set(table, "routes", routes);
     json_object_set(table, "namespaces", namespaces);
     json_object_set(table, "domains", domains);
+    json_object_set(table, "dispatch", dispatch);
     *ret = TAKE(table);
     return 0;
 }

@@ -69,7 +69,7 @@ int domains_api_changeset(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *wanted = NULL;
     json_t *added = json_array(), *updated = json_array(), *conflicting = json_array(), *domain;
-    const char *script = api_param(req, "script");
+    const char *script = script_param(req);
     size_t i;
     int r = domains_body(req, &wanted, err);
     json_array_foreach(wanted, i, domain)
@@ -99,7 +99,7 @@ int domains_api_records_put(struct api_request *req, struct err *err)
     char id[ID_HEX_SIZE];
     size_t i;
     json_t *domain;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = domains_body(req, &wanted, err);
     if (r < 0)

@@ -81,7 +81,7 @@ static int scripts_deploy_answer(struct api_request *req, const char *name, cons
 int scripts_api_put(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *version = NULL;
-    const char *name = api_param(req, "script");
+    const char *name = script_param(req);
     int r = scripts_upload(req, name, &version, err);
     return r < 0 ? r : scripts_deploy_answer(req, name, version, err);
 }
@@ -91,7 +91,7 @@ int scripts_api_content_put(struct api_request *req, struct err *err)
 {
     AUTO(upload_done) struct upload upload = {0};
     AUTO(json_release) json_t *before = NULL, *version = NULL;
-    const char *name = api_param(req, "script");
+    const char *name = script_param(req);
     int r = upload_read(req, &upload, err);
     if (r == 0 && version_latest(req, name, &before) < 0)
         r = err_set(err, -ENOENT, WORKER_ERR_MISSING,
@@ -141,7 +141,7 @@ int scripts_api_content(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *version = NULL;
     AUTO(upload_done) struct upload upload = {0};
     bool wants_form = strstr(req->route->path, "/content") != NULL;
-    int r = version_deployed(req, api_param(req, "script"), &version);
+    int r = version_deployed(req, script_param(req), &version);
     if (r < 0)
         return err_set(err, r, WORKER_ERR_MISSING, "This Worker does not exist on your account.");
     r = upload_load(req, version, &upload, err);
@@ -161,7 +161,8 @@ int scripts_api_list(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *names = NULL;
     json_t *list = json_array();
-    int r = db_rows(req->api->db, &names, "SELECT name FROM scripts ORDER BY name", NULL);
+    int r = db_rows(req->api->db, &names,
+                    "SELECT name FROM scripts WHERE instr(name, '.') = 0 ORDER BY name", NULL);
     for (size_t i = 0; r == 0 && i < json_array_size(names); i++) {
         json_t *object = NULL;
         r = script_object(req, json_str(json_array_get(names, i), "name", ""), NULL, &object, err);
@@ -178,7 +179,7 @@ int scripts_api_list(struct api_request *req, struct err *err)
 int scripts_api_service(struct api_request *req, struct err *err)
 {
     json_t *object = NULL;
-    const char *name = api_param(req, "script");
+    const char *name = script_param(req);
     AUTO(json_release) json_t *latest = NULL;
     if (version_latest(req, name, &latest) < 0)
         return err_set(err, -ENOENT, WORKER_ERR_SERVICE_MISSING,
@@ -215,7 +216,7 @@ static json_t *reference_rows(struct api_request *req, const char *name)
 int scripts_api_references(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
-    const char *name = api_param(req, "script");
+    const char *name = script_param(req);
     int r = script_find(req, name, &script, err);
     if (r < 0)
         return r;
@@ -232,7 +233,7 @@ int scripts_api_tails_by_consumer(struct api_request *req, struct err *err)
         "SELECT json_object('service', s.name, 'environment', 'production') AS "
         "\"producer:json\" FROM scripts s, json_each(s.settings, '$.tail_consumers') t WHERE "
         "json_extract(t.value, '$.service') = ?",
-        "s", api_param(req, "script"));
+        "s", script_param(req));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Workers cannot be read")
                  : api_ok_all(req, rows);
 }
@@ -272,7 +273,7 @@ int script_delete(struct api_request *req, const char *name, struct err *err)
 int scripts_api_delete(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = script_delete(req, json_str(script, "name", ""), err);
     return r < 0 ? r : api_ok(req, NULL);

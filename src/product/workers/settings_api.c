@@ -36,7 +36,7 @@ int script_settings_merge(struct api_request *req, const char *name, const json_
 int script_settings_api_get(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *object = NULL;
-    int r = script_object(req, api_param(req, "script"), NULL, &object, err);
+    int r = script_object(req, script_param(req), NULL, &object, err);
     if (r < 0)
         return r;
     json_t *result = json_object();
@@ -53,7 +53,7 @@ int script_settings_api_patch(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *body = NULL;
     int r = api_json_object(req, false, &body, err);
     if (r == 0)
-        r = script_settings_merge(req, api_param(req, "script"), body, err);
+        r = script_settings_merge(req, script_param(req), body, err);
     return r < 0 ? r : script_settings_api_get(req, err);
 }
 
@@ -62,7 +62,7 @@ int script_settings_api_patch(struct api_request *req, struct err *err)
 static int settings_latest(struct api_request *req, json_t **ret_script, json_t **ret_version,
                            struct err *err)
 {
-    int r = script_find(req, api_param(req, "script"), ret_script, err);
+    int r = script_find(req, script_param(req), ret_script, err);
     if (r < 0)
         return r;
     r = version_latest(req, json_str(*ret_script, "name", ""), ret_version);
@@ -322,7 +322,7 @@ int secrets_api_version_patch(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *body = NULL, *script = NULL, *version = NULL, *created = NULL;
     int r = api_json_object(req, false, &body, err);
     if (r == 0)
-        r = script_find(req, api_param(req, "script"), &script, err);
+        r = script_find(req, script_param(req), &script, err);
     if (r < 0)
         return r;
     const char *name = json_str(script, "name", "");

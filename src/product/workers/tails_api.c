@@ -34,7 +34,7 @@ static int tail_insert(struct api_request *req, const char *script, const json_t
 int tails_api_create(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *body = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json_object(req, true, &body, err);
     return r < 0 ? r
@@ -49,7 +49,7 @@ int tails_api_list(struct api_request *req, struct err *err)
         req->api->db, &rows,
         "SELECT id, expires_ms AS \"expires_at:time\" FROM worker_tails WHERE script = ? AND "
         "expires_ms > ?",
-        "sl", api_param(req, "script"), workers_now());
+        "sl", script_param(req), workers_now());
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tails cannot be read")
                  : api_ok_all(req, rows);
 }
@@ -57,7 +57,7 @@ int tails_api_list(struct api_request *req, struct err *err)
 int tails_api_delete(struct api_request *req, struct err *err)
 {
     int r = db_run(req->api->db, "DELETE FROM worker_tails WHERE script = ? AND id = ?", "ss",
-                   api_param(req, "script"), api_param(req, "tail"));
+                   script_param(req), api_param(req, "tail"));
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the tail cannot be removed")
                  : api_ok(req, NULL);
 }

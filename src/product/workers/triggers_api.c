@@ -64,7 +64,7 @@ static json_t *subdomain_object(struct api_request *req, const json_t *script)
 int subdomain_api_get(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     return r < 0 ? r : api_ok(req, subdomain_object(req, script));
 }
 
@@ -82,7 +82,7 @@ static int subdomain_store(struct api_request *req, const json_t *script, bool e
 int subdomain_api_post(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *body = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json_object(req, false, &body, err);
     if (r < 0)
@@ -94,7 +94,7 @@ int subdomain_api_post(struct api_request *req, struct err *err)
 int subdomain_api_delete(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     return r < 0 ? r : subdomain_store(req, script, false, false, err);
 }
 
@@ -150,7 +150,7 @@ int routes_api_put(struct api_request *req, struct err *err)
     char id[ID_HEX_SIZE];
     size_t i;
     json_t *route;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json(req, &body, err);
     if (r < 0)
@@ -186,7 +186,7 @@ int routes_api_of_script(struct api_request *req, struct err *err)
     return api_ok_page(req, err,
                        "SELECT r.id, pattern, script, zone AS zone_id, z.name AS zone_name FROM "
                        "worker_routes r LEFT JOIN zones z ON z.id = r.zone WHERE script = ?",
-                       "s", api_param(req, "script"));
+                       "s", script_param(req));
 }
 
 int routes_api_list(struct api_request *req, struct err *err)
@@ -276,7 +276,7 @@ int schedules_api_get(struct api_request *req, struct err *err)
 {
     json_t *rows = NULL;
     AUTO(json_release) json_t *script = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r < 0)
         return r;
     r = db_rows(
@@ -294,7 +294,7 @@ int schedules_api_put(struct api_request *req, struct err *err)
     AUTO(db_end) struct db *tx = NULL;
     size_t i;
     json_t *schedule;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json(req, &body, err);
     if (r < 0)

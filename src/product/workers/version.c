@@ -14,6 +14,7 @@ int64_t workers_now(void)
 
 int script_name_check(const char *name, struct err *err)
 {
+    name = script_shown(name);
     size_t n = strlen(name);
     if (n == 0 || n > WORKER_NAME_MAX ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != n || name[0] == '-' ||
@@ -198,11 +199,11 @@ static void script_add_settings(json_t *object, const json_t *script, const json
 static json_t *script_base(const json_t *script)
 {
     char created[CLOCK_TEXT_SIZE], modified[CLOCK_TEXT_SIZE];
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n}", "id", json_str(script, "name", ""), "tag",
-                     json_str(script, "tag", ""), "created_on",
-                     clock_rfc3339(json_int(script, "created_ms", 0), created), "modified_on",
-                     clock_rfc3339(json_int(script, "modified_ms", 0), modified), "usage_model",
-                     "standard", "pipeline_hash");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:n}", "id",
+                     script_shown(json_str(script, "name", "")), "tag", json_str(script, "tag", ""),
+                     "created_on", clock_rfc3339(json_int(script, "created_ms", 0), created),
+                     "modified_on", clock_rfc3339(json_int(script, "modified_ms", 0), modified),
+                     "usage_model", "standard", "pipeline_hash");
 }
 
 int script_object(struct api_request *req, const char *name, const json_t *version, json_t **ret,

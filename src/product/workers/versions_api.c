@@ -10,7 +10,7 @@
 int versions_api_create(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *version = NULL;
-    const char *name = api_param(req, "script");
+    const char *name = script_param(req);
     int r = script_find(req, name, &script, err);
     if (r == 0)
         r = scripts_upload(req, name, &version, err);
@@ -25,7 +25,7 @@ int versions_api_list(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *script = NULL, *ids = NULL;
     json_t *items = json_array();
     int64_t page, per_page, total = 0;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     const char *name = json_str(script, "name", "");
     api_page_of(req, &page, &per_page);
     if (r == 0)
@@ -54,7 +54,7 @@ int versions_api_list(struct api_request *req, struct err *err)
 int versions_api_info(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *version = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = version_find(req, json_str(script, "name", ""), api_param(req, "version"), &version,
                          err);
@@ -72,7 +72,7 @@ int deployments_api_create(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *body = NULL;
     json_t *deployment = NULL;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r == 0)
         r = api_json_object(req, false, &body, err);
     if (r < 0)
@@ -88,7 +88,7 @@ int deployments_api_list(struct api_request *req, struct err *err)
 {
     AUTO(json_release) json_t *script = NULL, *rows = NULL;
     int64_t page, per_page, total = 0;
-    int r = script_find(req, api_param(req, "script"), &script, err);
+    int r = script_find(req, script_param(req), &script, err);
     if (r < 0)
         return r;
     const char *name = json_str(script, "name", "");
@@ -114,7 +114,7 @@ static int deployment_find(struct api_request *req, json_t **ret, struct err *er
         "SELECT " DEPLOYMENT_COLUMNS ", number = (SELECT max(number) FROM deployments d WHERE "
         "d.script = deployments.script) AS \"active:bool\" FROM deployments WHERE script = ? AND "
         "id = ?",
-        "ss", api_param(req, "script"), api_param(req, "deployment"));
+        "ss", script_param(req), api_param(req, "deployment"));
     return r < 0 ? err_set(err, r, 10089, "There is no such deployment.") : 0;
 }
 

@@ -51,6 +51,11 @@ static const char *const workers_schema[] = {
     "class "
     "TEXT NOT NULL, use_sqlite INTEGER NOT NULL, key TEXT NOT NULL, created_ms INTEGER NOT NULL, "
     "UNIQUE (script, class)) STRICT",
+    "CREATE TABLE IF NOT EXISTS dispatch_namespaces (id TEXT PRIMARY KEY, name TEXT NOT NULL "
+    "UNIQUE, "
+    "created_ms INTEGER NOT NULL, modified_ms INTEGER NOT NULL, created_by TEXT, trusted INTEGER "
+    "NOT "
+    "NULL) STRICT",
     NULL,
 };
 
@@ -62,6 +67,8 @@ static const char *const workers_schema[] = {
 #define SERVICE ACCOUNT "/services/:script"
 #define ENVIRONMENT SERVICE "/environments/:environment"
 #define WORKER ACCOUNT "/workers/:script"
+#define DISPATCH ACCOUNT "/dispatch/namespaces/:dispatch"
+#define DISPATCHED DISPATCH "/scripts/:script"
 #define ZONE "/zones/:zone/workers/routes"
 #define ASSETS_BODY ((uint64_t)64 * 1024 * 1024)
 
@@ -135,6 +142,29 @@ static const struct api_route workers_routes[] = {
      ASSETS_BODY, assets_api_guard},
     {"POST", ACCOUNT "/assets/upload/:hash", assets_api_single, NULL, API_PUBLIC | API_NO_AUDIT,
      ASSETS_BODY, assets_api_guard},
+
+    {"GET", ACCOUNT "/dispatch/namespaces", dispatch_api_list, SCRIPTS, 0, 0, NULL},
+    {"POST", ACCOUNT "/dispatch/namespaces", dispatch_api_create, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCH, dispatch_api_info, SCRIPTS, 0, 0, NULL},
+    {"PUT", DISPATCH, dispatch_api_update, SCRIPTS, 0, 0, NULL},
+    {"PATCH", DISPATCH, dispatch_api_update, SCRIPTS, 0, 0, NULL},
+    {"DELETE", DISPATCH, dispatch_api_delete, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCH "/scripts", dispatch_api_scripts, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCHED, dispatch_api_script_info, SCRIPTS, 0, 0, NULL},
+    {"PUT", DISPATCHED, dispatch_api_script_put, SCRIPTS, 0, WORKER_BODY_MAX, NULL},
+    {"DELETE", DISPATCHED, scripts_api_delete, SCRIPTS, 0, 0, NULL},
+    {"PUT", DISPATCHED "/content", scripts_api_content_put, SCRIPTS, 0, WORKER_BODY_MAX, NULL},
+    {"GET", DISPATCHED "/content", scripts_api_content, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCHED "/settings", settings_api_get, SCRIPTS, 0, 0, NULL},
+    {"PATCH", DISPATCHED "/settings", settings_api_patch, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCHED "/bindings", settings_api_bindings, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCHED "/secrets", secrets_api_list, SCRIPTS, 0, 0, NULL},
+    {"PUT", DISPATCHED "/secrets", secrets_api_put, SCRIPTS, 0, 0, NULL},
+    {"GET", DISPATCHED "/secrets/:name", secrets_api_get, SCRIPTS, 0, 0, NULL},
+    {"DELETE", DISPATCHED "/secrets/:name", secrets_api_delete, SCRIPTS, 0, 0, NULL},
+    {"PATCH", DISPATCHED "/secrets-bulk", secrets_api_bulk, SCRIPTS, 0, 0, NULL},
+    {"POST", DISPATCHED "/assets-upload-session", assets_api_session, SCRIPTS, API_NO_AUDIT,
+     (uint64_t)16 * 1024 * 1024, NULL},
 
     {"POST", SCRIPT "/tails", tails_api_create, TAIL, API_READS, 0, NULL},
     {"GET", SCRIPT "/tails", tails_api_list, TAIL, 0, 0, NULL},

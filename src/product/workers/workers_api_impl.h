@@ -18,6 +18,16 @@ int script_delete(struct api_request *req, const char *name, struct err *err);
 /* Uploads what the request holds as a version of the script; *ret is its row. */
 int scripts_upload(struct api_request *req, const char *name, json_t **ret, struct err *err);
 
+/* dispatch_api.c */
+int dispatch_api_list(struct api_request *req, struct err *err);
+int dispatch_api_create(struct api_request *req, struct err *err);
+int dispatch_api_info(struct api_request *req, struct err *err);
+int dispatch_api_update(struct api_request *req, struct err *err);
+int dispatch_api_delete(struct api_request *req, struct err *err);
+int dispatch_api_scripts(struct api_request *req, struct err *err);
+int dispatch_api_script_info(struct api_request *req, struct err *err);
+int dispatch_api_script_put(struct api_request *req, struct err *err);
+
 /* versions_api.c */
 int versions_api_create(struct api_request *req, struct err *err);
 int versions_api_list(struct api_request *req, struct err *err);

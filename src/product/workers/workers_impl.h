@@ -82,6 +82,10 @@ void durable_namespace_id(const char *script_tag, const char *class_name, char r
 /* A row of scripts; 404 with code 10007. */
 NODISCARD int script_find(struct api_request *req, const char *name, json_t **ret, struct err *err);
 NODISCARD int script_name_check(const char *name, struct err *err);
+/* The script that the path names. Those of a dispatch namespace are called "<its id>.<name>" within. */
+const char *script_param(struct api_request *req);
+/* As clients know it. */
+const char *script_shown(const char *name);
 /* Makes the row when it is absent. */
 NODISCARD int script_ensure(struct api_request *req, const char *name, struct err *err);
 /* The script's object of 4.4 for a version (its newest when NULL). A new reference. */

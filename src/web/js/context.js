@@ -71,6 +71,7 @@ export class Invocation {
         this.upgrade = false; // the client asks for a WebSocket
         this.socket = null; // and has one: {vanished()}
         this.props = undefined; // or the JSON text of it
+        this.variables = null; // of the env of this event alone
         this.session = null; // of an RPC event
         this.gate = null; // of the Durable Object that it is an event of (product/durable/gates.js)
         open.add(this);

@@ -29,7 +29,7 @@ const zlib = native.zlib;
 const EIO = -5;
 const HUNG_CHECK_MS = 100;
 const THROWN_MAX = 4096; // characters of a thrown error's text that another Worker sees
-const TRACE = 16; // MSG_TRACE of product/messages.h
+const TRACE = 16, VARIABLES = 32768; // MSG_TRACE, MSG_VARIABLES of product/messages.h
 
 const byChannel = new Map(); // events with something left to do, for hooks.abort
 
@@ -306,7 +306,8 @@ async function settled(invocation, promise) {
 /* call(request, invocation) runs the handler. */
 export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags, props }) {
     const invocation = new Invocation("fetch", channel, requestId);
-    invocation.props = props;
+    if ((flags & VARIABLES) === 0) invocation.props = props;
+    else invocation.variables = JSON.parse(props);
     invocation.traced = (flags & TRACE) !== 0;
     if ((flags & WEBSOCKET) !== 0) {
         invocation.upgrade = true;

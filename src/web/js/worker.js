@@ -61,19 +61,22 @@ function handlerMissing(name) {
     return new Error("Handler does not export a fetch() function.");
 }
 
+/* An outbound Worker's event brings variables of its own. */
+const envOf = (env, invocation) => (invocation.variables === null ? env : { ...env, ...invocation.variables });
+
 /* Each entry gives {fetch(request, invocation), scheduled(controller, invocation)}. */
 function objectEntry(handler, env) {
     const call = (name) => (argument, invocation, ctx = undefined) => {
         const fn = handler[name];
         if (typeof fn !== "function") throw handlerMissing(name);
-        return fn.call(handler, argument, env, ctx ?? new ExecutionContext(invocation));
+        return fn.call(handler, argument, envOf(env, invocation), ctx ?? new ExecutionContext(invocation));
     };
     return { fetch: call("fetch"), scheduled: call("scheduled"), receiver: (ctx) => ({ object: handler, options: { apply: handlerCall(env, ctx) } }) };
 }
 
 function classEntry(Class, env) {
     const call = (name) => (argument, invocation, ctx = undefined) => {
-        const instance = new Class(ctx ?? new ExecutionContext(invocation), env);
+        const instance = new Class(ctx ?? new ExecutionContext(invocation), envOf(env, invocation));
         if (typeof instance[name] !== "function") throw handlerMissing(name);
         return instance[name](argument);
     };

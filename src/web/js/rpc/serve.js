@@ -2,7 +2,7 @@
 import * as context from "../context.js";
 import { errnoError } from "../errors.js";
 import { ExecutionContext, sessionEvent } from "../event.js";
-import { countSubrequest, failure, fetchBinding, RPC } from "../fetch.js";
+import { countSubrequest, failure, fetchBinding, fetchObject, RPC } from "../fetch.js";
 import { frame } from "../workers.js";
 import { entryHook, failed, invoke, outcomeOf } from "./hooks.js";
 import { Session } from "./session.js";
@@ -167,6 +167,11 @@ const opening = (binding, path, object, name) => {
 /* `env.OTHER`: binding is its index. */
 export function makeService(binding) {
     return makeServiceStub((path) => opening(binding, path, null, null), { fetch: fetchBinding(binding) });
+}
+
+/* A Worker of a dispatch namespace. options: JSON, for the gateway. */
+export function makeDispatched(binding, options, name) {
+    return makeServiceStub((path) => opening(binding, path, options, name), { fetch: (input, init) => fetchObject(binding, options, name, input, init) });
 }
 
 /* The stub of a Durable Object. binding: index of its namespace; hex: its id; members: `fetch` and so on. */
