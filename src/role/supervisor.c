@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/id.h"
 #include "core/log.h"
+#include "proc/linked.h"
 #include "role/roles.h"
 #include "role/settings.h"
 #include "role/supervisor_main.h"
@@ -352,6 +353,7 @@ int supervisor_main(const struct supervisor_options *o)
     signal(SIGPIPE, SIG_IGN);
     umask(0022);
     supervisor_raise_limits();
+    linked_release();
     sup->loop = loop_create();
     sup->config_path = o->config;
     sup->flags = o->flags;

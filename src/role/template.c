@@ -10,6 +10,7 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "proc/grant.h"
+#include "proc/linked.h"
 #include "proc/seccomp_filter.h"
 #include "proc/spawn.h"
 #include "proc/tail.h"
@@ -269,6 +270,7 @@ static int template_setup(struct role_context *rc, struct err *err)
     t->rc = rc;
     list_init(&t->offspring);
     umask(0022);
+    linked_release();
     int r = seccomp_filter_prepare(SANDBOX_ISOLATE, err);
     if (r == 0)
         r = sandbox_template_enter(err);
