@@ -121,6 +121,12 @@ struct sql_commit {
 void sql_on_commit(struct sql *db, void (*committed)(void *arg, const struct sql_commit *c),
                    void *arg);
 
+/* --- whole databases --- */
+/* Makes `path` a copy of what is committed, page by page; not synced. */
+NODISCARD int sql_copy(struct sql *db, const char *path, struct err *err);
+/* The content of the database file `path` (which changes) becomes this one's in one commit; outside a transaction. */
+NODISCARD int sql_replace(struct sql *db, const char *path, struct err *err);
+
 /* --- facts --- */
 int64_t sql_changes(struct sql *db); /* of the last statement that wrote */
 int64_t sql_total_changes(struct sql *db);

@@ -39,17 +39,16 @@ static void tap_note(struct sql_tap *tap, const void *bytes, size_t n, int64_t a
     }
     if (at < tap->base)
         return;
+    size_t from = (size_t)(at - tap->base), have = buf_len(&tap->bytes);
     tap->end = MAX(tap->end, at + (int64_t)n);
-    if (tap->spilled || tap->end - tap->base > TAP_FILE_MAX) {
+    /* A gap: what lies before was written by an earlier connection. */
+    if (tap->spilled || from > have || tap->end - tap->base > TAP_FILE_MAX) {
         tap->spilled = true;
         buf_clear(&tap->bytes);
         return;
     }
-    size_t from = (size_t)(at - tap->base), have = buf_len(&tap->bytes);
     if (from + n > have) {
-        char *room = buf_reserve(&tap->bytes, from + n - have);
-        if (from > have)
-            memset(room, 0, from - have);
+        (void)buf_reserve(&tap->bytes, from + n - have);
         buf_added(&tap->bytes, from + n - have);
     }
     memcpy(tap->bytes.data + tap->bytes.start + from, bytes, n);
