@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "core/base64.h"
+#include "web/encoding_impl.h"
 #include "web/web_impl.h"
 
 enum { KIND_UTF8, KIND_WINDOWS_1252, KIND_UTF16LE, KIND_UTF16BE };
@@ -138,7 +139,7 @@ static js_value utf16_decode(js_context ctx, struct slice s, bool big, unsigned 
 
 /* --- windows-1252, which the standard means by "latin1" --- */
 
-static const uint16_t windows_1252[32] = {
+const uint16_t encoding_windows_1252[32] = {
     0x20ac, 0x81,   0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
     0x2039, 0x0152, 0x8d,   0x017d, 0x8f,   0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
     0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x9d,   0x017e, 0x0178};
@@ -153,7 +154,7 @@ static js_value windows_1252_decode(js_context ctx, struct slice s)
         return js_latin1(ctx, s);
     AUTO(buf_done) struct buf out = {0};
     for (i = 0; i < s.len; i++)
-        utf8_append(&out, p[i] >= 0x80 && p[i] <= 0x9f ? windows_1252[p[i] - 0x80] : p[i]);
+        utf8_append(&out, p[i] >= 0x80 && p[i] <= 0x9f ? encoding_windows_1252[p[i] - 0x80] : p[i]);
     return js_string(ctx, buf_slice(&out));
 }
 

@@ -136,6 +136,15 @@ static int legacy_decode_icu(UConverter *converter, struct slice in, struct deco
     return r;
 }
 
+int encoding_decode(struct slice encoding, struct slice in, struct decoding *d)
+{
+    int r = encoding_own_decode(encoding, in, d);
+    if (r != -ENOENT)
+        return r;
+    AUTO(legacy_close) UConverter *converter = legacy_open(encoding);
+    return converter == NULL ? -ENOENT : legacy_decode_icu(converter, in, d);
+}
+
 /* decodeLegacy(bytes, encoding, flags, memory): memory[0] = bytes at the end of an unfinished character,
  * memory[1] = state for the next piece. */
 js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_value self UNUSED,
@@ -151,13 +160,9 @@ js_value web_text_decode_legacy(js_context ctx, js_value function UNUSED, js_val
                          .stream = (flags & LEGACY_STREAM) != 0,
                          .state = memory[1],
                          .out = &out};
-    int r = encoding_own_decode(buf_slice(&name), in, &d);
-    if (r == -ENOENT) {
-        AUTO(legacy_close) UConverter *converter = legacy_open(buf_slice(&name));
-        if (converter == NULL)
-            return js_throw(ctx, exception, "RangeError", "Invalid or unsupported encoding");
-        r = legacy_decode_icu(converter, in, &d);
-    }
+    int r = encoding_decode(buf_slice(&name), in, &d);
+    if (r == -ENOENT)
+        return js_throw(ctx, exception, "RangeError", "Invalid or unsupported encoding");
     if (r < 0)
         return js_undefined(ctx);
     memory[0] = d.pending;

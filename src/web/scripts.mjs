@@ -18,6 +18,7 @@ export const SCRIPTS = {
     clone: { files: ["clone", "serialize", "deserialize", "serialize_format"].map((name) => `web/js/${name}.js`) },
     messages: { files: ["web/js/messages.js"] },
     performance: { files: ["web/js/performance.js"] },
+    html: { files: ["web/js/html_rewriter.js", "web/js/html_tokens.js"] },
     eventsource: { files: ["web/js/eventsource.js"] },
     websocket: { files: ["web/js/websocket.js"], unloaded: { isWebSocket: "false" } },
     rpc: { files: ["frames", "hooks", "loopback", "payload", "serve", "session", "streams", "stub"].map((name) => `web/js/rpc/${name}.js`) },

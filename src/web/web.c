@@ -11,6 +11,7 @@ void web_install(struct vm *vm)
     vm_natives(vm, "text", web_text_rows, web_text_n_rows);
     vm_natives(vm, "crypto", web_crypto_rows, web_crypto_n_rows);
     vm_natives(vm, "zlib", web_zlib_rows, web_zlib_n_rows);
+    vm_natives(vm, "html", web_html_rows, web_html_n_rows);
 }
 
 int web_bytes(js_context ctx, size_t n_args, const js_value args[], size_t at, struct slice *ret)

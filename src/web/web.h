@@ -1,7 +1,7 @@
 /*
- * The natives behind the web platform's scripts (js/): groups `url`, `text`, `crypto` and `zlib`.
+ * The natives behind the web platform's scripts (js/): groups `url`, `text`, `crypto`, `zlib` and `html`.
  *
- * They compute and answer at once; nothing here waits, keeps state between calls or knows the process
+ * They compute and answer at once; nothing here waits or knows the process
  * around the VM. On the VM's thread.
  */
 #pragma once

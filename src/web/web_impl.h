@@ -8,8 +8,9 @@
 enum { WEB_STRING_MAX = 128 * 1024 * 1024 }; /* bytes of text that one call may take */
 
 extern const struct js_native_row web_url_rows[], web_text_rows[], web_crypto_rows[],
-    web_zlib_rows[];
-extern const size_t web_url_n_rows, web_text_n_rows, web_crypto_n_rows, web_zlib_n_rows;
+    web_zlib_rows[], web_html_rows[];
+extern const size_t web_url_n_rows, web_text_n_rows, web_crypto_n_rows, web_zlib_n_rows,
+    web_html_n_rows;
 
 /* The idea of WebIDL's BufferSource: -EINVAL for other values. A missing argument is none. */
 NODISCARD int web_bytes(js_context ctx, size_t n_args, const js_value args[], size_t at,

@@ -43,6 +43,7 @@ export const areas = {
         },
     },
     globals: {},
+    html: {},
     websocket: {},
     node: { flags: ["nodejs_compat"] },
     rpc: {

@@ -105,6 +105,12 @@ function utf16Tail(bytes, big) {
     return odd + (high >= 0xd8 && high <= 0xdb ? 2 : 0);
 }
 
+/* The encoding that a label means; undefined when there is none. */
+export function encodingName(label) {
+    const name = label.replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, "").toLowerCase();
+    return LABELS.get(name) ?? text.label(name);
+}
+
 export class TextDecoder {
     #encoding;
     #kind;
@@ -115,8 +121,7 @@ export class TextDecoder {
     #begun = false; // the place where a byte order mark may stand is behind us
 
     constructor(label = "utf-8", options) {
-        const name = String(label).replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, "").toLowerCase();
-        const encoding = LABELS.get(name) ?? text.label(name);
+        const encoding = encodingName(String(label));
         if (encoding === undefined) throw new RangeError(`"${label}" is not a valid encoding.`);
         this.#encoding = encoding;
         this.#kind = KINDS[encoding] ?? LEGACY;

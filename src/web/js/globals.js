@@ -71,6 +71,7 @@ const LATER = {
         "PerformanceObserverEntryList",
     ],
     messages: ["MessageChannel", "MessagePort"],
+    html: ["HTMLRewriter"],
     eventsource: ["EventSource"],
     websocket: ["WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"],
 };

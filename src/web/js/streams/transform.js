@@ -1,8 +1,12 @@
 /* The state behind TransformStream and the byte transforms of the runtime. https://streams.spec.whatwg.org/#ts-class */
+import { flags } from "../compat.js";
 import { Deferred, bare, handled } from "./common.js";
 import { ReadableState, DefaultController, ERRORED as READ_ERRORED, READABLE } from "./readable.js";
 import { ByteController } from "./bytes.js";
 import { WritableState, WritableController, WRITABLE, ERRORING, ERRORED, startErroring } from "./writable.js";
+
+/* Without this flag a TransformStream of the user's is never full: so the upstream runtime was at first. */
+const SIGNALS = "fixup-transform-stream-backpressure";
 
 /* transformer: {transform(chunk, t), flush(t), cancel(reason)}, promises or null. `begun` is a promise that
  * the user's start() settles. */
@@ -47,7 +51,7 @@ export class TransformState {
             throw this.readable.error;
         }
         const backpressure = !controller.shouldPull();
-        if (backpressure !== this.backpressure) this.setBackpressure(true);
+        if (backpressure !== this.backpressure && (this.readable.bytes || flags[SIGNALS])) this.setBackpressure(true);
     }
 
     error(reason) {
