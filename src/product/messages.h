@@ -75,6 +75,8 @@
                                       F(bytes, object) F(bytes, object_name) /* S, body; REPLY is fetched */) \
     M(fetched,      GATEWAY, ISOLATE, F(i64, result) F(bytes, error) F(u16, status) F(u32, flags)  \
                                       F(i64, content_length) F(bytes, status_text) F(bytes, headers) /* REPLY, body */) \
+    M(cache,        ISOLATE, GATEWAY, F(u8, operation) F(bytes, name) F(bytes, url) F(bytes, headers) \
+                                      F(u16, status) F(bytes, response) /* S, body of the response; REPLY is fetched. The Cache API: CACHE_*, headers of the request */) \
     /* options: {"main","format","compat":{"date","flags"},"modules":[{"name","type","size"}]}; the body is    \
      * the modules' bytes one after another in that order (type: esm, cjs, script, text, data, wasm, json) */ \
     M(link,         CONTROL, ISOLATE, F(bytes, options) /* S, body: the modules; REPLY is linked, body: code */) \
@@ -83,7 +85,8 @@
     /* --- gateway and control --- */                                                              \
     M(tail_watch,   CONTROL, GATEWAY, F(bytes, script) F(u8, on) /* N */)                          \
     M(tail_event,   GATEWAY, CONTROL, F(bytes, script) F(bytes, version) F(bytes, json) /* N */)   \
-    M(cron_run,     CONTROL, GATEWAY, F(bytes, script) F(i64, scheduled_ms) F(bytes, cron) /* S: REPLY is outcome */)
+    M(cron_run,     CONTROL, GATEWAY, F(bytes, script) F(i64, scheduled_ms) F(bytes, cron) /* S: REPLY is outcome */) \
+    M(cache_purge,  CONTROL, GATEWAY, F(bytes, json) /* S: REPLY is outcome. What to remove: role/gateway_purge.c */)
 /* clang-format on */
 
 enum { BINDING_NONE = UINT32_MAX }; /* `fetch` to the world instead of a binding */
@@ -97,6 +100,9 @@ enum isolate_exit {
     ISOLATE_EXIT_PROTOCOL = 13, /* a message that breaks the rules, or a wire lost */
     ISOLATE_EXIT_ENGINE = 14    /* the engine cannot be used here */
 };
+/* cache.operation. match: 200, 206, 304 with cf-cache-status HIT, else 504. put: 204, 413 when it is not stored.
+ * delete: 200, or 404 when nothing was there. */
+enum { CACHE_MATCH = 1, CACHE_PUT = 2, CACHE_DELETE = 3 };
 enum { ISOLATE_WORKER = 0, ISOLATE_LINKER = 1, ISOLATE_PROBE = 2 };
 /* request.flags, fetch.flags, response.flags, fetched.flags */
 enum {
@@ -124,6 +130,8 @@ enum {
     /* the same, of a Durable Object: from here the socket is number `socket` of the object's stream sockets. */
     MSG_HIBERNATE = 16384,
     MSG_VARIABLES = 32768, /* request: props are variables of its env instead */
+    MSG_CACHE_NO_STORE = 65536, /* fetch: neither answered from the cache nor kept in it */
+    MSG_CACHE_RENEW = 131072,    /* fetch: what is in the cache is asked for again */
     MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };
 

@@ -5,4 +5,4 @@
 
 #include "api/api.h"
 
-extern const struct api_product account_api, kv_api, d1_api, r2_api, workers_api;
+extern const struct api_product account_api, kv_api, d1_api, r2_api, workers_api, cache_api;

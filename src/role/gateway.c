@@ -62,6 +62,8 @@ static int setup_tls(struct role_context *rc, struct tls_context **ret, struct e
 /* What the gateway reads while it runs; mounted read-only, opened in the sandbox. */
 static const char *const readable_data[] = {"workers", "assets"};
 
+enum { GATEWAY_THREADS = 2 };
+
 static int setup_files(struct gateway *g, struct err *err)
 {
     struct role_context *rc = g->rc;
@@ -71,6 +73,9 @@ static int setup_files(struct gateway *g, struct err *err)
         if (r < 0)
             return err_set(err, r, 0, "cannot make %s/ in the data directory", readable_data[i]);
     }
+    int r = file_make_dirs(rc->data_fd, "cache", 0700);
+    if (r < 0)
+        return err_set(err, r, 0, "cannot make cache/ in the data directory");
     if (!json_bool(rc->settings, "access_log", true))
         return 0;
     if (mkdirat(rc->data_fd, "logs", 0700) < 0 && errno != EEXIST)
@@ -140,6 +145,7 @@ static void gateway_sandbox(struct role_context *rc, struct sandbox *s)
             sandbox_mount_add(s, readable[i], readable[i], SANDBOX_READ);
     for (size_t i = 0; i < ARRAY_LEN(readable_data); i++)
         role_mount(rc, s, readable_data[i], SANDBOX_READ);
+    role_mount(rc, s, "cache", SANDBOX_WRITE);
     sandbox_mount_add(s, "/dev/urandom", "/dev/urandom", SANDBOX_DEVICE);
 }
 
@@ -175,6 +181,18 @@ static void cron_done(void *arg, struct slice outcome)
     wire_stream_close(s, 0);
 }
 
+static void control_purge(struct gateway *g, struct wire_stream *s, struct slice args)
+{
+    AUTO(buf_done) struct buf out = {0}, outcome = {0};
+    struct msg_cache_purge m;
+
+    if (msg_cache_purge_unpack(args, &m) == 0)
+        cache_purge_run(g, m.json, &outcome);
+    msg_outcome_pack(&out, &(struct msg_outcome){.outcome = buf_slice(&outcome)});
+    wire_reply(s, buf_slice(&out), -1, true);
+    wire_stream_close(s, 0);
+}
+
 static void control_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                          int fd, bool end UNUSED)
 {
@@ -183,6 +201,10 @@ static void control_open(struct wire *w, struct wire_stream *s, uint16_t op, str
     static const struct wire_stream_events ignore = {0};
 
     fd_release(&fd);
+    if (op == OP_cache_purge) {
+        control_purge(g, s, args);
+        return;
+    }
     struct script *script = NULL;
     if (op == OP_cron_run && msg_cron_run_unpack(args, &m) == 0)
         script = table_script(g->table, m.script);
@@ -271,6 +293,23 @@ static void retire_tick(struct timer *t)
     timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
 }
 
+static int run_cache(struct gateway *g, struct err *err)
+{
+    const json_t *settings = g->rc->settings;
+    int fd = open("/data/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, -errno, 0, "cannot open cache/ in the sandbox: %m");
+    g->cache = cache_create(g->loop, g->pool, fd,
+                            &(struct cache_limits){
+                                .disk_max = json_int(settings, "cache.disk_max", 0),
+                                .memory_max = json_int(settings, "cache.memory_max", 0),
+                                .object_max = json_int(settings, "cache.object_max", 0),
+                                .entries_max = (size_t)json_int(settings, "cache.entries_max", 0),
+                            });
+    return 0;
+}
+
 static int gateway_run(struct role_context *rc, struct err *err)
 {
     struct gateway *g = gateway_of(rc);
@@ -280,6 +319,10 @@ static int gateway_run(struct role_context *rc, struct err *err)
     g->assets_fd = open("/data/assets", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (g->workers_fd < 0 || g->assets_fd < 0)
         return err_set(err, -errno, 0, "cannot open workers/ and assets/ in the sandbox: %m");
+    g->pool = work_pool_create(g->loop, GATEWAY_THREADS);
+    int r = run_cache(g, err);
+    if (r < 0)
+        return r;
     if (control >= 0)
         g->control = wire_create(g->loop, control, 0, &control_events, g);
     int keeper = role_take_fd(rc, "wire.keeper");
@@ -319,4 +362,5 @@ const struct role role_gateway = {
     .events = &supervisor_events,
     .stop = gateway_stop,
     .restart = true,
+    .n_threads = GATEWAY_THREADS,
 };

@@ -14,6 +14,9 @@
  *   gateway_hibernate.c  back: a WebSocket of a Durable Object that may be asleep
  *   gateway_join.c     a socket goes on without the Worker that passed it on
  *   gateway_egress.c   back: the world
+ *   gateway_file.c     back: a file
+ *   gateway_cache.c    back: the Cache API; gateway_cache_fetch.c: subrequests through the cache;
+ *                      gateway_purge.c: what the API removes from it
  *   gateway_websocket.c  front: a client that has changed to WebSocket
  *   gateway_egress_socket.c  back: a WebSocket to the world
  *   gateway_assets.c   back: static assets
@@ -29,6 +32,7 @@
 #include "net/http_server.h"
 #include "proc/role.h"
 #include "proc/wire.h"
+#include "product/cache/cache_store.h"
 
 enum {
     GATEWAY_QUEUE_MAX = 1024,       /* requests waiting for an isolate of one version */
@@ -64,6 +68,9 @@ struct gateway {
     unsigned isolates_per_worker;
     int workers_fd, assets_fd; /* DATA/workers and DATA/assets */
     struct access_log *access;
+    struct work_pool *pool;
+    struct cache *cache;
+    struct map flights; /* key of the cache -> the fetch under way that others wait for */
     bool stopping;
 };
 
@@ -90,6 +97,7 @@ void table_destroy(struct gateway *g, struct table *table); /* accepts NULL */
 struct durable_class {
     char *id, *script, *name;
 };
+const char *table_account(const struct table *table);
 const struct durable_class *table_namespace(const struct table *table, struct slice id);
 /* A dispatch namespace. Its scripts are called "<id>.<name>". */
 struct dispatch_namespace {
@@ -265,6 +273,25 @@ bool assets_take(const struct assets *assets, const struct call_request *r, bool
 void assets_start(struct call *c);
 struct assets *assets_load(struct gateway *g, const json_t *config);
 void assets_destroy(struct assets *assets);
+
+/* --- gateway_file.c --- */
+
+/* Answers with head->content_length bytes (not 0) of the file. Takes the descriptor. */
+void file_answer(struct call *c, int fd, int64_t offset, const struct call_head *head);
+
+/* --- gateway_cache.c, gateway_cache_fetch.c, gateway_purge.c --- */
+
+struct msg_cache;
+/* The Cache API of a Worker. */
+void cache_call_start(struct call *c, const struct msg_cache *m);
+/* A subrequest to the world that may be answered from the cache or go into it; flags: MSG_CACHE_*. */
+bool cache_fetch_wanted(const struct call *c, uint32_t flags);
+void cache_fetch_start(struct call *c, uint32_t flags);
+/* Answers from an entry, with 304, 206 and 416 as the request asks. Takes the reference. */
+void cache_answer(struct call *c, struct cache_entry *e, const char *status);
+struct cache_key cache_key_of(struct gateway *g, struct slice name, struct slice url);
+/* outcome: "ok", or a sentence. */
+void cache_purge_run(struct gateway *g, struct slice json, struct buf *outcome);
 
 /* --- gateway_log.c --- */
 

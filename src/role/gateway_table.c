@@ -20,7 +20,7 @@ struct route {
 
 struct table {
     uint64_t revision;
-    char *domain;
+    char *domain, *account;
     struct map scripts;    /* name -> struct script */
     struct map domains;    /* host -> struct script */
     struct map previews;   /* label -> struct worker, referenced by its script */
@@ -73,6 +73,7 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
     }
     map_done(&table->dispatch);
     mem_release(&table->domain);
+    mem_release(&table->account);
     mem_release(&table);
 }
 
@@ -227,6 +228,7 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
     struct table *t = mem_new(sizeof(*t));
     t->revision = (uint64_t)json_int(root, "revision", 0);
     t->domain = strdup(json_str(root, "domain", "localhost"));
+    t->account = strdup(json_str(root, "account", ""));
     json_object_foreach(json_object_get(root, "scripts"), name, value)
         load_script(g, t, name, value);
     json_array_foreach(json_object_get(root, "domains"), i, value)
@@ -243,6 +245,11 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
     table_destroy(g, g->table);
     g->table = t;
     return 0;
+}
+
+const char *table_account(const struct table *table)
+{
+    return table == NULL ? "" : table->account;
 }
 
 const struct durable_class *table_namespace(const struct table *table, struct slice id)

@@ -227,12 +227,14 @@ static void fetch_assets(struct call *c, struct worker *self)
     assets_start(c);
 }
 
-static void fetch_world(struct call *c, struct slice authority)
+static void fetch_world(struct call *c, struct slice authority, uint32_t flags)
 {
     struct worker *w = table_route(c->gateway->table, authority, c->request.path);
 
     if (w != NULL)
         call_dispatch(c, w);
+    else if (cache_fetch_wanted(c, flags))
+        cache_fetch_start(c, flags);
     else
         egress_start(c);
 }
@@ -282,6 +284,30 @@ static void fetch_bound(struct call *c, struct worker *self, const struct msg_fe
     call_fail(c, 403, "Binding %u of this version cannot be fetched.", m->binding);
 }
 
+static void open_cache(struct isolate_link *l, struct wire_stream *s, struct slice args, bool end)
+{
+    struct msg_cache m;
+
+    if (msg_cache_unpack(args, &m) < 0 || http_header_check(m.headers) < 0 ||
+        http_header_check(m.response) < 0 || m.operation < CACHE_MATCH ||
+        m.operation > CACHE_DELETE ||
+        (m.operation == CACHE_PUT && (m.status < 200 || m.status > 599))) {
+        wire_stream_close(s, -EBADMSG);
+        isolate_link_condemn(l, "sent a malformed or forbidden message");
+        return;
+    }
+    struct call *c = call_create(l->gateway, &wire_front, s);
+    wire_stream_own(s, &wire_front_events, c);
+    c->request = (struct call_request){.method = SLICE("GET"),
+                                       .url = m.url,
+                                       .headers = m.headers,
+                                       .content_length = -1,
+                                       .has_body = !end};
+    if (end)
+        call_request_data(c, SLICE_NONE, true);
+    cache_call_start(c, &m);
+}
+
 void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                           int fd, bool end)
 {
@@ -289,6 +315,10 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     struct msg_fetch m;
 
     fd_release(&fd);
+    if (op == OP_cache) {
+        open_cache(l, s, args, end);
+        return;
+    }
     if (op != OP_fetch || msg_fetch_unpack(args, &m) < 0 || http_header_check(m.headers) < 0) {
         wire_stream_close(s, -EBADMSG);
         isolate_link_condemn(l, "sent a malformed or forbidden message");
@@ -326,5 +356,5 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     else if (m.binding != BINDING_NONE)
         fetch_bound(c, l->worker, &m);
     else if (!outbound_take(l, c, m.parent))
-        fetch_world(c, authority);
+        fetch_world(c, authority, m.flags);
 }

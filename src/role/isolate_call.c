@@ -250,3 +250,62 @@ js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_
     ch->out_open = r == 1 || messages;
     return call_start(iso, ch, iso->main, OP_fetch, buf_slice(&iso->message));
 }
+
+/* cache(operation, name, url, headers, status, response headers, body, cb) */
+enum {
+    CACHE_ARG_OPERATION,
+    CACHE_ARG_NAME,
+    CACHE_ARG_URL,
+    CACHE_ARG_HEADERS,
+    CACHE_ARG_STATUS,
+    CACHE_ARG_RESPONSE,
+    CACHE_ARG_BODY,
+    CACHE_ARG_CB,
+    CACHE_ARG_N
+};
+
+static int cache_pack(struct isolate *iso, const js_value args[])
+{
+    js_context ctx = iso->ctx;
+    struct call_texts t = {.n = 0};
+
+    buf_clear(&iso->scratch);
+    int r = call_add(iso, &t, args[CACHE_ARG_NAME], false);
+    if (r == 0)
+        r = call_add(iso, &t, args[CACHE_ARG_URL], false);
+    if (r == 0)
+        r = call_add(iso, &t, args[CACHE_ARG_HEADERS], true);
+    if (r == 0)
+        r = call_add(iso, &t, args[CACHE_ARG_RESPONSE], true);
+    if (r < 0)
+        return r;
+    buf_clear(&iso->message);
+    msg_cache_pack(&iso->message,
+                   &(struct msg_cache){
+                       .operation = (uint8_t)js_to_number(ctx, args[CACHE_ARG_OPERATION], 0),
+                       .name = call_text(iso, &t, 0),
+                       .url = call_text(iso, &t, 1),
+                       .headers = call_text(iso, &t, 2),
+                       .status = (uint16_t)js_to_number(ctx, args[CACHE_ARG_STATUS], 0),
+                       .response = call_text(iso, &t, 3),
+                   });
+    return 0;
+}
+
+js_value isolate_cache(js_context ctx, size_t n_args, const js_value args[], js_value *exception)
+{
+    struct isolate *iso = js_user(ctx);
+    if (n_args < CACHE_ARG_N || !js_is_object(ctx, args[CACHE_ARG_CB]))
+        return js_throw(ctx, exception, "TypeError", "io.cache wants %d arguments", CACHE_ARG_N);
+    if (cache_pack(iso, args) < 0)
+        return js_throw(ctx, exception, "TypeError", "cache: a field is not a byte string");
+    buf_clear(&iso->scratch);
+    int r = call_body(ctx, args[CACHE_ARG_BODY], &iso->scratch);
+    if (r < 0)
+        return js_throw(ctx, exception, "TypeError", "cache: the body is neither text nor bytes");
+    struct channel *ch = call_create(iso, CHANNEL_FETCH, args[CACHE_ARG_CB]);
+    if (ch == NULL)
+        return js_throw(ctx, exception, "Error", "Too many open connections.");
+    ch->out_open = r == 1;
+    return call_start(iso, ch, iso->main, OP_cache, buf_slice(&iso->message));
+}

@@ -15,6 +15,7 @@ export const areas = {
     encoding: {},
     streams: {},
     blob: {},
+    cache: {},
     abort: {},
     events: {},
     clone: {},

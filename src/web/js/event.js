@@ -238,7 +238,7 @@ function respondWhole(invocation, response, kind) {
 }
 
 /* The bytes of a response whose body comes later: {channel} for a pump in C, {stream} for one in script. */
-function streamSource(response, kind, coding) {
+export function responseStreamSource(response, kind, coding) {
     const source = bodySource(response);
     const channel = kind === CHANNEL ? source : untouched(source) ? source.channel : null;
     const manual = responses.responseManual(response);
@@ -264,7 +264,7 @@ export function setCompression(fn) {
 function respondStream(invocation, response, kind) {
     const status = responses.responseStatus(response);
     const coding = codingOf(responses.responseHeader(response, "content-encoding"));
-    const source = streamSource(response, kind, coding);
+    const source = responseStreamSource(response, kind, coding);
     const flags = HAS_BODY | (source.coded ? ENCODE_MANUAL : 0);
     if (source.channel !== null) context.checkOwner(source.channel.owner);
     const reader = source.channel === null ? makeReader(source.stream, false) : null;

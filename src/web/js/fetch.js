@@ -20,7 +20,7 @@ const WORLD = -1;
 const REDIRECTS_MAX = 20;
 /* product/messages.h */
 export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64, JOINABLE = 4096,
-    COMPRESS = 128, RETRYABLE = 256, RPC = 512, OVERLOADED = 1024, OBJECT_RESET = 2048;
+    COMPRESS = 128, RETRYABLE = 256, RPC = 512, OVERLOADED = 1024, OBJECT_RESET = 2048, CACHE_NO_STORE = 65536, CACHE_RENEW = 131072;
 
 const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
 
@@ -172,6 +172,13 @@ function redirect(call, answer, location, trail) {
     call.url = next.href;
 }
 
+/* As upstream, whoever is on the way is told too. */
+function cacheMode(call, mode) {
+    call.flags |= mode === "no-store" ? CACHE_NO_STORE : CACHE_RENEW;
+    for (const name of ["cache-control", "pragma"])
+        if (findInBlock(call.headers, name, 0) === undefined) call.headers += `${name}: no-cache\r\n`;
+}
+
 async function run(binding, request, object = null, objectName = null) {
     const signal = requestSignal(request);
     if (signal !== null && signal.aborted) throw signal.reason;
@@ -184,6 +191,7 @@ async function run(binding, request, object = null, objectName = null) {
         call.flags |= WEBSOCKET;
         call.headers = withoutHeader(call.headers, "upgrade");
     }
+    if (request.cache !== undefined) cacheMode(call, request.cache);
     if (binding === WORLD && findInBlock(call.headers, "accept-encoding", 0) === undefined)
         call.headers += "accept-encoding: gzip\r\n";
     const trail = [];

@@ -73,6 +73,7 @@ const LATER = {
     messages: ["MessageChannel", "MessagePort"],
     html: ["HTMLRewriter"],
     eventsource: ["EventSource"],
+    cache: ["Cache", "CacheStorage"],
     websocket: ["WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"],
 };
 const FUNCTIONS = {
@@ -133,6 +134,7 @@ function installLater() {
         for (const name of names) lazyGlobal(name, false, () => load(script)[name]);
     }
     lazyGlobal("performance", true, () => load("performance").performance);
+    lazyGlobal("caches", true, () => load("cache").caches);
     hideLazyGlobals();
 }
 

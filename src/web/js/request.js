@@ -3,6 +3,7 @@ import { Body, bodyInit, bodyInitChannel, bodyShare, bodyKind, setContentType, N
 import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, isHeaders, findInBlock } from "./headers.js";
 import { isSignal, makeSignal } from "./abort.js";
 import { isPlainUrl } from "./url.js";
+import { flags } from "./compat.js";
 import { isResponse, responseContentType } from "./response.js";
 
 const parse = native.url.parse;
@@ -12,7 +13,8 @@ const INCOMING = Symbol("incoming");
 /* Those that the server side of HTTP knows; anything else is refused as upstream. */
 const METHODS = new Set(("GET HEAD POST PUT DELETE PATCH PURGE OPTIONS TRACE COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK " +
     "ACL REPORT MKACTIVITY CHECKOUT MERGE MSEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE QUERY BAN").split(" "));
-const CACHE_MODES = new Set(["no-store", "no-cache"]);
+/* The flag that each mode needs. */
+const CACHE_MODES = { "no-store": "cache_option_enabled", "no-cache": "cache_no_cache_enabled", reload: "cache_reload_enabled" };
 
 let access;
 
@@ -127,8 +129,10 @@ export class Request extends Body {
             this.#signal = init.signal;
         }
         if (init.cache !== undefined) {
-            if (!CACHE_MODES.has(init.cache)) throw new TypeError(`Unsupported cache mode: ${init.cache}`);
-            this.#cache = init.cache;
+            if (!flags.cache_option_enabled) throw new Error("The 'cache' field on 'RequestInitializerDict' is not implemented.");
+            const cache = `${init.cache}`;
+            if (!Object.hasOwn(CACHE_MODES, cache) || !flags[CACHE_MODES[cache]]) throw new TypeError(`Unsupported cache mode: ${cache}`);
+            this.#cache = cache;
         }
         if (init.integrity !== undefined && `${init.integrity}` !== "")
             throw new TypeError("Subrequest integrity checking is not implemented. The integrity option must be either undefined or an empty string.");
