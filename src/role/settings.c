@@ -36,7 +36,6 @@ const struct setting settings_table[] = {
     INT("cache.memory_max", "67108864", 0, INT64_C(1) << 40, "bytes", "What stored responses may take in memory."),
     INT("cache.object_max", "536870912", 0, INT64_C(1) << 40, "bytes", "Largest response that is stored."),
     INT("cache.entries_max", "65536", 0, 16777216, "", "Stored responses at once; each takes some hundred bytes of memory."),
-    INT("isolates.spares", "4", 0, 64, "", "Blank isolates that stand ready."),
     INT("isolates.most", "1000", 1, 50000, "", "Isolates alive at once, spares included."),
     INT("isolates.per_worker", NULL, 1, 1024, "", "Isolates of one version at once; the machine's cores if not given."),
     INT("isolates.idle_s", "300", 1, 86400, "seconds", "An isolate without requests is retired after so long."),

@@ -37,7 +37,7 @@ const runs = async () => JSON.parse((await get(selvedge, "cron")).text).map((nam
 
 // As if the server had been away since `minutes` ago.
 function turnBack(minutes) {
-  const db = new DatabaseSync(join(data, "control.db"));
+  const db = new DatabaseSync(join(data, "control.db"), { timeout: 5000 });
   const minute = Math.floor(Date.now() / 60000) * 60000;
   db.exec(`UPDATE cron_clock SET minute_ms = ${minute - minutes * 60000}; UPDATE worker_schedules SET created_ms = 0`);
   db.close();
@@ -73,13 +73,13 @@ test("each due minute fires once, with its own time", async () => {
 test("what the gateway could not run is run after a restart", async () => {
   const minute = Math.floor(Date.now() / 60000) * 60000 - 5 * 3600000;
   await selvedge.kill();
-  const db = new DatabaseSync(join(data, "control.db"));
+  const db = new DatabaseSync(join(data, "control.db"), { timeout: 5000 });
   db.exec(`INSERT INTO cron_due (script, cron, scheduled_ms) VALUES ('cron', '* * * * *', ${minute}), ('gone', '* * * * *', ${minute})`);
   db.close();
   await restart();
   await until("the old run", 20000, async () => (await runs()).some(([, time]) => Number(time) === minute));
   await until("an empty table", 10000, () => {
-    const db = new DatabaseSync(join(data, "control.db"), { readOnly: true });
+    const db = new DatabaseSync(join(data, "control.db"), { readOnly: true, timeout: 5000 });
     const { n } = db.prepare("SELECT count(*) AS n FROM cron_due").get();
     db.close();
     return n === 0;
