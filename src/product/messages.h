@@ -129,9 +129,9 @@ enum {
     MSG_JOIN = 8192,
     /* the same, of a Durable Object: from here the socket is number `socket` of the object's stream sockets. */
     MSG_HIBERNATE = 16384,
-    MSG_VARIABLES = 32768, /* request: props are variables of its env instead */
+    MSG_VARIABLES = 32768,      /* request: props are variables of its env instead */
     MSG_CACHE_NO_STORE = 65536, /* fetch: neither answered from the cache nor kept in it */
-    MSG_CACHE_RENEW = 131072,    /* fetch: what is in the cache is asked for again */
+    MSG_CACHE_RENEW = 131072,   /* fetch: what is in the cache is asked for again */
     MSG_ERROR_FLAGS = MSG_RETRYABLE | MSG_OVERLOADED | MSG_OBJECT_RESET
 };
 
