@@ -104,6 +104,16 @@ static bool brotli_step(struct node_brotli *b, BrotliEncoderOperation op, struct
     return more && *ret_code == 0;
 }
 
+static const char *brotli_message(const struct node_brotli *b, int code)
+{
+    if (code == 0 || code == ZLIB_TOO_LARGE)
+        return "";
+    if (code == BROTLI_UNEXPECTED_END)
+        return "unexpected end of file";
+    return b->decoder != NULL ? BrotliDecoderErrorString((BrotliDecoderErrorCode)code)
+                              : "Compression failed";
+}
+
 JS_NATIVE(node_brotli_write)
 {
     AUTO(buf_done) struct buf out = {0};
@@ -119,10 +129,32 @@ JS_NATIVE(node_brotli_write)
             break;
     if ((double)buf_len(&out) > limit)
         code = ZLIB_TOO_LARGE;
-    const char *message = code == 0                       ? ""
-                          : code == BROTLI_UNEXPECTED_END ? "unexpected end of file"
-                          : b->decoder != NULL
-                              ? BrotliDecoderErrorString((BrotliDecoderErrorCode)code)
-                              : "Compression failed";
-    return zlib_answer(ctx, &out, code, message, in.len);
+    return zlib_answer(ctx, &out, code, brotli_message(b, code), in.len);
+}
+
+JS_NATIVE(node_brotli_step)
+{
+    struct zlib_piece piece;
+    struct node_brotli *b = brotli_handle(ctx, n_args, args);
+    if (b == NULL || (b->encoder == NULL && b->decoder == NULL) ||
+        !zlib_piece_read(ctx, n_args, args, &piece))
+        return js_throw(ctx, exception, "Error", "zlib binding closed");
+    const uint8_t *next_in = (const uint8_t *)piece.in.ptr;
+    uint8_t *next_out = piece.out;
+    size_t avail_in = piece.in.len, avail_out = piece.out_len;
+    int code = 0;
+    if (b->encoder != NULL) {
+        if (!BrotliEncoderCompressStream(b->encoder, (BrotliEncoderOperation)piece.flush, &avail_in,
+                                         &next_in, &avail_out, &next_out, NULL))
+            code = -2;
+    } else {
+        BrotliDecoderResult r = BrotliDecoderDecompressStream(b->decoder, &avail_in, &next_in,
+                                                              &avail_out, &next_out, NULL);
+        if (r == BROTLI_DECODER_RESULT_ERROR)
+            code = BrotliDecoderGetErrorCode(b->decoder);
+        else if (r == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT &&
+                 piece.flush == BROTLI_OPERATION_FINISH)
+            code = BROTLI_UNEXPECTED_END;
+    }
+    return zlib_piece_answer(ctx, &piece, avail_in, avail_out, code, brotli_message(b, code));
 }

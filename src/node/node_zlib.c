@@ -116,6 +116,30 @@ js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *mess
     return js_array(ctx, parts, ARRAY_LEN(parts));
 }
 
+bool zlib_piece_read(js_context ctx, size_t n_args, const js_value args[], struct zlib_piece *ret)
+{
+    struct slice out = node_view(ctx, n_args, args, 3), state = node_view(ctx, n_args, args, 4);
+    *ret = (struct zlib_piece){.in = node_view(ctx, n_args, args, 2),
+                               .out = (unsigned char *)(uintptr_t)out.ptr,
+                               .out_len = MIN(out.len, UINT32_MAX),
+                               .flush = (int)node_number(ctx, n_args, args, 1, 0),
+                               .state = node_arg(ctx, n_args, args, 4)};
+    return state.len >= 2 * sizeof(uint32_t) && ret->in.len <= UINT32_MAX;
+}
+
+js_value zlib_piece_answer(js_context ctx, const struct zlib_piece *piece, size_t in_left,
+                           size_t out_left, int code, const char *message)
+{
+    struct slice state;
+    uint32_t left[] = {(uint32_t)out_left, (uint32_t)in_left};
+    if (js_view(ctx, piece->state, &state) == 0 && state.len >= sizeof left)
+        memcpy((void *)(uintptr_t)state.ptr, left, sizeof left);
+    if (code == 0)
+        return js_undefined(ctx);
+    js_value parts[] = {js_number(ctx, code), js_string(ctx, slice_of(message))};
+    return js_array(ctx, parts, ARRAY_LEN(parts));
+}
+
 /* A member of a gzip file has ended: is there another one? */
 static bool zlib_next_member(struct node_zlib *z, int rc)
 {
@@ -199,6 +223,36 @@ static JS_NATIVE(node_zlib_write)
                        z->stream.avail_in);
 }
 
+static int zlib_step(struct node_zlib *z, int flush)
+{
+    int rc = zlib_compresses(z) ? deflate(&z->stream, flush) : zlib_inflate(z, flush);
+    while (zlib_next_member(z, rc))
+        rc = zlib_inflate(z, flush);
+    bool short_of_input = z->stream.avail_out != 0 && flush == Z_FINISH;
+    if (rc == Z_OK || rc == Z_BUF_ERROR)
+        return short_of_input ? Z_BUF_ERROR : Z_OK;
+    return rc == Z_STREAM_END ? Z_OK : rc;
+}
+
+static JS_NATIVE(node_zlib_step)
+{
+    struct zlib_piece piece;
+    struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    if (z == NULL || !z->open || !zlib_piece_read(ctx, n_args, args, &piece))
+        return js_throw(ctx, exception, "Error", "zlib binding closed");
+    zlib_look(z, piece.in);
+    z->stream.next_in = (Bytef *)(uintptr_t)piece.in.ptr;
+    z->stream.avail_in = (unsigned)piece.in.len;
+    z->stream.next_out = piece.out;
+    z->stream.avail_out = (unsigned)piece.out_len;
+    int code = zlib_step(z, piece.flush);
+    size_t in_left = z->stream.avail_in, out_left = z->stream.avail_out;
+    z->stream.next_in = z->stream.next_out = NULL; /* they belong to the caller */
+    z->stream.avail_in = z->stream.avail_out = 0;
+    return zlib_piece_answer(ctx, &piece, in_left, out_left, code,
+                             code == Z_OK ? "" : zlib_message(z, code));
+}
+
 static JS_NATIVE(node_zlib_reset)
 {
     struct node_zlib *z = zlib_handle(ctx, n_args, args);
@@ -211,20 +265,20 @@ static JS_NATIVE(node_zlib_reset)
     return js_undefined(ctx);
 }
 
-/* zlibParams(handle, level, strategy): the bytes that had to leave first. */
+/* zlibParams(handle, level, strategy): behind a flush. What has not left yet stays; then nothing changes. */
 static JS_NATIVE(node_zlib_params)
 {
-    AUTO(buf_done) struct buf out = {0};
     struct node_zlib *z = zlib_handle(ctx, n_args, args);
+    Bytef nowhere;
     if (z == NULL || !z->open || !zlib_compresses(z))
-        return js_bytes(ctx, SLICE(""));
+        return js_undefined(ctx);
     z->stream.avail_in = 0;
-    z->stream.next_out = (Bytef *)buf_reserve(&out, ZLIB_PIECE);
-    z->stream.avail_out = ZLIB_PIECE;
+    z->stream.next_out = &nowhere;
+    z->stream.avail_out = 0;
     int rc = deflateParams(&z->stream, (int)node_number(ctx, n_args, args, 1, z->level),
                            (int)node_number(ctx, n_args, args, 2, z->strategy));
-    buf_added(&out, ZLIB_PIECE - z->stream.avail_out);
-    return zlib_answer(ctx, &out, rc == Z_BUF_ERROR ? Z_OK : rc, "Failed to set parameters", 0);
+    z->stream.next_out = NULL;
+    return js_number(ctx, rc);
 }
 
 static JS_NATIVE(node_zlib_close)
@@ -244,11 +298,12 @@ static JS_NATIVE(node_zlib_crc32)
 
 const struct js_native_row node_zlib_rows[] = {
     {"zlibOpen", node_zlib_open},       {"zlibWrite", node_zlib_write},
-    {"zlibReset", node_zlib_reset},     {"zlibParams", node_zlib_params},
-    {"zlibClose", node_zlib_close},     {"crc32", node_zlib_crc32},
-    {"brotliOpen", node_brotli_open},   {"brotliWrite", node_brotli_write},
-    {"brotliClose", node_brotli_close}, {"zstdOpen", node_zstd_open},
-    {"zstdWrite", node_zstd_write},     {"zstdReset", node_zstd_reset},
-    {"zstdClose", node_zstd_close},
+    {"zlibStep", node_zlib_step},       {"brotliStep", node_brotli_step},
+    {"zstdStep", node_zstd_step},       {"zlibReset", node_zlib_reset},
+    {"zlibParams", node_zlib_params},   {"zlibClose", node_zlib_close},
+    {"crc32", node_zlib_crc32},         {"brotliOpen", node_brotli_open},
+    {"brotliWrite", node_brotli_write}, {"brotliClose", node_brotli_close},
+    {"zstdOpen", node_zstd_open},       {"zstdWrite", node_zstd_write},
+    {"zstdReset", node_zstd_reset},     {"zstdClose", node_zstd_close},
 };
 const size_t node_zlib_n_rows = ARRAY_LEN(node_zlib_rows);

@@ -88,15 +88,13 @@ JS_NATIVE(node_zstd_open)
     return ZSTD_isError(r) ? js_string(ctx, slice_of(ZSTD_getErrorName(r))) : handle;
 }
 
-/* One piece of output; true when there is more to do. */
-static bool zstd_step(struct node_zstd *z, ZSTD_EndDirective op, ZSTD_inBuffer *in, struct buf *out,
-                      int *ret_code)
+/* One call of the library; true when there is more to do with more room. */
+static bool zstd_call(struct node_zstd *z, ZSTD_EndDirective op, ZSTD_inBuffer *in,
+                      ZSTD_outBuffer *out, int *ret_code)
 {
-    ZSTD_outBuffer piece = {buf_reserve(out, ZLIB_PIECE), ZLIB_PIECE, 0};
     bool encodes = z->encoder != NULL;
-    size_t r = encodes ? ZSTD_compressStream2(z->encoder, &piece, in, op)
-                       : ZSTD_decompressStream(z->decoder, &piece, in);
-    buf_added(out, piece.pos);
+    size_t r = encodes ? ZSTD_compressStream2(z->encoder, out, in, op)
+                       : ZSTD_decompressStream(z->decoder, out, in);
     if (ZSTD_isError(r)) {
         snprintf(z->message, sizeof z->message, "Zstd %s failed: %s",
                  encodes ? "compression" : "decompression",
@@ -104,17 +102,41 @@ static bool zstd_step(struct node_zstd *z, ZSTD_EndDirective op, ZSTD_inBuffer *
         *ret_code = ZSTD_FAILED;
         return false;
     }
-    bool full = piece.pos == piece.size;
     if (encodes)
         return op == ZSTD_e_continue ? in->pos < in->size : r > 0;
     z->in_frame = r > 0;
-    if (z->in_frame && (full || in->pos < in->size))
+    if (z->in_frame && (out->pos == out->size || in->pos < in->size))
         return true; /* what follows the end of a frame is ignored, as upstream */
     if (op == ZSTD_e_end && z->in_frame) {
         snprintf(z->message, sizeof z->message, "unexpected end of file");
         *ret_code = ZSTD_FAILED;
     }
     return false;
+}
+
+static bool zstd_step(struct node_zstd *z, ZSTD_EndDirective op, ZSTD_inBuffer *in, struct buf *out,
+                      int *ret_code)
+{
+    ZSTD_outBuffer piece = {buf_reserve(out, ZLIB_PIECE), ZLIB_PIECE, 0};
+    bool more = zstd_call(z, op, in, &piece, ret_code);
+    buf_added(out, piece.pos);
+    return more;
+}
+
+JS_NATIVE(node_zstd_step)
+{
+    struct zlib_piece piece;
+    struct node_zstd *z = zstd_handle(ctx, n_args, args);
+    if (z == NULL || (z->encoder == NULL && z->decoder == NULL) ||
+        !zlib_piece_read(ctx, n_args, args, &piece))
+        return js_throw(ctx, exception, "Error", "zlib binding closed");
+    ZSTD_inBuffer in = {piece.in.ptr, piece.in.len, 0};
+    ZSTD_outBuffer out = {piece.out, piece.out_len, 0};
+    int code = 0;
+    z->message[0] = '\0';
+    if (in.size > 0 || z->encoder != NULL || z->in_frame)
+        (void)zstd_call(z, (ZSTD_EndDirective)piece.flush, &in, &out, &code);
+    return zlib_piece_answer(ctx, &piece, in.size - in.pos, out.size - out.pos, code, z->message);
 }
 
 JS_NATIVE(node_zstd_write)

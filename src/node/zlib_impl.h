@@ -24,12 +24,31 @@ enum { ZLIB_TOO_LARGE = -1000 }; /* over the caller's limit of output */
 /* The answer of one write: bytes, or [code, message, how many input bytes were left]. */
 js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *message, size_t rest);
 
+/*
+ * One write of a stream: Step(handle, flush, in, out, state) reads from `in`, writes into `out` and leaves what is left of
+ * both in `state`, a Uint32Array of two: room in `out`, bytes of `in`.
+ */
+struct zlib_piece {
+    struct slice in;
+    unsigned char *out;
+    size_t out_len;
+    int flush;
+    js_value state;
+};
+/* False when the arguments are not those of a Step. */
+bool zlib_piece_read(js_context ctx, size_t n_args, const js_value args[], struct zlib_piece *ret);
+/* undefined, or [code, message]; in_left and out_left go into the state. */
+js_value zlib_piece_answer(js_context ctx, const struct zlib_piece *piece, size_t in_left,
+                           size_t out_left, int code, const char *message);
+
 #define NODE_NATIVE(name)                                                                          \
     js_value name(js_context, js_value, js_value, size_t, const js_value[], js_value *)
 NODE_NATIVE(node_brotli_open);
 NODE_NATIVE(node_brotli_write);
+NODE_NATIVE(node_brotli_step);
 NODE_NATIVE(node_brotli_close);
 NODE_NATIVE(node_zstd_open);
 NODE_NATIVE(node_zstd_write);
+NODE_NATIVE(node_zstd_step);
 NODE_NATIVE(node_zstd_reset);
 NODE_NATIVE(node_zstd_close);
