@@ -234,6 +234,7 @@ void http_switch(struct http_exchange *x, struct slice protocol, struct slice he
     x->switched = true;
     x->request_done = false;
     c->h1.state = HTTP1_RAW;
+    http_exchange_trim(x);
     http_conn_mark(c);
 }
 

@@ -60,9 +60,31 @@ void http_exchange_free(struct http_exchange *x)
     free(x);
 }
 
+/* The bytes of all of them in an arena that is no larger than they are. */
+void http_exchange_trim(struct http_exchange *x)
+{
+    struct slice *kept[] = {&x->request.method, &x->request.target, &x->request.authority};
+    struct arena small = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        n += kept[i]->len;
+    char *at = arena_alloc(&small, n);
+    CHECK(at != NULL);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        memcpy(at, kept[i]->ptr, kept[i]->len);
+        kept[i]->ptr = at;
+        at += kept[i]->len;
+    }
+    x->request.headers = x->request.upgrade = SLICE_NONE;
+    arena_done(&x->arena);
+    x->arena = small;
+    x->trimmed = true;
+}
+
 static void http_exchange_recycle(struct http_server *server, struct http_exchange *x)
 {
-    if (server->n_spare >= EXCHANGES_SPARE_MAX) {
+    if (server->n_spare >= EXCHANGES_SPARE_MAX || x->trimmed) {
         http_exchange_free(x);
         return;
     }
@@ -210,7 +232,8 @@ int http_conn_write(struct http_conn *c, size_t limit, bool more)
         c->progress = true;
         left -= (size_t)n;
     }
-    if (c->out.cap > HTTP_BUF_KEEP_MAX && buf_len(&c->out) == 0)
+    bool long_lived = c->ops == &http1_ops && c->h1.state == HTTP1_RAW;
+    if ((c->out.cap > HTTP_BUF_KEEP_MAX || long_lived) && buf_len(&c->out) == 0)
         buf_done(&c->out);
     return 0;
 }

@@ -60,6 +60,7 @@ struct http_exchange {
     bool responded, ended, bodiless, chunked, switched;
     bool close_after;
     bool wants_writable;
+    bool trimmed; /* http_exchange_trim() */
 
     /* HTTP/1.1: where in the connection's output it ends, once `ended` and written there. */
     uint64_t end_at;
@@ -202,6 +203,8 @@ void http_conn_settle(struct http_conn *c);
 void http_conn_close(struct http_conn *c);
 void http_exchange_free(struct http_exchange *x);
 void http_server_again(struct timer *t);
+/* A connection that has switched lives long: of its request only method, target and authority are kept. */
+void http_exchange_trim(struct http_exchange *x);
 struct http_exchange *http_exchange_new(struct http_conn *c);
 /* Tells the owner (unless internal) and takes the exchange out of its connection. */
 void http_exchange_end(struct http_exchange *x, int reason);

@@ -76,6 +76,7 @@ struct http_request {
         upgrade; /* value of Upgrade when the request asks for one (HTTP/1.1), lower case */
 };
 
+/* After http_switch() headers and upgrade are gone. */
 const struct http_request *http_request_of(struct http_exchange *x);
 void *http_exchange_user(struct http_exchange *x);
 void http_exchange_set_user(struct http_exchange *x, void *user);

@@ -237,6 +237,7 @@ void gateway_socket_open(struct call *c, const struct call_head *head)
     websocket_session_init(&k->session, &session_events, k, false);
     websocket_session_compress(&k->session, &terms);
     list_push_back(&c->gateway->sockets, &k->link);
+    buf_done(&c->kept); /* nobody asks for the request any more */
     c->front = &socket_front;
     c->front_data = k;
 }

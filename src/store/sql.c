@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 enum {
+    OBJECT_LOOKASIDE_SIZE = 256,
+    OBJECT_LOOKASIDE_SLOTS = 64,
     SQL_BUSY_MS = 5000,
     SQL_OPEN_TRIES = 200,
     SQL_OPEN_PAUSE_US = 5000,
@@ -179,6 +181,10 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
     if (db->flags & SQL_WRITE)
         sql_vfs_tap(db->db, &db->tap);
     sqlite3_extended_result_codes(db->db, 1);
+    /* Hundreds of objects are open in one process; the library's own choice is 120 KB for each. */
+    if (db->flags & SQL_OBJECT)
+        (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, OBJECT_LOOKASIDE_SIZE,
+                                OBJECT_LOOKASIDE_SLOTS); /* without it the heap serves */
     sqlite3_busy_timeout(db->db, db->flags & SQL_OBJECT ? 0 : SQL_BUSY_MS);
     char text[160];
     snprintf(text, sizeof(text),

@@ -20,11 +20,15 @@ const io = native.io;
 
 const EAGAIN = -11, EMFILE = -24;
 const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
+const MANY = 256, MANY_IDLE_MS = 100; // with so many objects here, idle ones leave earlier
+const OPEN_MOST = 512; // beyond it a start waits until another object has ended
 const ALARM_RETRIES = 6;
 const SYNCED = 0, BROKEN = 1, CLOSED = 2; // enum durable_news
 
 const byKey = new Map(); // "<namespace index>/<id>" → Instance
 const byHandle = new Map();
+const starting = []; // instances that wait for room
+let nOpen = 0; // that have room
 let isSetUp = false;
 
 function mark(error, flags) {
@@ -57,13 +61,14 @@ export class Instance {
         this.gates.instance = this;
         this.state = "new";
         this.handle = 0;
+        this.hasRoom = false;
         this.object = null;
         this.error = null; // why it broke
         this.events = new Set(); // invocations under way
         this.leftovers = new Set(); // ended ones with timers or I/O
         this.queue = []; // events that came before it was running
         this.idleTimer = null;
-        this.usedAt = 0;
+        this.usedAt = io.clock[0];
         this.sockets = new Sockets(this);
         this.alarmRunning = false;
         this.alarmReplaced = false;
@@ -85,6 +90,14 @@ export class Instance {
 
     start() {
         this.state = "opening";
+        if (nOpen >= OPEN_MOST) {
+            starting.push(this);
+            evictOne(0);
+            return;
+        }
+        if (nOpen > MANY) evictOne(MANY_IDLE_MS);
+        nOpen++;
+        this.hasRoom = true;
         this.open(io.clock[0]);
     }
 
@@ -97,7 +110,7 @@ export class Instance {
             this.construct();
             return;
         }
-        if (handle === EMFILE) evictOne();
+        if (handle === EMFILE) evictOne(0);
         if ((handle !== EAGAIN && handle !== EMFILE) || io.clock[0] - since > OPEN_MAX_MS) {
             this.break(mark(new Error("Cannot resolve Durable Object due to transient issue on remote node."), { retryable: true }));
             return;
@@ -161,7 +174,14 @@ export class Instance {
         if (invocation.pending > 0 && (invocation.timers?.size || invocation.channels?.size)) this.leftovers.add(invocation);
         if (this.events.size > 0 || this.state !== "running") return;
         this.usedAt = io.clock[0];
-        this.watchIdle();
+        if (starting.length > 0 && !this.busy()) this.rest();
+        else this.watchIdle();
+    }
+
+    /* It leaves: at once, or when the gateway agrees that its sockets have nothing more for it. */
+    rest() {
+        if (this.sockets.sleep()) this.watchIdle();
+        else this.evict();
     }
 
     watchIdle() {
@@ -179,9 +199,8 @@ export class Instance {
     idle() {
         this.idleTimer = null;
         if (this.state === "dead") return;
-        const busy = this.busy() || this.state === "opening";
-        if (busy || this.sockets.sleep()) this.watchIdle(); // asleep: gone as soon as the gateway agrees
-        else this.evict();
+        if (this.busy() || this.state === "opening") this.watchIdle();
+        else this.rest();
     }
 
     evict() {
@@ -206,9 +225,21 @@ export class Instance {
 
     closed(handle) {
         byHandle.delete(handle);
+        this.leaveRoom();
         if (byKey.get(this.key) !== this) return;
         byKey.delete(this.key);
         durable.over(this.index, this.id);
+    }
+
+    leaveRoom() {
+        if (!this.hasRoom) return;
+        this.hasRoom = false;
+        nOpen--;
+        for (let next = starting.shift(); next !== undefined; next = starting.shift()) {
+            if (next.state !== "opening") continue;
+            next.start();
+            return;
+        }
     }
 
     /* It cannot go on: every event under way fails with the error, and the next one meets a new instance. */
@@ -345,11 +376,11 @@ export class Instance {
 }
 
 /* The one that has been idle longest makes room. */
-function evictOne() {
+function evictOne(idleMs) {
     let oldest = null;
     for (const instance of byKey.values())
-        if (instance.state === "running" && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
-    if (oldest !== null && !oldest.sockets.sleep()) oldest.evict();
+        if (instance.state === "running" && io.clock[0] - instance.usedAt >= idleMs && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
+    oldest?.rest();
 }
 
 /* The running instance of an id, or a new one. */
