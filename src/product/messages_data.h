@@ -20,6 +20,8 @@
     M(kv_bulk,      CONTROL, KEEPER, F(bytes, store) F(u8, kind) /* S, body: JSON as the REST API has it; 1 put 2 delete 3 get */) \
     M(d1_run,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(u32, flags) /* S, body: JSON [{sql, params}]; json: results */) \
     M(d1_export,    CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S, body: SQL text */)    \
+    M(d1_at,        CONTROL, KEEPER, F(bytes, store) F(i64, time_ms) /* S: json {bookmark} of the state at that time */) \
+    M(d1_restore,   CONTROL, KEEPER, F(bytes, store) F(bytes, bookmark) /* S: json {bookmark, previous_bookmark} */) \
     M(r2_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, options) F(i64, size) /* S, body */) \
     M(r2_delete,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, keys) /* S: JSON array */) \
     M(r2_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object, body */) \

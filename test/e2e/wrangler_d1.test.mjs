@@ -73,6 +73,44 @@ test("time-travel info shows a bookmark that grows with writes", async () => {
   assert.ok((await bookmark()) > before);
 });
 
+const bookmarkNow = async () => JSON.parse(await d1("time-travel", "info", "db1", "--json")).bookmark;
+const travel = async (...args) => JSON.parse(await d1("time-travel", "restore", "db1", "--json", ...args));
+const rows = async () => (await query("SELECT group_concat(v) AS v FROM past"))[0].results[0].v;
+
+test("time-travel restore goes back to a bookmark, can be undone, and takes a time", async () => {
+  await query("CREATE TABLE past(v); INSERT INTO past VALUES(1)");
+  const one = await bookmarkNow();
+  await query("INSERT INTO past VALUES(2)");
+  await new Promise((r) => setTimeout(r, 1100)); // the client cuts times to seconds
+  const between = new Date().toISOString();
+  await new Promise((r) => setTimeout(r, 1100));
+  await query("DROP TABLE past");
+  const info = JSON.parse(await d1("time-travel", "info", "db1", "--timestamp", between, "--json"));
+  assert.match(info.bookmark, /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
+  const back = await travel("--bookmark", one);
+  assert.equal(await rows(), "1");
+  assert.ok(back.bookmark > back.previous_bookmark);
+  await travel("--timestamp", between);
+  assert.equal(await rows(), "1,2");
+  await travel("--bookmark", back.previous_bookmark);
+  assert.deepEqual((await query("SELECT name FROM sqlite_schema WHERE name = 'past'"))[0].results, []);
+  assert.deepEqual((await query("PRAGMA quick_check"))[0].results, [{ quick_check: "ok" }]);
+});
+
+test("time-travel refuses what it cannot know", async () => {
+  const post = (path) => fetch(`${s.apiUrl}/accounts/${s.account}/d1/database/db1/time_travel/${path}`, { method: "POST", headers: { authorization: `Bearer ${s.token}` } }).then((r) => r.json());
+  for (const [path, text] of [
+    ["restore?bookmark=00000001-00000000-00000000-00000000000000000000000000000000", /no bookmark of this database/],
+    ["restore?timestamp=2020-01-01T00:00:00Z", /does not reach back/],
+    ["restore?timestamp=soon", /timestamp must be like/],
+    ["restore", /must be given/],
+  ]) {
+    const answer = await post(path);
+    assert.equal(answer.success, false);
+    assert.match(answer.errors[0].message, text);
+  }
+});
+
 test("delete", async () => {
   await d1("delete", "db1", "--skip-confirmation");
   assert.deepEqual(JSON.parse(await d1("list", "--json")), []);

@@ -272,6 +272,8 @@ const struct keeper_op d1_ops[D1_N_OPS] = {
      .body_max = D1_BODY_MAX,
      .run = d1_op_run},
     {.op = OP_d1_export, .run = d1_op_export},
+    {.op = OP_d1_at, .exclusive = true, .run = d1_op_at},
+    {.op = OP_d1_restore, .exclusive = true, .run = d1_op_restore},
 };
 
 /* --- the engine --- */
@@ -280,6 +282,7 @@ static void d1_engine_close(void *open)
 {
     struct d1_store *store = open;
     sql_close(store->db);
+    history_close(store->history);
     mem_release(&store);
 }
 
@@ -295,6 +298,10 @@ static int d1_engine_open(const char *path, void **ret, struct err *err)
         mem_release(&store);
         return r;
     }
+    /* Without its past a database works all the same; who asks for the past is told. */
+    snprintf(file, sizeof(file), "%s/history", path);
+    if (history_open(file, store->db, &store->history, NULL) < 0)
+        store->history = NULL;
     *ret = store;
     return 0;
 }
@@ -336,17 +343,25 @@ static void d1_engine_undo(void *open)
 
 static bool d1_engine_unsettled(void *open)
 {
-    return sql_unsettled(d1_db(open));
+    const struct d1_store *store = open;
+    return sql_unsettled(store->db) ||
+           (store->history != NULL && history_unsettled(store->history));
 }
 
 static void d1_engine_settle(void *open)
 {
-    sql_settle(d1_db(open));
+    struct d1_store *store = open;
+    sql_settle(store->db);
+    if (store->history != NULL)
+        history_settle(store->history);
 }
 
 static void d1_engine_sweep(void *open)
 {
-    sql_tidy(d1_db(open));
+    struct d1_store *store = open;
+    sql_tidy(store->db);
+    if (store->history != NULL)
+        history_tidy(store->history);
 }
 
 static void d1_engine_info(void *open, json_t *ret)

@@ -8,10 +8,11 @@
 
 #include "product/keeper.h"
 #include "product/product.h"
+#include "store/history.h"
 #include "store/sql.h"
 
 enum {
-    D1_N_OPS = 2,
+    D1_N_OPS = 4,
     D1_PATH_MAX = 512,
     D1_BOOKMARK_SIZE = 64,
     D1_TIME_LIMIT_US = 30 * 1000 * 1000,
@@ -47,6 +48,9 @@ NODISCARD int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enu
 void d1_append_double(struct buf *out, double v);
 /* How old a state is: four groups of hex digits; the first grows with each transaction. */
 void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE]);
+void d1_bookmark_make(uint64_t number, const char *store, char ret[D1_BOOKMARK_SIZE]);
+/* Its number. -EINVAL when it is no bookmark of that store. */
+NODISCARD int d1_bookmark_number(struct slice bookmark, const char *store, uint64_t *ret);
 
 #define D1_WRONG_BINDINGS "Wrong number of parameter bindings for SQL query."
 #define D1_NO_STATEMENT "No SQL statements detected."
@@ -56,6 +60,7 @@ void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE
 
 struct d1_store {
     struct sql *db;
+    struct history *history; /* NULL when it cannot be kept */
     char name[KEEPER_NAME_MAX];
 };
 
@@ -67,3 +72,6 @@ NODISCARD int d1_run_json(struct sql *db, struct slice body, unsigned flags, str
 /* Besides those of product/messages_data.h: each sql must hold one statement; give up after 0.1 s. */
 enum { D1_FLAG_ONE = 1 << 16, D1_FLAG_BRIEF = 1 << 17 };
 void d1_op_export(struct keeper_call *call);
+/* --- d1_travel.c --- */
+void d1_op_at(struct keeper_call *call);
+void d1_op_restore(struct keeper_call *call);

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 static bool d1_name_repeats(const struct sql_stmt *s, unsigned i, unsigned n)
 {
@@ -178,11 +180,29 @@ int d1_rows_json(struct sql_stmt *s, const struct d1_names *names, enum d1_shape
     return 0;
 }
 
-void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE])
+void d1_bookmark_make(uint64_t number, const char *store, char ret[D1_BOOKMARK_SIZE])
 {
     uint8_t sum[DIGEST_MAX];
     char hex[ID_HEX_SIZE];
     digest_of(DIGEST_MD5, slice_of(store), sum);
-    snprintf(ret, D1_BOOKMARK_SIZE, "%08x-%08x-%08x-%s", sql_txn_number(db), 0u, 0u,
+    snprintf(ret, D1_BOOKMARK_SIZE, "%08x-%08x-%08x-%s", (unsigned)number, 0u, 0u,
              hex_encode(sum, 16, hex));
+}
+
+void d1_bookmark_of(struct sql *db, const char *store, char ret[D1_BOOKMARK_SIZE])
+{
+    d1_bookmark_make(sql_txn_number(db), store, ret);
+}
+
+int d1_bookmark_number(struct slice bookmark, const char *store, uint64_t *ret)
+{
+    char text[D1_BOOKMARK_SIZE], made[D1_BOOKMARK_SIZE];
+    if (slice_to_cstr(bookmark, text, sizeof(text)) < 0)
+        return -EINVAL;
+    uint64_t number = strtoul(text, NULL, 16);
+    d1_bookmark_make(number, store, made);
+    if (strcasecmp(text, made) != 0)
+        return -EINVAL;
+    *ret = number;
+    return 0;
 }

@@ -242,23 +242,59 @@ int d1_api_download(struct api_request *req, struct err *err)
 
 /* --- bookmarks --- */
 
+/* The bookmark of a moment, an RFC 3339 text. */
+static int d1_bookmark_at(struct api_request *req, const char *store, const char *timestamp,
+                          const char **ret, struct err *err)
+{
+    AUTO(store_call_done) struct store_call call = {.op = OP_d1_at, .code = D1_ERR_SQL};
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    struct msg_d1_at m = {.store = slice_of(store)};
+    int found = db_int(req->api->db, &m.time_ms,
+                       "SELECT CAST((julianday(?1) - 2440587.5) * 86400000 + 0.5 AS INTEGER) WHERE "
+                       "julianday(?1) IS NOT NULL AND ?1 LIKE '____-__-__%'",
+                       "s", timestamp);
+    if (found < 0)
+        return err_set(err, -EINVAL, API_ERR_INPUT, "timestamp must be like 2026-01-31T12:00:00Z");
+    msg_d1_at_pack(&call.args, &m);
+    int r = store_call(req, &call, &reply, err);
+    if (r < 0)
+        return r == -ENOENT ? -EINVAL : r;
+    *ret = arena_printf(&req->arena, "%s", json_str(reply.json, "bookmark", ""));
+    return 0;
+}
+
 int d1_api_bookmark(struct api_request *req, struct err *err)
 {
-    char store[STORE_NAME_MAX], bookmark[D1_BOOKMARK_SIZE];
+    char store[STORE_NAME_MAX], now[D1_BOOKMARK_SIZE];
+    const char *timestamp = api_query(req, "timestamp", NULL), *bookmark = now;
     int r = d1_store_name(req, store, err);
-    if (r == 0 && api_query(req, "timestamp", NULL) != NULL)
-        return err_set(err, -EOPNOTSUPP, D1_ERR_SQL,
-                       "only the bookmark of the present is kept; leave out timestamp");
     if (r == 0)
-        r = d1_bookmark(req, store, bookmark, err);
+        r = timestamp == NULL ? d1_bookmark(req, store, now, err)
+                              : d1_bookmark_at(req, store, timestamp, &bookmark, err);
     return r < 0 ? r : api_ok(req, json_pack("{s:s}", "bookmark", bookmark));
 }
 
 int d1_api_restore(struct api_request *req, struct err *err)
 {
+    AUTO(store_call_done) struct store_call call = {.op = OP_d1_restore, .code = D1_ERR_SQL};
+    AUTO(store_reply_done) struct store_reply reply = {0};
     char store[STORE_NAME_MAX];
+    const char *bookmark = api_query(req, "bookmark", NULL),
+               *timestamp = api_query(req, "timestamp", NULL);
     int r = d1_store_name(req, store, err);
-    return r < 0 ? r
-                 : err_set(err, -EOPNOTSUPP, D1_ERR_SQL,
-                           "restoring an earlier state is not available on this node");
+    if (r == 0 && bookmark == NULL && timestamp == NULL)
+        r = err_set(err, -EINVAL, API_ERR_INPUT, "bookmark or timestamp must be given");
+    if (r == 0 && bookmark == NULL)
+        r = d1_bookmark_at(req, store, timestamp, &bookmark, err);
+    if (r < 0)
+        return r;
+    struct msg_d1_restore m = {.store = slice_of(store), .bookmark = slice_of(bookmark)};
+    msg_d1_restore_pack(&call.args, &m);
+    r = store_call(req, &call, &reply, err);
+    if (r < 0)
+        return r == -ENOENT ? -EINVAL : r;
+    json_object_set_new(reply.json, "message",
+                        json_string(arena_printf(
+                            &req->arena, "the database is as it was at bookmark %s", bookmark)));
+    return api_ok(req, json_incref(reply.json));
 }
