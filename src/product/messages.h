@@ -58,6 +58,7 @@
     M(response,     ISOLATE, GATEWAY, F(u16, status) F(u32, flags) F(i64, content_length)          \
                                       F(bytes, status_text) F(bytes, headers) F(u32, socket) /* REPLY, body; socket: see MSG_JOIN, MSG_HIBERNATE */) \
     M(scheduled,    GATEWAY, ISOLATE, F(i64, scheduled_ms) F(bytes, cron) F(bytes, request_id) /* S */) \
+    M(tailed,       GATEWAY, ISOLATE, F(bytes, script) F(bytes, version) F(bytes, trace) F(bytes, request_id) /* S: what that script did, JSON of its isolate */) \
     M(alarm,        GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(i64, scheduled_ms)   \
                                       F(u32, retry) F(bytes, request_id) /* S: REPLY is outcome */) \
     M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) /* N: its Durable Objects begin anew elsewhere */) \

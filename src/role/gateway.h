@@ -71,6 +71,7 @@ struct gateway {
     struct work_pool *pool;
     struct cache *cache;
     struct map flights; /* key of the cache -> the fetch under way that others wait for */
+    size_t n_tails;     /* events of tail Workers that wait for an isolate */
     bool stopping;
 };
 
@@ -224,6 +225,8 @@ void worker_unref(struct worker *w);
 const char *worker_script(const struct worker *w);
 const char *worker_version(const struct worker *w);
 const struct assets *worker_assets(struct worker *w); /* NULL: none */
+/* Of its script, at every change of the table: an array of names, or NULL. */
+void worker_set_consumers(struct worker *w, const json_t *names);
 bool worker_has_code(const struct worker *w);
 /* It answers at its own host only: Durable Objects go on in the version that is deployed. */
 void worker_supersede(struct worker *w);

@@ -288,7 +288,8 @@ void link_send(struct isolate_link *l, struct call *c)
     static struct buf out;
     const struct call_request *r = &c->request;
     struct home *home = r->object.len == 0 ? NULL : object_home(&l, r->ns, r->object);
-    bool watched = map_get(&l->gateway->watched, slice_of(l->worker->script)) != NULL;
+    bool watched = l->worker->consumers != NULL ||
+                   map_get(&l->gateway->watched, slice_of(l->worker->script)) != NULL;
 
     if (home != NULL) {
         home_set_object_name(home, r->object_name);

@@ -324,8 +324,10 @@ static void tail_send(struct isolate_link *l, struct slice trace)
     struct gateway *g = l->gateway;
     static struct buf out;
 
-    if (trace.len == 0 || g->control == NULL ||
-        map_get(&g->watched, slice_of(l->worker->script)) == NULL)
+    if (trace.len == 0)
+        return;
+    gateway_tail(l->worker, trace);
+    if (g->control == NULL || map_get(&g->watched, slice_of(l->worker->script)) == NULL)
         return;
     buf_clear(&out);
     msg_tail_event_pack(&out, &(struct msg_tail_event){.script = slice_of(l->worker->script),

@@ -31,6 +31,7 @@ struct worker {
     unsigned refs;
     char *key, *script, *version; /* key: "script/version" */
     json_t *bindings;
+    json_t *consumers;     /* names of its tail Workers; NULL: none */
     json_t *assets_config; /* of the version; JSON null: no assets */
     struct assets *assets; /* loaded at the first request */
     bool has_code, retired;
@@ -66,6 +67,9 @@ struct event *event_create(struct isolate_link *l);
 /* Files it under the stream that carries it. */
 void event_number(struct event *e, struct wire_stream *s);
 void event_free(struct event *e);
+
+/* gateway_scheduled.c. The trace of an event goes to the Worker's tail Workers. */
+void gateway_tail(struct worker *producer, struct slice trace);
 
 /* gateway_dispatch.c */
 void event_set_outbound(struct event *e, const struct call *c);

@@ -1,10 +1,16 @@
 /*
- * Scheduled events: the handler is run by hand or by a clock, and the outcome is told when waitUntil work
- * is over too.
+ * Events without a body that nobody waits for at a socket: scheduled ones, run by hand or by a clock, and
+ * those of tail Workers. The outcome is told when waitUntil work is over too.
  */
 #include "role/gateway_isolate.h"
 
 #include "product/messages.h"
+
+#include <string.h>
+
+enum {
+    TAILS_MAX = 1000
+}; /* that wait for an isolate; more are dropped, as traces are no promise */
 
 static void scheduled_reply(struct wire_stream *s, struct slice args UNUSED, int fd,
                             bool end UNUSED)
@@ -21,38 +27,36 @@ static void scheduled_reset(struct wire_stream *s, int reason UNUSED)
 static const struct wire_stream_events scheduled_events = {.reply = scheduled_reply,
                                                            .reset = scheduled_reset};
 
-struct pending_schedule {
+struct pending_event {
     struct worker *worker;
-    int64_t ms;
-    struct buf cron;
+    uint16_t op;
+    struct buf message;
     void (*done)(void *arg, struct slice outcome);
     void *arg;
     struct timer retry;
     unsigned tries;
 };
 
-static void schedule_finish(struct pending_schedule *p)
+static void pending_finish(struct pending_event *p)
 {
+    if (p->op == OP_tailed)
+        p->worker->gateway->n_tails--;
     worker_unref(p->worker);
-    buf_done(&p->cron);
+    buf_done(&p->message);
     mem_release(&p);
 }
 
-static bool schedule_send(struct pending_schedule *p)
+static bool pending_send(struct pending_event *p)
 {
     struct isolate_link *l = least_busy(p->worker);
-    AUTO(buf_done) struct buf out = {0};
 
     if (l == NULL)
         return false;
-    msg_scheduled_pack(&out, &(struct msg_scheduled){.scheduled_ms = p->ms,
-                                                     .cron = buf_slice(&p->cron),
-                                                     .request_id = SLICE("scheduled")});
     struct event *e = event_create(l);
     e->done = p->done;
     e->done_arg = p->arg;
     struct wire_stream *s =
-        wire_open(l->wire, OP_scheduled, buf_slice(&out), -1, true, &scheduled_events, NULL);
+        wire_open(l->wire, p->op, buf_slice(&p->message), -1, true, &scheduled_events, NULL);
     if (s == NULL) {
         l->n_events--;
         mem_release(&e);
@@ -62,36 +66,77 @@ static bool schedule_send(struct pending_schedule *p)
     return true;
 }
 
-/* A scheduled event is rare: instead of a queue of its own it looks again every few milliseconds while
- * an isolate starts. */
-static void schedule_try(struct timer *t)
+/* These are rare: instead of a queue of their own they look again every few milliseconds while an
+ * isolate starts. */
+static void pending_try(struct timer *t)
 {
-    struct pending_schedule *p = CONTAINER_OF(t, struct pending_schedule, retry);
+    struct pending_event *p = CONTAINER_OF(t, struct pending_event, retry);
     enum { TRY_US = 2000, TRIES = 5000 };
 
-    if (schedule_send(p)) {
-        schedule_finish(p);
+    if (pending_send(p)) {
+        pending_finish(p);
         return;
     }
     if (p->tries++ == TRIES) {
-        p->done(p->arg, SLICE("exception"));
-        schedule_finish(p);
+        if (p->done != NULL)
+            p->done(p->arg, SLICE("exception"));
+        pending_finish(p);
         return;
     }
     if (p->worker->n_starting == 0)
         isolate_start(p->worker);
-    timer_start(p->worker->gateway->loop, &p->retry, TRY_US, schedule_try);
+    timer_start(p->worker->gateway->loop, &p->retry, TRY_US, pending_try);
 }
 
-void gateway_scheduled(struct gateway *g, struct worker *w, int64_t scheduled_ms, struct slice cron,
-                       void (*done)(void *arg, struct slice outcome), void *arg)
+static struct pending_event *pending_create(struct worker *w, uint16_t op)
 {
-    struct pending_schedule *p = mem_new(sizeof(*p));
+    struct pending_event *p = mem_new(sizeof(*p));
 
     p->worker = worker_ref(w);
-    p->ms = scheduled_ms;
-    buf_append_slice(&p->cron, cron);
+    p->op = op;
+    timer_start(w->gateway->loop, &p->retry, 0, pending_try);
+    return p;
+}
+
+void gateway_scheduled(struct gateway *g UNUSED, struct worker *w, int64_t scheduled_ms,
+                       struct slice cron, void (*done)(void *arg, struct slice outcome), void *arg)
+{
+    struct pending_event *p = pending_create(w, OP_scheduled);
+
+    msg_scheduled_pack(&p->message, &(struct msg_scheduled){.scheduled_ms = scheduled_ms,
+                                                            .cron = cron,
+                                                            .request_id = SLICE("scheduled")});
     p->done = done;
     p->arg = arg;
-    timer_start(g->loop, &p->retry, 0, schedule_try);
+}
+
+/* --- tail Workers --- */
+
+/* A script of a dispatch namespace as its owner knows it. */
+static struct slice script_shown(const char *script)
+{
+    const char *dot = strchr(script, '.');
+
+    return slice_of(dot == NULL ? script : dot + 1);
+}
+
+void gateway_tail(struct worker *producer, struct slice trace)
+{
+    struct gateway *g = producer->gateway;
+    size_t i;
+    json_t *name;
+
+    json_array_foreach(producer->consumers, i, name)
+    {
+        struct script *script = table_script(g->table, slice_of(json_string_value(name)));
+        struct worker *w = script == NULL ? NULL : script_pick(script);
+        if (w == NULL || strcmp(w->script, producer->script) == 0 || g->n_tails == TAILS_MAX)
+            continue;
+        struct pending_event *p = pending_create(w, OP_tailed);
+        g->n_tails++;
+        msg_tailed_pack(&p->message, &(struct msg_tailed){.script = script_shown(producer->script),
+                                                          .version = slice_of(producer->version),
+                                                          .trace = trace,
+                                                          .request_id = SLICE("tail")});
+    }
 }

@@ -114,6 +114,8 @@ static void load_script(struct gateway *g, struct table *t, const char *name, co
         if (s->n_versions == ARRAY_LEN(s->versions))
             break;
         s->versions[s->n_versions].worker = worker_get(g, slice_of(name), version);
+        worker_set_consumers(s->versions[s->n_versions].worker,
+                             json_object_get(value, "consumers"));
         s->versions[s->n_versions++].percentage = (unsigned)json_int(version, "percentage", 0);
     }
     load_previews(g, t, s, json_object_get(value, "previews"));

@@ -45,6 +45,7 @@ void worker_unref(struct worker *w)
     map_remove(&w->gateway->workers, slice_of(w->key));
     json_release(&w->bindings);
     json_release(&w->assets_config);
+    json_release(&w->consumers);
     assets_destroy(w->assets);
     mem_release(&w->key);
     mem_release(&w->script);
@@ -68,6 +69,12 @@ const struct assets *worker_assets(struct worker *w)
     if (w->assets == NULL && json_is_object(w->assets_config))
         w->assets = assets_load(w->gateway, w->assets_config);
     return w->assets;
+}
+
+void worker_set_consumers(struct worker *w, const json_t *names)
+{
+    json_release(&w->consumers);
+    w->consumers = json_array_size(names) == 0 ? NULL : json_deep_copy(names);
 }
 
 bool worker_has_code(const struct worker *w)

@@ -372,6 +372,25 @@ static bool isolate_on_scheduled(struct isolate *iso, struct wire_stream *s, str
     return true;
 }
 
+static bool isolate_on_tailed(struct isolate *iso, struct wire_stream *s, struct slice payload)
+{
+    struct msg_tailed m;
+    if (msg_tailed_unpack(payload, &m) < 0)
+        return false;
+    struct channel *ch = isolate_clock_begin(iso, s, m.request_id);
+    if (ch == NULL)
+        return true;
+
+    js_context ctx = iso->ctx;
+    js_value args[] = {
+        js_number(ctx, ch->id),  isolate_text(iso, m.script),     isolate_text(iso, m.version),
+        js_string(ctx, m.trace), isolate_text(iso, m.request_id),
+    };
+    isolate_hook(iso, &iso->hooks.tailed, args, ARRAY_LEN(args));
+    isolate_leave(iso);
+    return true;
+}
+
 static bool isolate_on_alarm(struct isolate *iso, struct wire_stream *s, struct slice payload)
 {
     struct msg_alarm m;
@@ -442,6 +461,8 @@ static void isolate_on_stream(struct wire *wire, struct wire_stream *s, uint16_t
         ok = isolate_on_request(iso, s, args, end);
     else if (op == OP_scheduled && iso->kind == ISOLATE_WORKER)
         ok = isolate_on_scheduled(iso, s, args);
+    else if (op == OP_tailed && iso->kind == ISOLATE_WORKER)
+        ok = isolate_on_tailed(iso, s, args);
     else if (op == OP_alarm && iso->kind == ISOLATE_WORKER)
         ok = isolate_on_alarm(iso, s, args);
     else if (op == OP_sockets && iso->kind == ISOLATE_WORKER)

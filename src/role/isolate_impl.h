@@ -97,8 +97,8 @@ struct channel {
 };
 
 struct isolate_hooks {
-    struct js_hold warm, prepare, load, request, scheduled, abort, timer, unhandled, link, condemn,
-        alarm, objects_reset, sockets;
+    struct js_hold warm, prepare, load, request, scheduled, tailed, abort, timer, unhandled, link,
+        condemn, alarm, objects_reset, sockets;
 };
 
 struct isolate {

@@ -41,12 +41,19 @@ static void isolate_hold_hooks(struct isolate *iso, js_value hooks)
         const char *name;
         struct js_hold *hold;
     } rows[] = {
-        {"warm", &iso->hooks.warm},           {"load", &iso->hooks.load},
-        {"request", &iso->hooks.request},     {"scheduled", &iso->hooks.scheduled},
-        {"abort", &iso->hooks.abort},         {"timer", &iso->hooks.timer},
-        {"unhandled", &iso->hooks.unhandled}, {"link", &iso->hooks.link},
-        {"condemn", &iso->hooks.condemn},     {"alarm", &iso->hooks.alarm},
-        {"sockets", &iso->hooks.sockets},     {"objectsReset", &iso->hooks.objects_reset},
+        {"warm", &iso->hooks.warm},
+        {"load", &iso->hooks.load},
+        {"request", &iso->hooks.request},
+        {"scheduled", &iso->hooks.scheduled},
+        {"tailed", &iso->hooks.tailed},
+        {"abort", &iso->hooks.abort},
+        {"timer", &iso->hooks.timer},
+        {"unhandled", &iso->hooks.unhandled},
+        {"link", &iso->hooks.link},
+        {"condemn", &iso->hooks.condemn},
+        {"alarm", &iso->hooks.alarm},
+        {"sockets", &iso->hooks.sockets},
+        {"objectsReset", &iso->hooks.objects_reset},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         isolate_hold_hook(iso, rows[i].hold, hooks, rows[i].name);

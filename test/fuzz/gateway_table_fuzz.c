@@ -14,6 +14,8 @@ struct worker {
 
 static unsigned n_workers;
 
+void worker_set_consumers(UNUSED struct worker *w, UNUSED const json_t *names) {}
+
 struct worker *worker_get(UNUSED struct gateway *g, struct slice script, const json_t *version)
 {
     struct worker *w = mem_new(sizeof(*w));

@@ -93,10 +93,10 @@ static int beta_store(struct api_request *req, const char *name, const json_t *b
         r = db_run(req->api->db, "UPDATE scripts SET workers_dev = ?, previews = ? WHERE name = ?",
                    "iis", (int)enabled, (int)json_bool(subdomain, "previews_enabled", enabled),
                    name);
-        r = r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be stored")
-                  : table_publish(req, err);
+        if (r < 0)
+            return err_set(err, r, API_ERR_INTERNAL, "the Worker cannot be stored");
     }
-    return r;
+    return r < 0 ? r : table_publish(req, err);
 }
 
 int beta_api_create(struct api_request *req, struct err *err)

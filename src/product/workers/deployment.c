@@ -92,6 +92,20 @@ static int table_previews(struct api *api, const json_t *script, json_t *into)
     return r < 0 ? r : table_versions(api, script, newest, into);
 }
 
+/* Names of the tail Workers: {service} of the upload, {name} of the newer API. */
+static json_t *table_consumers(const json_t *script)
+{
+    json_t *names = json_array(), *consumer;
+    size_t i;
+    json_array_foreach(json_object_get(json_object_get(script, "settings"), "tail_consumers"), i,
+                       consumer)
+    {
+        const char *name = json_str(consumer, "service", json_str(consumer, "name", ""));
+        json_array_append_new(names, json_string(name));
+    }
+    return names;
+}
+
 static int table_script(struct api *api, const json_t *script, json_t *into)
 {
     json_t *versions = json_array(), *previews = json_array();
@@ -99,10 +113,11 @@ static int table_script(struct api *api, const json_t *script, json_t *into)
     if (r >= 0)
         r = table_previews(api, script, previews);
     json_object_set_new(into, json_str(script, "name", ""),
-                        json_pack("{s:s, s:b, s:o, s:o, s:b}", "tag", json_str(script, "tag", ""),
-                                  "workers_dev", json_bool(script, "workers_dev", false),
-                                  "previews", previews, "versions", versions, "tail",
-                                  json_int(script, "tails", 0) > 0));
+                        json_pack("{s:s, s:b, s:o, s:o, s:o, s:b}", "tag",
+                                  json_str(script, "tag", ""), "workers_dev",
+                                  json_bool(script, "workers_dev", false), "previews", previews,
+                                  "versions", versions, "consumers", table_consumers(script),
+                                  "tail", json_int(script, "tails", 0) > 0));
     return r;
 }
 
@@ -118,7 +133,8 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     if (r >= 0)
         r = db_rows(
             api->db, &scripts,
-            "SELECT name, tag, workers_dev AS \"workers_dev:bool\", previews AS "
+            "SELECT name, tag, settings AS \"settings:json\", workers_dev AS \"workers_dev:bool\", "
+            "previews AS "
             "\"previews:bool\", (SELECT versions FROM deployments d WHERE d.script = s.name ORDER "
             "BY number DESC LIMIT 1) AS \"versions:json\" FROM scripts s",
             NULL);

@@ -54,6 +54,8 @@ int script_settings_api_patch(struct api_request *req, struct err *err)
     int r = api_json_object(req, false, &body, err);
     if (r == 0)
         r = script_settings_merge(req, script_param(req), body, err);
+    if (r == 0)
+        r = table_publish(req, err); /* tail Workers are in it */
     return r < 0 ? r : script_settings_api_get(req, err);
 }
 
@@ -165,6 +167,8 @@ int settings_api_patch(struct api_request *req, struct err *err)
     r = settings_deploy(req, json_str(script, "name", ""), &upload, "upload", &created, err);
     if (r == 0)
         r = script_settings_merge(req, json_str(script, "name", ""), wanted, err);
+    if (r == 0)
+        r = table_publish(req, err);
     if (r < 0)
         return r;
     return settings_api_get(req, err);

@@ -423,21 +423,26 @@ async function settledPlain(invocation, promise) {
     sent(invocation);
 }
 
-/* The outcome of a scheduled event is that of the handler and of what it left under waitUntil(). */
-export function scheduledEvent(call, channel, scheduledMs, cron, requestId) {
-    const invocation = new Invocation("scheduled", channel, requestId);
-    invocation.detail = { cron, scheduledTime: scheduledMs };
+/* An event without an answer: its outcome is that of the handler and of what it left under waitUntil(). */
+export function plainEvent(kind, channel, requestId, detail, run) {
+    const invocation = new Invocation(kind, channel, requestId);
+    invocation.detail = detail;
     byChannel.set(channel, invocation);
     context.enter(invocation);
     let result;
     try {
-        result = call(new ScheduledController(scheduledMs, cron), invocation);
+        result = run(invocation);
     } catch (error) {
         fail(invocation, error);
         return;
     }
     settledPlain(invocation, result);
     context.watch(invocation);
+}
+
+export function scheduledEvent(call, channel, scheduledMs, cron, requestId) {
+    plainEvent("scheduled", channel, requestId, { cron, scheduledTime: scheduledMs },
+        (invocation) => call(new ScheduledController(scheduledMs, cron), invocation));
 }
 
 /* --- the client went away --- */

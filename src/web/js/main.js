@@ -6,6 +6,7 @@
  */
 import "./dispose.js";
 import { createRegistry } from "../../engine/js/registry.js";
+import { tailEvent } from "./tail.js";
 import { ExecutionContext, fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
 import { clearTimeout, setTimeout, timersDue } from "./timers.js";
 import { installGlobals, setCompatibility, unhandledRejection } from "./globals.js";
@@ -66,6 +67,11 @@ export const hooks = {
     scheduled(channel, scheduledMs, cron, requestId) {
         frame.cur = null;
         scheduledEvent(entry("").scheduled, channel, scheduledMs, cron, requestId);
+    },
+
+    tailed(channel, script, version, trace, requestId) {
+        frame.cur = null;
+        tailEvent(entry("").tail, channel, script, version, trace, requestId);
     },
 
     alarm(channel, className, object, scheduledMs, retry, requestId) {

@@ -70,6 +70,18 @@ export class ScheduledEvent extends ExtendableEvent {
     noRetry() {}
 }
 
+export class TailEvent extends ExtendableEvent {
+    #items;
+
+    constructor(type, init) {
+        super(type, init);
+        this.#items = init.items;
+    }
+
+    get events() { return this.#items; }
+    get traces() { return this.#items; }
+}
+
 /* What the listeners leave to be done. */
 export const serviceWorker = {
     handlers: () => [...HANDLED].filter((type) => hasListeners(scope, type)),
@@ -80,6 +92,9 @@ export const serviceWorker = {
     },
     scheduled(controller) {
         scope.dispatchEvent(trustEvent(new ScheduledEvent("scheduled", { controller })));
+    },
+    tail(items) {
+        scope.dispatchEvent(trustEvent(new TailEvent("tail", { items })));
     },
 };
 

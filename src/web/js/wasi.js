@@ -302,5 +302,8 @@ export function makeWasi(module, env, name) {
         scheduled() {
             throw new Error("Handler does not export a scheduled() function");
         },
+        tail() {
+            throw new Error("Handler does not export a tail() function.");
+        },
     };
 }

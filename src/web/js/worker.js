@@ -64,14 +64,14 @@ function handlerMissing(name) {
 /* An outbound Worker's event brings variables of its own. */
 const envOf = (env, invocation) => (invocation.variables === null ? env : { ...env, ...invocation.variables });
 
-/* Each entry gives {fetch(request, invocation), scheduled(controller, invocation)}. */
+/* Each entry gives {fetch(request, invocation), scheduled(controller, invocation), tail(items, invocation)}. */
 function objectEntry(handler, env) {
     const call = (name) => (argument, invocation, ctx = undefined) => {
         const fn = handler[name];
         if (typeof fn !== "function") throw handlerMissing(name);
         return fn.call(handler, argument, envOf(env, invocation), ctx ?? new ExecutionContext(invocation));
     };
-    return { fetch: call("fetch"), scheduled: call("scheduled"), receiver: (ctx) => ({ object: handler, options: { apply: handlerCall(env, ctx) } }) };
+    return { fetch: call("fetch"), scheduled: call("scheduled"), tail: call("tail"), receiver: (ctx) => ({ object: handler, options: { apply: handlerCall(env, ctx) } }) };
 }
 
 function classEntry(Class, env) {
@@ -80,14 +80,14 @@ function classEntry(Class, env) {
         if (typeof instance[name] !== "function") throw handlerMissing(name);
         return instance[name](argument);
     };
-    return { fetch: call("fetch"), scheduled: call("scheduled"), receiver: (ctx) => ({ object: new Class(ctx, env), options: {} }) };
+    return { fetch: call("fetch"), scheduled: call("scheduled"), tail: call("tail"), receiver: (ctx) => ({ object: new Class(ctx, env), options: {} }) };
 }
 
 function throwingEntry(error) {
     const fail = () => {
         throw error();
     };
-    return { fetch: fail, scheduled: fail, receiver: fail };
+    return { fetch: fail, scheduled: fail, tail: fail, receiver: fail };
 }
 
 export class Worker {
