@@ -27,6 +27,7 @@ enum {
 };
 
 struct product;
+struct sql;
 
 struct keeper_store {
     char name[KEEPER_NAME_MAX]; /* "kv/<id>" */
@@ -91,8 +92,11 @@ struct keeper_engine {
     /* Opens for writing; makes what is missing inside the directory, which exists. */
     int (*open)(const char *path, void **ret, struct err *err);
     void (*close)(void *open);
+    /* Its database, whose commits go to the durable log; NULL when the engine syncs by itself. */
+    struct sql *(*sql)(void *open);
     int (*begin)(void *open);
-    int (*commit)(void *open, struct err *err); /* durable when it returns 0 */
+    int (*commit)(void *open,
+                  struct err *err); /* durable when it returns 0, or once the log has it */
     void (*rollback)(void *open);
     /* One op inside begin..commit; all three NULL when the engine cannot. */
     int (*mark)(void *open);

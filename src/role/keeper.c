@@ -22,12 +22,13 @@
 
 /* Each store has at most one job: as many statements may take their 30 s before others wait. Threads are made when
  * needed. */
-enum { KEEPER_THREADS = 64, KEEPER_FILES_MAX = 65536, KEEPER_ID_LEN = 32 };
+enum { KEEPER_THREADS = 64, KEEPER_FILES_MAX = 65536, KEEPER_ID_LEN = 32, KEEPER_BOOT_MAX = 64 };
 
 struct keeper_process {
     struct role_context *rc; /* borrowed */
     struct keeper *keeper;   /* owned, from run() on */
     struct timer grace;
+    char boot[KEEPER_BOOT_MAX];
     char source[SANDBOX_PATH_MAX]; /* the account's directory as the machine sees it */
 };
 
@@ -74,6 +75,14 @@ static int keeper_dirs(struct keeper_process *p, const char *account)
     return (size_t)n < sizeof(p->source) ? 0 : -E2BIG;
 }
 
+/* The machine's number for this start of it: with another one the kernel's memory is gone. */
+static int keeper_boot_read(char ret[KEEPER_BOOT_MAX])
+{
+    AUTO(buf_done) struct buf text = {0};
+    int r = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 256, &text);
+    return r < 0 ? r : slice_to_cstr(slice_trim(buf_slice(&text)), ret, KEEPER_BOOT_MAX);
+}
+
 static int keeper_setup(struct role_context *rc, struct err *err)
 {
     struct keeper_process *p = mem_new(sizeof(*p));
@@ -89,6 +98,9 @@ static int keeper_setup(struct role_context *rc, struct err *err)
     }
     if (r < 0)
         return err_set(err, r, 0, "the file account in the data directory cannot be read (%d)", r);
+    r = keeper_boot_read(p->boot);
+    if (r < 0)
+        return err_set(err, r, 0, "the machine does not tell its boot_id (%d)", r);
     r = keeper_dirs(p, account);
     return r < 0 ? err_set(err, r, 0, "the account's directories cannot be made (%d)", r) : 0;
 }
@@ -105,8 +117,10 @@ static void keeper_sandbox(struct role_context *rc, struct sandbox *s)
 static int keeper_run(struct role_context *rc, struct err *err)
 {
     struct keeper_process *p = rc->state;
-    (void)err;
-    p->keeper = keeper_create(rc->loop, "/data", KEEPER_THREADS);
+    struct keeper_options options = {.root = "/data", .boot = p->boot, .n_threads = KEEPER_THREADS};
+    int r = keeper_create(rc->loop, &options, &p->keeper, err);
+    if (r < 0)
+        return r;
     int fd = role_take_fd(rc, "wire.control");
     if (fd >= 0)
         keeper_add_control(p->keeper, fd);

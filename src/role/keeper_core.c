@@ -3,13 +3,21 @@
  */
 #include "role/keeper_impl.h"
 
+#include "core/file.h"
 #include "core/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEEPER_TICK_US = 1000 * 1000, KEEPER_WIRE_SIDE = 0 };
+enum {
+    KEEPER_TICK_US = 1000 * 1000,
+    KEEPER_WIRE_SIDE = 0,
+    KEEPER_END_US = 200 * 1000,
+    KEEPER_LOG_MAX = 1024 * 1024 * 1024,
+    KEEPER_LOG_SEGMENT = 16 * 1024 * 1024
+};
 
 /* --- which row serves an operation --- */
 
@@ -160,6 +168,23 @@ int keeper_add_isolate(struct keeper *k, int fd, uint64_t isolate, struct slice 
 
 /* --- life --- */
 
+/* Stores that hold the log up put what they have into their files. */
+static void keeper_relieve(struct keeper *k)
+{
+    AUTO(buf_done) struct buf names = {0};
+    log_oldest(k->log, &names);
+    for (struct slice rest = buf_slice(&names); rest.len > 0;) {
+        struct slice name = slice_cut(&rest, 0), left = name;
+        struct slice kind = slice_cut(&left, '/'), id = slice_cut(&left, '/');
+        struct keeper_stored *s =
+            keeper_store_of(k, slice_from(kind.ptr, (size_t)(id.ptr + id.len - kind.ptr)));
+        if (s == NULL || id.ptr == NULL)
+            continue;
+        s->relief_due = true;
+        keeper_group_kick(s);
+    }
+}
+
 /* Sweeps what is due and closes stores that nobody uses. */
 static void keeper_on_tick(struct timer *t)
 {
@@ -178,20 +203,60 @@ static void keeper_on_tick(struct timer *t)
         if (s->sweep_due || s->close_due)
             keeper_group_kick(s);
     }
+    keeper_relieve(k);
     timer_start(k->loop, &k->tick, KEEPER_TICK_US, keeper_on_tick);
 }
 
-struct keeper *keeper_create(struct loop *loop, const char *root, unsigned n_threads)
+static void keeper_on_end(struct timer *t UNUSED)
+{
+    panic(__FILE__, __LINE__, "the disk of the durable log has failed");
+}
+
+void keeper_log_check(struct keeper *k)
+{
+    if (log_failed(k->log) == 0 || k->end.loop != NULL)
+        return;
+    LOG(LOG_ERROR, "log_failed", F("reason", "%d", log_failed(k->log)));
+    timer_start(k->loop, &k->end, KEEPER_END_US, keeper_on_end); /* the answers go out first */
+}
+
+static int keeper_log_open(struct keeper *k, const char *boot, struct err *err)
+{
+    struct log_options options = {.disk = &disk_system,
+                                  .root = k->root,
+                                  .boot = boot,
+                                  .size_max = KEEPER_LOG_MAX,
+                                  .segment_size = KEEPER_LOG_SEGMENT,
+                                  .threaded = true};
+    char dir[KEEPER_ROOT_MAX + 8];
+    snprintf(dir, sizeof(dir), "%s/log", k->root);
+    int r = file_make_dirs(AT_FDCWD, dir, 0700);
+    if (r < 0)
+        return err_set(err, r, 0, "the directory of the durable log cannot be made (%d)", r);
+    r = log_open(&options, &k->log, err);
+    if (r == 0)
+        sql_door(k->log, k->root);
+    return r;
+}
+
+int keeper_create(struct loop *loop, const struct keeper_options *options, struct keeper **ret,
+                  struct err *err)
 {
     struct keeper *k = mem_new(sizeof(*k));
     k->loop = loop;
-    k->pool = work_pool_create(loop, n_threads);
-    CHECK(strlen(root) < sizeof(k->root));
-    snprintf(k->root, sizeof(k->root), "%s", root);
+    CHECK(strlen(options->root) < sizeof(k->root));
+    snprintf(k->root, sizeof(k->root), "%s", options->root);
+    int r = keeper_log_open(k, options->boot, err);
+    if (r < 0) {
+        free(k);
+        return r;
+    }
+    k->pool = work_pool_create(loop, options->n_threads);
     list_init(&k->peers);
     keeper_rows_fill();
     timer_start(loop, &k->tick, KEEPER_TICK_US, keeper_on_tick);
-    return k;
+    *ret = k;
+    return 0;
 }
 
 void keeper_destroy(struct keeper *k)
@@ -199,6 +264,7 @@ void keeper_destroy(struct keeper *k)
     if (k == NULL)
         return;
     timer_stop(&k->tick);
+    timer_stop(&k->end);
     keeper_alarms_stop(k);
     if (k->gateway != NULL)
         wire_destroy(TAKE(k->gateway));
@@ -218,6 +284,8 @@ void keeper_destroy(struct keeper *k)
         free(s);
     }
     work_pool_destroy(k->pool);
+    sql_door(NULL, "");
+    log_close(k->log);
     map_done(&k->stores);
     free(k);
 }

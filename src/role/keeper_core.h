@@ -5,13 +5,21 @@
  */
 #pragma once
 
+#include "core/err.h"
 #include "core/loop.h"
 #include "core/slice.h"
 
 struct keeper;
 
-/* root: directory that holds kv/, d1/, r2/ of the account. */
-struct keeper *keeper_create(struct loop *loop, const char *root, unsigned n_threads);
+struct keeper_options {
+    const char *root; /* directory that holds kv/, d1/, r2/, log/ of the account */
+    const char *boot; /* names this start of the machine (store/log.h) */
+    unsigned n_threads;
+};
+
+/* One at a time in a process. Recovers what a power cut has left; fails as log_open() does. */
+NODISCARD int keeper_create(struct loop *loop, const struct keeper_options *options,
+                            struct keeper **ret, struct err *err);
 /* Waits for what runs. */
 void keeper_destroy(struct keeper *k); /* accepts NULL */
 

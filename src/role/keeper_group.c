@@ -7,6 +7,7 @@
 #include "role/keeper_impl.h"
 
 #include "store/log.h"
+#include "store/sql.h"
 
 #include <errno.h>
 
@@ -46,34 +47,20 @@ static bool keeper_unit_run_marked(struct keeper_unit *u, const struct keeper_en
     return true;
 }
 
-static void keeper_commit_done(struct log_append *append)
+static void keeper_unit_uncommitted(struct keeper_unit *u, int r, const char *text)
 {
-    (void)append; /* the local driver has filled the outcome when log_append() returns */
-}
-
-static int keeper_commit(struct keeper_stored *s, enum log_outcome *ret, struct err *err)
-{
-    struct log_append append = {.shard = log_shard_of(s->store.name),
-                                .commit = s->store.product->engine->commit,
-                                .store = s->store.open,
-                                .done = keeper_commit_done};
-    log_append(&append);
-    *ret = append.outcome;
-    *err = append.err;
-    return append.result;
-}
-
-static void keeper_unit_uncommitted(struct keeper_unit *u, enum log_outcome outcome, int r,
-                                    const struct err *err)
-{
-    if (u->call.result < 0 || !u->op->writes)
+    if (u->call.result < 0 || !(u->op->writes || u->op->exclusive))
         return;
     keeper_unit_reset_answer(&u->call);
-    u->call.result = err_set(&u->call.err, r, 0, "%s",
-                             outcome == LOG_UNKNOWN ? "the outcome of this write is unknown"
-                             : err->text[0] != 0    ? err->text
-                             : r == -ENOSPC         ? "no space left for this store"
-                                                    : "the write could not be committed");
+    u->call.result = err_set(&u->call.err, r, 0, "%s", text);
+}
+
+static const char *keeper_commit_text(int r, const struct err *err)
+{
+    return err->text[0] != 0 ? err->text
+           : r == -EIO       ? "the outcome of this write is unknown"
+           : r == -ENOSPC    ? "no space left for this store"
+                             : "the write could not be committed";
 }
 
 /* One transaction over the units from `first` up to n; 0, or -EAGAIN when nothing of it happened and the
@@ -97,17 +84,17 @@ static int keeper_run_together(struct keeper_stored *s, struct link *first, unsi
         e->rollback(s->store.open);
         return n > 1 ? -EAGAIN : 0;
     }
-    enum log_outcome outcome;
     struct err err = {0};
-    r = keeper_commit(s, &outcome, &err);
+    r = e->commit(s->store.open, &err);
     if (r == 0)
         return 0;
     e->rollback(s->store.open);
-    if (n > 1 && outcome != LOG_UNKNOWN)
+    if (n > 1 && r != -EIO)
         return -EAGAIN;
     l = first;
     for (unsigned i = 0; i < n; i++, l = l->next)
-        keeper_unit_uncommitted(LIST_ENTRY(l, struct keeper_unit, link), outcome, r, &err);
+        keeper_unit_uncommitted(LIST_ENTRY(l, struct keeper_unit, link), r,
+                                keeper_commit_text(r, &err));
     return 0;
 }
 
@@ -130,6 +117,8 @@ static void keeper_run_group(struct keeper_stored *s)
         (void)keeper_run_together(s, l, 1); /* alone it never asks to run again */
 }
 
+static void keeper_group_logged(struct wake *wake);
+
 static void keeper_group_fail(struct keeper_stored *s, int r, const struct err *err)
 {
     LIST_FOR (l, &s->running) {
@@ -138,15 +127,37 @@ static void keeper_group_fail(struct keeper_stored *s, int r, const struct err *
     }
 }
 
-static void keeper_group_run(struct work *work)
+/* On the log's thread. */
+static void keeper_logged(struct log_append *append)
 {
-    struct keeper_stored *s = CONTAINER_OF(work, struct keeper_stored, work);
+    struct keeper_stored *s = CONTAINER_OF(append, struct keeper_stored, append);
+    s->logged.run = keeper_group_logged;
+    loop_wake(s->keeper->loop, &s->logged);
+}
+
+/* What the group has committed goes to the log; the group is answered when it is on disk. */
+static void keeper_group_send(struct keeper_stored *s)
+{
+    struct sql *db = keeper_store_sql(s);
+    if (db == NULL || !sql_log_pending(db))
+        return;
+    s->append = (struct log_append){.done = keeper_logged};
+    sql_log_take(db, &s->append.records, &s->append.reserved);
+    atomic_fetch_add(&s->n_steps, 1);
+    log_append(s->keeper->log, &s->append);
+}
+
+static void keeper_group_work(struct keeper_stored *s)
+{
     struct err err = {0};
     int r = keeper_store_open(s, &err);
     if (r < 0) {
         keeper_group_fail(s, r, &err);
         return;
     }
+    if (s->again && keeper_store_sql(s) != NULL)
+        sql_log_again(keeper_store_sql(s), 0);
+    s->again = false;
     bool alone = !list_empty(&s->running) &&
                  LIST_ENTRY(s->running.next, struct keeper_unit, link)->op->exclusive;
     if (alone)
@@ -155,8 +166,17 @@ static void keeper_group_run(struct work *work)
         keeper_run_group(s);
     if (s->sweep_due && s->store.open != NULL)
         s->store.product->engine->sweep(s->store.open);
+    if (s->relief_due && keeper_store_sql(s) != NULL)
+        sql_checkpoint(keeper_store_sql(s));
     if (s->close_due)
         keeper_store_close(s);
+    else if (s->store.open != NULL)
+        keeper_group_send(s);
+}
+
+static void keeper_group_run(struct work *work)
+{
+    keeper_group_work(CONTAINER_OF(work, struct keeper_stored, work));
 }
 
 /* --- on the loop --- */
@@ -193,13 +213,26 @@ static void keeper_settle_done(struct work *work)
     keeper_group_next(s);
 }
 
-static void keeper_group_done(struct work *work)
+/* The log has failed to take it. Some of it may be there all the same: whoever has written must not believe either. */
+static void keeper_group_unlogged(struct keeper_stored *s)
 {
-    struct keeper_stored *s = CONTAINER_OF(work, struct keeper_stored, work);
+    s->again = true;
+    LIST_FOR (l, &s->running)
+        keeper_unit_uncommitted(LIST_ENTRY(l, struct keeper_unit, link), -EIO,
+                                "the outcome of this write is unknown");
+    keeper_log_check(s->keeper);
+}
+
+static void keeper_group_over(struct keeper_stored *s)
+{
+    if (atomic_fetch_sub(&s->n_steps, 1) > 1)
+        return;
+    if (s->append.outcome != LOG_OK)
+        keeper_group_unlogged(s);
     s->used_us = loop_now_us(s->keeper->loop);
     if (s->sweep_due)
         s->swept_us = s->used_us;
-    s->sweep_due = s->close_due = s->create = false;
+    s->sweep_due = s->close_due = s->relief_due = s->create = false;
     if (s->store.open == NULL)
         keeper_spares_drop(s);
     bool wrote = false;
@@ -217,6 +250,16 @@ static void keeper_group_done(struct work *work)
     }
     s->work = (struct work){.run = keeper_settle_run, .done = keeper_settle_done};
     work_start(s->keeper->pool, &s->work);
+}
+
+static void keeper_group_done(struct work *work)
+{
+    keeper_group_over(CONTAINER_OF(work, struct keeper_stored, work));
+}
+
+static void keeper_group_logged(struct wake *wake)
+{
+    keeper_group_over(CONTAINER_OF(wake, struct keeper_stored, logged));
 }
 
 /* Moves to `running` what can share one commit: an exclusive op stands alone. */
@@ -243,6 +286,8 @@ void keeper_group_kick(struct keeper_stored *s)
         return;
     s->busy = true;
     keeper_group_gather(s);
+    s->append.outcome = LOG_OK;
+    atomic_store(&s->n_steps, 1);
     s->work = (struct work){.run = keeper_group_run, .done = keeper_group_done};
     work_start(s->keeper->pool, &s->work);
 }

@@ -22,6 +22,10 @@
 #include "product/keeper.h"
 #include "product/product.h"
 #include "role/keeper_core.h"
+#include "store/log.h"
+#include "store/sql.h"
+
+#include <stdatomic.h>
 
 enum {
     KEEPER_ROOT_MAX = 200,
@@ -46,9 +50,14 @@ struct keeper_stored {
     struct link waiting; /* units that are ready to run */
     struct link running; /* units of the group under way */
     struct work work;
-    bool busy;   /* the group's job is under way */
-    bool create; /* the group may make the directory */
-    bool sweep_due, close_due;
+    /* What the group has committed, on its way to the disk. */
+    struct log_append append;
+    struct wake logged;
+    atomic_uint n_steps; /* the job, the log: the group is over when both are */
+    bool again;          /* the log did not take a commit: the next one has to carry everything */
+    bool busy;           /* the group's job is under way */
+    bool create;         /* the group may make the directory */
+    bool sweep_due, close_due, relief_due;
     struct keeper_spare spares[KEEPER_SPARES_MAX]; /* the loop's */
     struct keeper_spare
         fresh[KEEPER_SPARES_MAX]; /* made by the settling job, then moved to spares */
@@ -61,6 +70,8 @@ struct keeper_stored {
 struct keeper {
     struct loop *loop;      /* borrowed */
     struct work_pool *pool; /* owned */
+    struct log *log;        /* owned */
+    struct timer end;       /* the log's disk has failed: the process begins anew */
     char root[KEEPER_ROOT_MAX];
     struct map stores; /* name -> struct keeper_stored, owned */
     struct link peers;
@@ -138,6 +149,9 @@ void keeper_spares_drop(struct keeper_stored *s);
 void keeper_group_add(struct keeper_unit *u);
 void keeper_group_kick(struct keeper_stored *stored);
 
+/* keeper_core.c: after the log refused something; ends the process when it cannot go on */
+void keeper_log_check(struct keeper *k);
+
 /* keeper_alarm.c */
 void keeper_alarm_changed(const struct keeper_unit *u); /* an alarm_set has been committed */
 void keeper_alarms_stop(struct keeper *k);
@@ -147,5 +161,7 @@ extern const struct keeper_op keeper_store_ops[];
 extern const size_t keeper_n_store_ops;
 /* NULL when the name is none. */
 struct keeper_stored *keeper_store_of(struct keeper *k, struct slice name);
+/* The open store's database, or NULL when it does not commit through the log. */
+struct sql *keeper_store_sql(const struct keeper_stored *s);
 int keeper_store_open(struct keeper_stored *stored, struct err *err);
 void keeper_store_close(struct keeper_stored *stored);

@@ -89,6 +89,15 @@ void keeper_store_close(struct keeper_stored *s)
         s->store.product->engine->close(TAKE(s->store.open));
 }
 
+struct sql *keeper_store_sql(const struct keeper_stored *s)
+{
+    const struct keeper_engine *e = s->store.product->engine;
+    if (s->store.open == NULL || e->sql == NULL)
+        return NULL;
+    struct sql *db = e->sql(s->store.open);
+    return sql_logged(db) ? db : NULL;
+}
+
 /* --- operations on all kinds --- */
 
 static void keeper_store_make(struct keeper_call *call)
@@ -99,10 +108,16 @@ static void keeper_store_make(struct keeper_call *call)
 static void keeper_store_drop(struct keeper_call *call)
 {
     struct keeper_store *store = call->store;
+    struct keeper *k = CONTAINER_OF(store, struct keeper_stored, store)->keeper;
+    char prefix[KEEPER_NAME_MAX + 1];
     store->product->engine->close(TAKE(store->open));
     int r = file_remove_tree(AT_FDCWD, store->path);
-    if (r < 0)
+    if (r < 0) {
         call->result = err_set(&call->err, r, 0, "the store's files cannot be removed");
+        return;
+    }
+    snprintf(prefix, sizeof(prefix), "%s/", store->name);
+    log_forget(k->log, slice_of(prefix));
 }
 
 static void keeper_store_info(struct keeper_call *call)

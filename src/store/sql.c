@@ -9,7 +9,7 @@
  */
 #include "store/sql_impl.h"
 
-#include "core/clock.h"
+#include "store/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,17 +148,24 @@ int sql_exec(struct sql *db, const char *text, struct err *err)
 
 static int sql_open_writer(struct sql *db, const char *path, struct err *err)
 {
-    int r = sql_exec(
-        db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;", err);
+    int r = db->logged ? sql_log_pragmas(db, err)
+                       : sql_exec(db,
+                                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                                  "PRAGMA wal_autocheckpoint=0;",
+                                  err);
     if (r < 0)
         return r;
     int on = 1;
     sqlite3_file_control(db->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     sqlite3_wal_hook(db->db, sql_wal_hook, db);
     sqlite3_preupdate_hook(db->db, sql_preupdate, db);
-    sql_commit_open(db);
+    r = sql_commit_open(db, err);
+    if (r < 0)
+        return r;
     /* Makes the -wal and -shm files that readers behind read-only mounts need. */
     r = sql_exec(db, "BEGIN IMMEDIATE; COMMIT;", err);
+    if (r == 0)
+        r = sql_log_catch_up(db, err);
     return r < 0 ? r : sql_open_modes(path);
 }
 
@@ -180,6 +187,8 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
         return sql_failed(db, rc, err);
     if (db->flags & SQL_WRITE)
         sql_vfs_tap(db->db, &db->tap);
+    if (db->logged && sql_log_heal(db, err) < 0)
+        return -EIO;
     sqlite3_extended_result_codes(db->db, 1);
     /* Hundreds of objects are open in one process; the library's own choice is 120 KB for each. */
     if (db->flags & SQL_OBJECT)
@@ -200,15 +209,42 @@ static int sql_open_handle(struct sql *db, const char *path, struct err *err)
                                  : sql_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", err);
 }
 
+/* The log was damaged where this database's commits lay. */
+static int sql_open_quarantine(const char *path, struct err *err)
+{
+    char name[SQL_PATH_MAX + 16];
+    snprintf(name, sizeof(name), "%s%s", path, LOG_QUARANTINE);
+    if (access(name, F_OK) < 0)
+        return 0;
+    return err_set(
+        err, -EIO, 0,
+        "This database is quarantined: the durable log is damaged where its last commits lay. "
+        "Restore it from a backup, then remove the file %s.",
+        strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name);
+}
+
 int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err)
 {
-    int r = -EIO;
+    struct sql_logging logging;
+    bool logged = (flags & (SQL_WRITE | SQL_OBJECT)) == SQL_WRITE && sql_door_of(path, &logging);
+    return sql_open_logged(path, flags, logged ? &logging : NULL, ret, err);
+}
+
+int sql_open_logged(const char *path, unsigned flags, const struct sql_logging *logging,
+                    struct sql **ret, struct err *err)
+{
+    int r = sql_open_quarantine(path, err);
+    if (r < 0)
+        return r;
+    r = -EIO;
     unsigned tries = flags & SQL_WRITE ? 1 : SQL_OPEN_TRIES;
     for (unsigned i = 0; i < tries; i++) {
         AUTO(sql_release) struct sql *db = mem_new(sizeof(*db));
         db->flags = flags;
         db->log_fd = -1;
         snprintf(db->path, sizeof(db->path), "%s", path);
+        if (logging != NULL)
+            sql_log_start(db, logging);
         r = sql_open_handle(db, path, err);
         if (r == 0) {
             if (flags & SQL_TENANT)
@@ -226,6 +262,7 @@ void sql_close(struct sql *db)
 {
     if (db == NULL)
         return;
+    sql_log_finish(db);
     size_t at = 0;
     struct slice key;
     void *value;
@@ -380,7 +417,7 @@ static int64_t sql_log_end(const struct sql *db)
 bool sql_unsettled(const struct sql *db)
 {
     return db->log_pages > SQL_LOG_PAGES_NOW ||
-           (db->log_pages > 0 && sql_log_end(db) + SQL_LOG_AHEAD > db->log_filled);
+           (db->log_pages > 0 && !db->logged && sql_log_end(db) + SQL_LOG_AHEAD > db->log_filled);
 }
 
 /* SQLite stops reading a log at the first frame that is none, so zeros behind its end mean nothing to it. */
@@ -410,9 +447,14 @@ uint32_t sql_log_pages(const struct sql *db)
 void sql_checkpoint(struct sql *db)
 {
     int total = 0, done = 0;
-    sqlite3_wal_checkpoint_v2(db->db, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &done);
-    if (done >= total)
-        db->log_pages = 0;
+    if (sql_log_settle(db) < 0)
+        return; /* the file must not get what the log does not have */
+    int rc = sqlite3_wal_checkpoint_v2(db->db, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &done);
+    if (rc != SQLITE_OK || done < total)
+        return; /* a reader still needs the older pages */
+    db->log_pages = 0;
+    if (db->log != NULL)
+        log_checkpoint(db->log, buf_slice(&db->log_name));
 }
 
 void sql_settle(struct sql *db)

@@ -36,6 +36,29 @@ enum sql_open_flags {
 };
 
 NODISCARD int sql_open(const char *path, unsigned flags, struct sql **ret, struct err *err);
+
+struct log;
+/* Where commits of a writer become durable when it does not sync them itself (store/log.h). */
+struct sql_logging {
+    struct log *log;   /* NULL: in another process */
+    struct slice name; /* of the database: its path below the account's directory */
+    uint64_t epoch;    /* log_epoch(), or what that process said */
+};
+/* In the process that has the log of an account: writers of files below `root` commit through it from now on, whoever opens
+ * them. NULL = no longer. */
+void sql_door(struct log *log, const char *root);
+/* A writer whose commits become records. Before a commit may be called durable, what sql_log_take() gives has to be in the
+ * log. `logging` NULL = sql_open(). Also -ENOSPC when there is no room in the log; nothing was committed then. */
+NODISCARD int sql_open_logged(const char *path, unsigned flags, const struct sql_logging *logging,
+                              struct sql **ret, struct err *err);
+/* Records of commits since the last call, and what was reserved for them: for log_append(). One that is opened while its
+ * `-wal` file is not empty begins with a record of all that is in there. */
+bool sql_logged(const struct sql *db);
+bool sql_log_pending(const struct sql *db);
+void sql_log_take(struct sql *db, struct buf *ret_records, int64_t *ret_reserved);
+/* What was taken has not become durable, or nobody knows: the next commit carries everything again. `epoch` 0 = the log's
+ * next. */
+void sql_log_again(struct sql *db, uint64_t epoch);
 void sql_close(struct sql *db); /* accepts NULL; finalizes cached statements */
 void sql_release(struct sql **db);
 

@@ -8,7 +8,7 @@
 #include <endian.h>
 #include <errno.h>
 
-enum { COMMIT_PIECE_PAGES = 256, COMMIT_VERSION_AT = 60 /* user_version in page 1 */ };
+enum { COMMIT_PIECE_PAGES = 64, COMMIT_VERSION_AT = 60 /* user_version in page 1 */ };
 
 static uint32_t be32_at(const char *p)
 {
@@ -79,10 +79,24 @@ int sql_commit_tell(struct sql *db, uint32_t n_frames)
     return r;
 }
 
-void sql_commit_open(struct sql *db)
+int sql_pragma(struct sql *db, const char *text, uint32_t *ret, struct err *err)
 {
-    struct sql_stmt *s = sql_cached(db, "PRAGMA page_size");
-    db->page_size = sql_step(s, NULL) == 1 ? (uint32_t)sql_column_int(s, 0) : 4096;
-    sql_reset(s);
-    db->tx = db->flags & SQL_OBJECT ? 0 : sql_txn_number(db);
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db->db, text, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *ret = (uint32_t)sqlite3_column_int64(stmt, 0);
+    int end = sqlite3_finalize(stmt);
+    return rc == SQLITE_ROW ? 0 : sql_failed(db, rc == SQLITE_DONE ? end : rc, err);
+}
+
+int sql_commit_open(struct sql *db, struct err *err)
+{
+    uint32_t tx = 0;
+    int r = sql_pragma(db, "PRAGMA page_size", &db->page_size, err);
+    if (r == 0 && !(db->flags & SQL_OBJECT))
+        r = sql_pragma(db, "PRAGMA user_version", &tx, err);
+    db->tx = tx;
+    return r;
 }

@@ -59,8 +59,13 @@ struct sql {
     unsigned n_observers;
     uint32_t page_size;
     uint64_t sequence, tx;
-    bool
-        untold; /* a commit could not be told to the observers: nothing may be called durable any more */
+    struct log *log;     /* borrowed */
+    bool logged;         /* commits become records */
+    struct buf log_name; /* of the database in the log */
+    uint64_t log_epoch;
+    struct buf outbox; /* records that nobody has taken */
+    int64_t reserved;  /* in the log */
+    bool untold;       /* a commit could not be told: nothing is durable any more */
 };
 
 struct sql_stmt {
@@ -90,6 +95,20 @@ void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, con
 int sql_object_prepare_file(struct sql *db, struct err *err);
 int sql_object_open(struct sql *db, struct err *err);
 /* sql_commit.c */
-void sql_commit_open(struct sql *db);
+NODISCARD int sql_commit_open(struct sql *db, struct err *err);
+/* A number that the database says of itself, which may be damaged. */
+NODISCARD int sql_pragma(struct sql *db, const char *text, uint32_t *ret, struct err *err);
 /* The log's file has n_frames frames now, those of the last commit included. -EIO. */
 NODISCARD int sql_commit_tell(struct sql *db, uint32_t n_frames);
+/* sql_log.c */
+bool sql_door_of(const char *path, struct sql_logging *ret);
+void sql_log_start(struct sql *db, const struct sql_logging *logging);
+/* Pragmas of a writer that does not sync. */
+NODISCARD int sql_log_pragmas(struct sql *db, struct err *err);
+/* After the pragmas: everything that is in the `-wal` file becomes a record, when there was anything in it. */
+NODISCARD int sql_log_catch_up(struct sql *db, struct err *err);
+/* Before SQLite reads the file: one that a power cut has left before its first commit was durable is made anew. */
+NODISCARD int sql_log_heal(struct sql *db, struct err *err);
+/* Everything is in the log. */
+NODISCARD int sql_log_settle(struct sql *db);
+void sql_log_finish(struct sql *db);

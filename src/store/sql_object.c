@@ -47,8 +47,7 @@ int sql_object_open(struct sql *db, struct err *err)
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_hook(db->db, sql_wal_hook, db);
     sqlite3_preupdate_hook(db->db, sql_preupdate, db);
-    sql_commit_open(db);
-    return 0;
+    return sql_commit_open(db, err);
 }
 
 int sql_object_prepare_file(struct sql *db, struct err *err)

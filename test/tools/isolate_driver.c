@@ -541,7 +541,9 @@ static void driver_start_keeper(struct driver *d, struct slice spec)
 {
     int pair[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    struct keeper *keeper = keeper_create(d->loop, d->keeper_root, 4);
+    struct keeper_options options = {.root = d->keeper_root, .boot = "one", .n_threads = 4};
+    struct keeper *keeper;
+    CHECK(keeper_create(d->loop, &options, &keeper, NULL) == 0);
     CHECK(keeper_add_isolate(keeper, pair[0], 1, spec) == 0);
     AUTO(buf_done) struct buf args = {0};
     msg_isolate_wire_pack(&args, &(struct msg_isolate_wire){.which = 2});

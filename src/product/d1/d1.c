@@ -383,6 +383,7 @@ static void d1_engine_info(void *open, json_t *ret)
 const struct keeper_engine d1_engine = {
     .open = d1_engine_open,
     .close = d1_engine_close,
+    .sql = d1_db,
     .begin = d1_engine_begin,
     .commit = d1_engine_commit,
     .rollback = d1_engine_rollback,

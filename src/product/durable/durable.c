@@ -65,6 +65,11 @@ static int store_open(const char *path, void **ret, struct err *err)
     return 0;
 }
 
+static struct sql *store_sql(void *open)
+{
+    return ((struct durable_store *)open)->alarms;
+}
+
 static int store_begin(void *open)
 {
     struct durable_store *s = open;
@@ -196,6 +201,7 @@ const struct keeper_op durable_ops[DURABLE_N_OPS] = {
 const struct keeper_engine durable_engine = {
     .open = store_open,
     .close = store_close,
+    .sql = store_sql,
     .begin = store_begin,
     .commit = store_commit,
     .rollback = store_rollback,

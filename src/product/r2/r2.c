@@ -471,6 +471,11 @@ static int r2_engine_open(const char *path, void **ret, struct err *err)
     return 0;
 }
 
+static struct sql *r2_engine_sql(void *open)
+{
+    return ((struct r2_store *)open)->db;
+}
+
 static int r2_engine_begin(void *open)
 {
     struct r2_store *store = open;
@@ -615,6 +620,7 @@ static void r2_engine_info(void *open, json_t *ret)
 const struct keeper_engine r2_engine = {
     .open = r2_engine_open,
     .close = r2_engine_close,
+    .sql = r2_engine_sql,
     .begin = r2_engine_begin,
     .commit = r2_engine_commit,
     .rollback = r2_engine_rollback,

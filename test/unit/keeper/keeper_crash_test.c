@@ -32,7 +32,10 @@ static struct {
 static void child(int fd)
 {
     struct loop *loop = loop_create();
-    struct keeper *k = keeper_create(loop, c.root, 4);
+    struct keeper_options options = {.root = c.root, .boot = "one", .n_threads = 4};
+    struct keeper *k;
+    if (keeper_create(loop, &options, &k, NULL) < 0)
+        _exit(1);
     keeper_add_control(k, fd);
     loop_run(loop);
     _exit(0);

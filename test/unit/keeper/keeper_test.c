@@ -200,7 +200,8 @@ static const char fixture_spec[] =
 static void fixture_begin(struct keeper_fixture *f)
 {
     int pair[2];
-    f->keeper = keeper_create(f->loop, f->root, 4);
+    struct keeper_options options = {.root = f->root, .boot = "one", .n_threads = 4};
+    assert_int_equal(keeper_create(f->loop, &options, &f->keeper, NULL), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     keeper_add_control(f->keeper, pair[0]);
     peer_connect(&f->control, f->loop, pair[1]);
