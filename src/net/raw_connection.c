@@ -12,6 +12,7 @@
 #include "net/http_client_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 enum { RAW_READ_SIZE = 64 * 1024, RAW_READS_PER_ROUND = 16 };
@@ -327,6 +328,15 @@ void raw_destroy(struct raw_connection *c)
     if (c->open)
         watch_change(&c->watch, 0);
     timer_start(c->client->loop, &c->again, 0, raw_expired);
+}
+
+/* libcurl closes its own descriptor; the connection lives on in ours. */
+int raw_detach(struct raw_connection *c)
+{
+    int fd = fcntl(c->watch.fd, F_DUPFD_CLOEXEC, 0);
+
+    raw_destroy(c);
+    return fd < 0 ? -errno : fd;
 }
 
 /* --- all of a client's --- */

@@ -35,5 +35,8 @@ size_t raw_room(struct raw_connection *c);
 void raw_pause(struct raw_connection *c, bool paused); /* no `data` meanwhile */
 /* What is queued still leaves, then the connection closes. No events any more, the pointer is invalid. */
 void raw_finish(struct raw_connection *c);
+/* The connected socket, now the caller's; only from inside of `connected`, of a connection in clear. The pointer is
+ * invalid. Negative errno. */
+NODISCARD int raw_detach(struct raw_connection *c);
 /* At once. */
 void raw_destroy(struct raw_connection *c);

@@ -6,12 +6,14 @@
 
 #include "net/tls_impl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 int transport_init(struct transport *t, int fd, struct tls_context *tls)
 {
@@ -26,6 +28,51 @@ int transport_init(struct transport *t, int fd, struct tls_context *tls)
     }
     SSL_set_accept_state(t->ssl);
     return 0;
+}
+
+/* One context for all connections to the world. */
+static SSL_CTX *transport_client_context(X509_STORE *authorities)
+{
+    static SSL_CTX *ctx;
+
+    if (ctx != NULL)
+        return ctx;
+    ctx = SSL_CTX_new(TLS_client_method());
+    CHECK(ctx != NULL);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set1_cert_store(ctx, authorities);
+    return ctx;
+}
+
+int transport_connect_tls(struct transport *t, X509_STORE *authorities, const char *host)
+{
+    struct in6_addr address;
+    bool is_address =
+        inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+
+    t->ssl = SSL_new(transport_client_context(authorities));
+    if (t->ssl == NULL || host[0] == '\0' || SSL_set_fd(t->ssl, t->fd) != 1)
+        return -EINVAL;
+    int ok = is_address
+                 ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host)
+                 : SSL_set1_host(t->ssl, host) == 1 && SSL_set_tlsext_host_name(t->ssl, host) == 1;
+    if (ok != 1)
+        return -EINVAL;
+    SSL_set_connect_state(t->ssl);
+    return 0;
+}
+
+const char *transport_verify_text(const struct transport *t)
+{
+    long r = t->ssl == NULL ? X509_V_OK : SSL_get_verify_result(t->ssl);
+
+    return r == X509_V_OK ? "the peer does not speak TLS as this end does"
+                          : X509_verify_cert_error_string(r);
 }
 
 /* What a failed call on the TLS connection means here. */

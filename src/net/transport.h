@@ -9,7 +9,8 @@
 #include "core/slice.h"
 
 struct tls_context;
-struct ssl_st; /* OpenSSL's SSL, known to transport.c only */
+struct x509_store_st; /* OpenSSL's X509_STORE */
+struct ssl_st;        /* OpenSSL's SSL, known to transport.c only */
 
 struct transport {
     int fd;             /* owned */
@@ -20,6 +21,12 @@ struct transport {
 
 /* Takes the descriptor, also on failure. tls may be NULL. -ENOMEM. */
 NODISCARD int transport_init(struct transport *t, int fd, struct tls_context *tls);
+/* From now on this end is a TLS client; transport_handshake() follows. host: what the certificate must be for, a name or
+ * an address. authorities: borrowed, the same in every call of the process. -EINVAL for a name that none can have. */
+NODISCARD int transport_connect_tls(struct transport *t, struct x509_store_st *authorities,
+                                    const char *host);
+/* Why a handshake failed. */
+const char *transport_verify_text(const struct transport *t);
 /* Constants of the library; "" in clear. */
 const char *transport_tls_version(const struct transport *t);
 const char *transport_tls_cipher(const struct transport *t);

@@ -76,6 +76,9 @@
                                       F(bytes, object) F(bytes, object_name) /* S, body; REPLY is fetched */) \
     M(fetched,      GATEWAY, ISOLATE, F(i64, result) F(bytes, error) F(u16, status) F(u32, flags)  \
                                       F(i64, content_length) F(bytes, status_text) F(bytes, headers) /* REPLY, body */) \
+    M(connect,      ISOLATE, GATEWAY, F(bytes, address) F(u8, tls) F(u32, upgrade) /* S, body: bytes of a TCP connection; REPLY is \
+                                      fetched, with the fields local and remote. upgrade: the stream whose connection goes over to TLS when its \
+                                      body has ended, address its name; 0: none */) \
     M(cache,        ISOLATE, GATEWAY, F(u8, operation) F(bytes, name) F(bytes, url) F(bytes, headers) \
                                       F(u16, status) F(bytes, response) /* S, body of the response; REPLY is fetched. The Cache API: CACHE_*, headers of the request */) \
     /* options: {"main","format","compat":{"date","flags"},"modules":[{"name","type","size"}]}; the body is    \

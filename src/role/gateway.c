@@ -16,7 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RETIRE_EVERY_US = 5 * 1000 * 1000, KEY_FILE_MAX = 64 * 1024 };
+enum {
+    RETIRE_EVERY_US = 5 * 1000 * 1000,
+    KEY_FILE_MAX = 64 * 1024,
+    AUTHORITIES_FILE_MAX = 1024 * 1024
+};
 
 static struct gateway *gateway_of(struct role_context *rc)
 {
@@ -88,6 +92,18 @@ static int setup_files(struct gateway *g, struct err *err)
     return 0;
 }
 
+/* Read while the path is still the machine's. */
+static int setup_authorities(struct gateway *g, struct err *err)
+{
+    const char *path = json_str(g->rc->settings, "egress.authorities", "");
+
+    if (path[0] == '\0')
+        return 0;
+    int r = file_read(AT_FDCWD, path, AUTHORITIES_FILE_MAX, &g->authorities);
+    return r < 0 ? err_set(err, r, 0, "cannot read the authorities of egress.authorities: %s", path)
+                 : 0;
+}
+
 static int setup_server(struct gateway *g, struct err *err)
 {
     struct role_context *rc = g->rc;
@@ -127,6 +143,8 @@ static int gateway_setup(struct role_context *rc, struct err *err)
     g->isolates_per_worker =
         (unsigned)json_int(rc->settings, "isolates.per_worker", cores > 0 ? cores : 1);
     int r = setup_files(g, err);
+    if (r == 0)
+        r = setup_authorities(g, err);
     return r < 0 ? r : setup_server(g, err);
 }
 
@@ -331,7 +349,9 @@ static int gateway_run(struct role_context *rc, struct err *err)
     g->client = http_client_create(&(struct http_client_options){
         .loop = g->loop,
         .allow_private = json_bool(rc->settings, "egress.allow_private", false),
+        .authorities_pem = buf_cstr(&g->authorities),
     });
+    buf_done(&g->authorities);
     timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
     return 0;
 }

@@ -18,7 +18,7 @@
  *   gateway_cache.c    back: the Cache API; gateway_cache_fetch.c: subrequests through the cache;
  *                      gateway_purge.c: what the API removes from it
  *   gateway_websocket.c  front: a client that has changed to WebSocket
- *   gateway_egress_socket.c  back: a WebSocket to the world
+ *   gateway_egress_socket.c  back: a WebSocket to the world; gateway_egress_tcp.c: a TCP connection
  *   gateway_assets.c   back: static assets
  *   gateway_dispatch.c Workers called by name, their outbound Workers
  *   gateway_log.c      access log
@@ -67,9 +67,11 @@ struct gateway {
     int64_t isolate_idle_us;
     unsigned isolates_per_worker;
     int workers_fd, assets_fd; /* DATA/workers and DATA/assets */
+    struct buf authorities;    /* PEM, until the client has read it */
     struct access_log *access;
     struct work_pool *pool;
     struct cache *cache;
+    struct map tcp;     /* isolate and stream -> its TCP connection */
     struct map flights; /* key of the cache -> the fetch under way that others wait for */
     size_t n_tails;     /* events of tail Workers that wait for an isolate */
     bool stopping;
@@ -122,6 +124,7 @@ struct call_request {
     bool has_body, navigate;              /* navigate: Sec-Fetch-Mode says so */
     bool upgrade;                         /* to WebSocket: after a 101 both bodies are messages */
     bool variables;                       /* props are variables of its env instead */
+    bool socket;                          /* TCP: the answer may end long before the request */
     bool rpc;                             /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     unsigned depth;
@@ -180,6 +183,7 @@ struct call {
     struct buf held_out;
     bool held_end;
     bool early_end, head_sent, ended;
+    bool response_over; /* of a socket: its end has been passed on, the call goes on */
     size_t held_request, held_response;
     int status;
     uint64_t bytes_out;

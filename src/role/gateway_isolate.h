@@ -114,5 +114,10 @@ void join_forget(struct call *c);
 /* Answers a call whose isolate ended; outcome "" when nobody knows why. */
 void call_ended_by(struct call *c, const char *outcome);
 
+/* gateway_egress_tcp.c. A connection that a Worker opens, by the stream that carries it. */
+struct msg_connect;
+void egress_tcp_start(struct call *c, struct isolate_link *l, uint32_t stream,
+                      const struct msg_connect *m);
+
 /* It broke a rule: its calls fail, the supervisor kills it. */
 void isolate_link_condemn(struct isolate_link *l, const char *why);

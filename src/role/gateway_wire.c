@@ -65,8 +65,10 @@ static void wire_front_data(struct call *c, struct slice bytes, bool end)
         c->held_end |= end;
         return;
     }
-    wire_send(stream_of(c), bytes, end);
-    if (end)
+    if (!c->response_over)
+        wire_send(stream_of(c), bytes, end);
+    c->response_over = end;
+    if (end && !(c->request.socket && c->back != NULL))
         wire_front_over(c);
 }
 
@@ -284,6 +286,22 @@ static void fetch_bound(struct call *c, struct worker *self, const struct msg_fe
     call_fail(c, 403, "Binding %u of this version cannot be fetched.", m->binding);
 }
 
+static void open_connect(struct isolate_link *l, struct wire_stream *s, struct slice args, bool end)
+{
+    struct msg_connect m;
+
+    if (end || msg_connect_unpack(args, &m) < 0) {
+        wire_stream_close(s, -EBADMSG);
+        isolate_link_condemn(l, "sent a malformed or forbidden message");
+        return;
+    }
+    struct call *c = call_create(l->gateway, &wire_front, s);
+    wire_stream_own(s, &wire_front_events, c);
+    c->request.socket = true;
+    c->request.has_body = true;
+    egress_tcp_start(c, l, wire_stream_id(s), &m);
+}
+
 static void open_cache(struct isolate_link *l, struct wire_stream *s, struct slice args, bool end)
 {
     struct msg_cache m;
@@ -315,6 +333,10 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     struct msg_fetch m;
 
     fd_release(&fd);
+    if (op == OP_connect) {
+        open_connect(l, s, args, end);
+        return;
+    }
     if (op == OP_cache) {
         open_cache(l, s, args, end);
         return;

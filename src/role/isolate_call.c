@@ -309,3 +309,38 @@ js_value isolate_cache(js_context ctx, size_t n_args, const js_value args[], js_
     ch->out_open = r == 1;
     return call_start(iso, ch, iso->main, OP_cache, buf_slice(&iso->message));
 }
+
+/* connect(address, "on" or "off", channel that goes over to TLS or 0, cb) */
+enum { CONNECT_ADDRESS, CONNECT_SECURE, CONNECT_UPGRADE, CONNECT_CB, CONNECT_N };
+
+js_value isolate_connect(js_context ctx, size_t n_args, const js_value args[], js_value *exception)
+{
+    struct isolate *iso = js_user(ctx);
+    AUTO(buf_done) struct buf secure = {0};
+    if (n_args < CONNECT_N || !js_is_object(ctx, args[CONNECT_CB]))
+        return js_throw(ctx, exception, "TypeError", "io.connect wants %d arguments", CONNECT_N);
+    struct channel *old = channel_find(iso, (uint32_t)js_to_number(ctx, args[CONNECT_UPGRADE], 0));
+    bool upgrades = js_to_number(ctx, args[CONNECT_UPGRADE], 0) != 0;
+    if (upgrades && (old == NULL || old->stream == NULL || !old->out_open))
+        return js_throw(ctx, exception, "Error", "Network connection lost.");
+    buf_clear(&iso->scratch);
+    if (js_append_utf8(ctx, args[CONNECT_ADDRESS], &iso->scratch) < 0 ||
+        js_append_utf8(ctx, args[CONNECT_SECURE], &secure) < 0)
+        return js_throw(ctx, exception, "TypeError", "connect: a field is not a string");
+    buf_clear(&iso->message);
+    msg_connect_pack(&iso->message,
+                     &(struct msg_connect){.address = buf_slice(&iso->scratch),
+                                           .tls = slice_eq(buf_slice(&secure), SLICE("on")),
+                                           .upgrade = old == NULL ? 0 : old->stream_id});
+    struct channel *ch = call_create(iso, CHANNEL_FETCH, args[CONNECT_CB]);
+    if (ch == NULL)
+        return js_throw(ctx, exception, "Error", "Too many open connections.");
+    buf_clear(&iso->scratch);
+    ch->out_open = true;
+    js_value id = call_start(iso, ch, iso->main, OP_connect, buf_slice(&iso->message));
+    if (old != NULL) { /* the new stream is known by now; this end says that it may take over */
+        old->out_open = false;
+        wire_send(old->stream, SLICE_NONE, true);
+    }
+    return id;
+}

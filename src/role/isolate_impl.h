@@ -204,6 +204,7 @@ void channel_maybe_done(
 void call_reply(struct channel *ch, struct slice args);
 void call_failed(struct channel *ch, int reason);
 js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
+js_value isolate_connect(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
 js_value isolate_cache(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
 
 /* isolate_websocket.c */

@@ -318,6 +318,11 @@ static JS_NATIVE(io_fetch)
     return isolate_fetch(ctx, n_args, args, exception);
 }
 
+static JS_NATIVE(io_connect)
+{
+    return isolate_connect(ctx, n_args, args, exception);
+}
+
 static JS_NATIVE(io_cache)
 {
     return isolate_cache(ctx, n_args, args, exception);
@@ -399,6 +404,7 @@ const struct js_native_row isolate_io_rows[] = {
     {"pipe", io_pipe},
     {"respond", io_respond},
     {"fetch", io_fetch},
+    {"connect", io_connect},
     {"cache", io_cache},
     {"messages", isolate_messages},
     {"sendMessage", isolate_send_message},

@@ -30,6 +30,7 @@ const struct setting settings_table[] = {
     TEXT("tls.key", "", "PEM file with its private key."),
     INT("http.body_max", "104857600", 0, INT64_C(1) << 40, "bytes", "Largest body of a request; 0: no limit."),
     BOOL("egress.allow_private", "false", "Whether fetch() may reach loopback and private addresses."),
+    TEXT("egress.authorities", "", "PEM file with more authorities that outgoing TLS trusts."),
     INT("isolates.spares", "2", 0, 64, "",
         "Blank isolates that stand ready; up to four times as many while starts are frequent."),
     INT("cache.disk_max", "1073741824", 0, INT64_C(1) << 44, "bytes", "What stored responses may take on disk."),

@@ -166,7 +166,7 @@ class Socket extends Duplex {
             return this;
         }
         try {
-            this._attach(connect({ hostname: host, port }, { secureTransport: this._secure, allowHalfOpen: true }), host, port, fail);
+            this._attach(connect({ hostname: host, port }, { secureTransport: this._secure === "on" ? "on" : "starttls", allowHalfOpen: true }), host, port, fail);
         } catch (error) {
             queueMicrotask(() => fail(error));
         }

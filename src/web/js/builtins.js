@@ -1,5 +1,6 @@
 /* The modules that a Worker can import without bringing them. Each is made at its first import. */
-import { workersModule, workflowsModule } from "./workers.js";
+import { workersModule, workflowsModule, namespace } from "./workers.js";
+import { load } from "./scripts.js";
 import { nodeBuiltins } from "../../node/js/loader.js";
 
 /* registry(): for node:module's createRequire, since the registry is made after this table. */
@@ -7,5 +8,6 @@ export function builtins(spec, registry, readFile) {
     const map = nodeBuiltins(spec, registry, readFile);
     map.set("cloudflare:workers", workersModule);
     map.set("cloudflare:workflows", workflowsModule);
+    map.set("cloudflare:sockets", () => namespace({ connect: (...args) => load("sockets").connect(...args) }));
     return map;
 }
