@@ -23,7 +23,8 @@ struct api_request {
     struct slice path;   /* below /client/v4, still percent-encoded */
     struct slice query;  /* without "?" */
     struct slice headers, authority, remote_ip;
-    bool tls;
+    bool tls, has_body;
+    int64_t content_length; /* -1 = not said */
     char id[ID_HEX_SIZE];
     const struct api_route *route;
     struct slice params[API_PARAMS_MAX]; /* decoded, in the order of the route's path */

@@ -194,6 +194,8 @@ static void server_fill(struct api_request *req, const struct http_request *h)
     req->authority = h->authority;
     req->remote_ip = h->remote_ip;
     req->tls = h->tls;
+    req->has_body = h->has_body;
+    req->content_length = h->content_length;
 }
 
 /* The handler may outlive the exchange, so what it reads is copied. */

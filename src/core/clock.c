@@ -244,6 +244,64 @@ static int clock_month_days(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+static int clock_of_civil(const struct civil *c, int64_t *ret_wall_ms)
+{
+    /* 60 is a leap second. */
+    if (c->month < 1 || c->month > 12 || c->day < 1 ||
+        c->day > clock_month_days(c->year, c->month) || c->hour > 23 || c->minute > 59 ||
+        c->second > 60)
+        return -EINVAL;
+    int64_t seconds = c->hour * 3600 + c->minute * 60 + c->second;
+    *ret_wall_ms = clock_days_of(c->year, c->month, c->day) * MS_PER_DAY + seconds * 1000 + c->ms;
+    return 0;
+}
+
+/* Digits of a second: three of them count. */
+static bool take_fraction(struct slice *s, struct civil *c)
+{
+    int scale = 100, digit;
+    if (!take_literal(s, "."))
+        return true;
+    if (s->len == 0 || s->ptr[0] < '0' || s->ptr[0] > '9')
+        return false;
+    while (take_number(s, 1, &digit)) {
+        c->ms += digit * scale;
+        scale /= 10;
+    }
+    return true;
+}
+
+static bool take_zone(struct slice *s, int *ret_minutes)
+{
+    int hours = 0, minutes = 0;
+    *ret_minutes = 0;
+    if (take_literal(s, "Z") || take_literal(s, "z"))
+        return true;
+    int sign = take_literal(s, "+") ? 1 : take_literal(s, "-") ? -1 : 0;
+    if (sign == 0 || !take_number(s, 2, &hours) || !take_literal(s, ":") ||
+        !take_number(s, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *ret_minutes = sign * (hours * 60 + minutes);
+    return true;
+}
+
+int clock_parse_rfc3339(struct slice text, int64_t *ret_wall_ms)
+{
+    struct civil c = {0};
+    struct slice s = text;
+    int zone = 0;
+    if (!take_number(&s, 4, &c.year) || !take_literal(&s, "-") || !take_number(&s, 2, &c.month) ||
+        !take_literal(&s, "-") || !take_number(&s, 2, &c.day))
+        return -EINVAL;
+    bool timed = take_literal(&s, "T") || take_literal(&s, "t");
+    if (timed && (!take_time(&s, &c) || !take_fraction(&s, &c) || !take_zone(&s, &zone)))
+        return -EINVAL;
+    int r = s.len > 0 ? -EINVAL : clock_of_civil(&c, ret_wall_ms);
+    if (r == 0)
+        *ret_wall_ms -= (int64_t)zone * 60000;
+    return r;
+}
+
 int clock_parse_http_date(struct slice text, int64_t *ret_wall_ms)
 {
     static bool (*const forms[])(struct slice *, struct civil *) = {take_imf, take_rfc850,
@@ -253,13 +311,7 @@ int clock_parse_http_date(struct slice text, int64_t *ret_wall_ms)
         struct civil c = {0};
         if (!forms[i](&s, &c) || s.len > 0)
             continue;
-        /* 60 is a leap second. */
-        if (c.day < 1 || c.day > clock_month_days(c.year, c.month) || c.hour > 23 ||
-            c.minute > 59 || c.second > 60)
-            return -EINVAL;
-        int64_t seconds = c.hour * 3600 + c.minute * 60 + c.second;
-        *ret_wall_ms = (clock_days_of(c.year, c.month, c.day) * S_PER_DAY + seconds) * 1000;
-        return 0;
+        return clock_of_civil(&c, ret_wall_ms);
     }
     return -EINVAL;
 }

@@ -1,5 +1,5 @@
 /*
- * Message digests and HMAC over OpenSSL's EVP. The only file of core/ that includes a TLS library.
+ * Message digests and HMAC over OpenSSL's EVP. Beside keystream.c the only file of core/ that includes a TLS library.
  */
 #pragma once
 

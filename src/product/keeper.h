@@ -62,7 +62,12 @@ struct keeper_call {
     char spool_id[KEEPER_SPOOL_ID_SIZE];
     uint8_t md5[KEEPER_MD5_SIZE]; /* of a spooled body */
     bool spool_kept;
-    bool spool_named;    /* the name is durable already: it is one of the keeper's spares */
+    bool spool_named; /* the name is durable already: it is one of the keeper's spares */
+    /* Changes in place what stands at `offset` of the blob `id`, on its way into the spool (checksums are those of
+     * the bytes before) and out of ranges of the answer; NULL = bytes stay as they are. */
+    void (*veil)(const struct keeper_call *call, const char *id, uint64_t offset, char *bytes,
+                 size_t n);
+    void *veil_arg;
     struct arena *arena; /* goes after the answer */
     /* The answer: filled by run(). */
     int64_t result;
@@ -71,6 +76,8 @@ struct keeper_call {
     struct buf reply_body; /* small bodies */
     int reply_fd;          /* or a file range, sent and closed by the keeper; -1 = none */
     uint64_t reply_offset, reply_length;
+    char reply_id
+        [KEEPER_SPOOL_ID_SIZE];        /* of the blob behind reply_fd, where it came from a range */
     struct keeper_range *reply_ranges; /* or several, of the store's blobs, in `arena` */
     size_t n_reply_ranges;
 };
@@ -84,6 +91,8 @@ struct keeper_op {
     bool exclusive; /* runs alone, outside begin/commit */
     enum keeper_body body;
     uint64_t body_max, memory_max;
+    /* Before the first byte is spooled, outside of the store's lane: reads the args, sets veil. NULL = nothing. */
+    int (*prepare)(struct keeper_call *call);
     void (*run)(struct keeper_call *call); /* on the work pool, in the store's lane */
 };
 

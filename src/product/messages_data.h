@@ -34,6 +34,7 @@
     M(r2_multipart_abort, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, upload) /* S */) \
     M(r2_multipart_list, CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)               \
     M(r2_copy,      CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object or part */) \
+    M(r2_setting,   CONTROL, KEEPER, F(bytes, store) F(bytes, name) F(bytes, value) /* S: "" asks, "null" removes; json: the value */) \
     M(alarm_set,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) F(i64, time_ms) /* S: wake it then; -1 = never */) \
     M(objects_list, CONTROL, KEEPER, F(bytes, store) F(bytes, cursor) F(u32, limit) /* S: json [{id, hasStoredData}] */)
 /* clang-format on */
@@ -53,4 +54,6 @@ enum {
  * read 1 (412) or 2 (304). Options of r2_get {onlyIf, range, head}; of r2_multipart_complete {onlyIf}; of
  * r2_multipart_list {key, upload, after, limit} for {upload, parts, truncated}, without upload {prefix, delimiter,
  * keyMarker, uploadMarker, limit} for {uploads, delimitedPrefixes, truncated, nextKey, nextUpload}; of r2_copy
- * {bucket, key, sourceIf, range, onlyIf, replace, httpMetadata, customMetadata, storageClass, upload, part}. */
+ * {bucket, key, sourceIf, range, onlyIf, replace, httpMetadata, customMetadata, storageClass, upload, part}. Keys of
+ * customers travel in options as ssecKey (hex), that of a copy's source as sourceSsecKey. r2_setting knows the names
+ * of product/r2/r2_rules.h. */

@@ -121,6 +121,7 @@ struct keeper_unit {
     struct buf spool_buf;
     struct digest *spool_md5;
     int spool_result;
+    uint64_t spooled; /* bytes in the file */
     bool spool_busy, spool_last;
     /* sending */
     struct work read_work;

@@ -15,21 +15,31 @@
 
 enum { SEND_PIECE = 256 * 1024 };
 
+static int keeper_spool_begin(struct keeper_unit *u)
+{
+    struct keeper_call *c = &u->call;
+    int r = u->op->prepare == NULL ? 0 : u->op->prepare(c);
+    if (r < 0)
+        return r;
+    u->spool_md5 = digest_create(DIGEST_MD5);
+    if (c->spool_fd < 0)
+        c->spool_fd = blob_spool(u->stored->store.path, c->spool_id);
+    return MIN(c->spool_fd, 0);
+}
+
 static void keeper_spool_run(struct work *work)
 {
     struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, spool_work);
     struct keeper_call *c = &u->call;
-    if (u->spool_md5 == NULL)
-        u->spool_md5 = digest_create(DIGEST_MD5);
-    if (c->spool_fd < 0) {
-        c->spool_fd = blob_spool(u->stored->store.path, c->spool_id);
-        if (c->spool_fd < 0) {
-            u->spool_result = c->spool_fd;
-            return;
-        }
-    }
-    digest_update(u->spool_md5, buf_slice(&u->spool_buf));
-    u->spool_result = file_write_all(c->spool_fd, buf_slice(&u->spool_buf));
+    struct slice bytes = buf_slice(&u->spool_buf);
+    u->spool_result = u->spool_md5 == NULL ? keeper_spool_begin(u) : 0;
+    if (u->spool_result < 0)
+        return;
+    digest_update(u->spool_md5, bytes);
+    if (c->veil != NULL)
+        c->veil(c, c->spool_id, u->spooled, u->spool_buf.data + u->spool_buf.start, bytes.len);
+    u->spooled += bytes.len;
+    u->spool_result = file_write_all(c->spool_fd, bytes);
     if (u->spool_result < 0 || !u->spool_last)
         return;
     digest_value(u->spool_md5, c->md5);
@@ -45,9 +55,11 @@ static void keeper_spool_done(struct work *work)
     u->keeper->body_bytes -= MIN(n, u->counted);
     u->counted -= MIN(n, u->counted);
     if (u->stream == NULL || u->spool_result < 0) {
-        if (u->stream != NULL)
-            u->call.result =
-                err_set(&u->call.err, u->spool_result, 0, "the body could not be stored");
+        if (u->stream != NULL && u->call.err.text[0] == '\0')
+            (void)err_set(&u->call.err, u->spool_result, 0,
+                          u->spool_result == -ENOSPC ? "no space left for this store"
+                                                     : "the body could not be stored");
+        u->call.result = u->spool_result;
         keeper_unit_answer(u);
         return;
     }
@@ -133,6 +145,7 @@ static int keeper_read_next(struct keeper_call *c)
         c->reply_fd = blob_open(c->store->path, range.id);
         if (c->reply_fd < 0)
             return c->reply_fd;
+        memcpy(c->reply_id, range.id, sizeof(range.id));
         c->reply_offset = range.offset;
         c->reply_length = range.length;
     }
@@ -147,10 +160,13 @@ static void keeper_read_run(struct work *work)
     if (u->read_result < 0)
         return;
     size_t want = (size_t)MIN((uint64_t)SEND_PIECE, c->reply_length);
-    ssize_t n = pread(c->reply_fd, buf_reserve(&u->piece, want), want, (off_t)c->reply_offset);
+    char *to = buf_reserve(&u->piece, want);
+    ssize_t n = pread(c->reply_fd, to, want, (off_t)c->reply_offset);
     u->read_result = n < 0 ? -errno : n == 0 ? -EIO : 0;
     if (n <= 0)
         return;
+    if (c->veil != NULL)
+        c->veil(c, c->reply_id, c->reply_offset, to, (size_t)n);
     buf_added(&u->piece, (size_t)n);
     c->reply_offset += (uint64_t)n;
     c->reply_length -= (uint64_t)n;

@@ -1,7 +1,7 @@
 /*
  * R2 in the keeper: puts, deletes, and reads of the REST API.
  */
-#include "product/r2/r2_keeper.h"
+#include "product/r2/r2_rules.h"
 
 #include "core/clock.h"
 #include "core/digest.h"
@@ -56,8 +56,11 @@ static int r2_digest_body(struct keeper_call *call, enum digest_kind kind, uint8
     AUTO(digest_release) struct digest *d = digest_create(kind);
     AUTO(mem_release) char *piece = mem_new(R2_READ_PIECE);
     ssize_t n;
-    for (off_t at = 0; (n = pread(call->spool_fd, piece, R2_READ_PIECE, at)) > 0; at += n)
+    for (off_t at = 0; (n = pread(call->spool_fd, piece, R2_READ_PIECE, at)) > 0; at += n) {
+        if (call->veil != NULL)
+            call->veil(call, call->spool_id, (uint64_t)at, piece, (size_t)n);
         digest_update(d, slice_from(piece, (size_t)n));
+    }
     digest_value(d, ret);
     return n < 0 ? -errno : 0;
 }
@@ -178,33 +181,40 @@ int r2_discard(struct r2_store *store, struct slice version, struct err *err)
     return sql_run(s, err);
 }
 
-int r2_replace(struct keeper_call *call, struct slice key, const json_t *only_if)
+int r2_replace(struct keeper_call *call, struct slice key, const json_t *options)
 {
     struct r2_row row = {0};
+    const json_t *only_if = json_object_get(options, "onlyIf");
     int r = r2_find(r2_of(call)->db, key, false, &row, &call->err);
     if (r < 0 && r != -ENOENT)
         return r;
     bool present = r == 0;
     r = 0;
-    if (r2_condition_of(only_if, present ? &row : NULL) != R2_HOLDS)
+    if (!present && json_bool(options, "strict", false) &&
+        json_object_get(only_if, "etagMatches") != NULL)
+        r = r2_fail(&call->err, -ENOENT, 10007);
+    else if (r2_condition_of(only_if, present ? &row : NULL) != R2_HOLDS)
         r = 1;
+    else if (present && r2_is_locked(r2_of(call), key, row.uploaded_ms))
+        r = r2_fail(&call->err, -EACCES, R2_ERR_LOCKED);
     else if (present && !row.is_inline)
         r = r2_discard(r2_of(call), row.version, &call->err);
     r2_row_done(&row);
     return r;
 }
 
-int r2_insert(struct keeper_call *call, const struct r2_row *row)
+int r2_insert(struct keeper_call *call, const struct r2_row *row, int action)
 {
     struct sql_stmt *s =
         sql_cached(r2_of(call)->db,
                    "INSERT INTO objects(key, version, size, etag, uploaded, http, custom, "
-                   "checksums, class, content) "
-                   "VALUES(?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
+                   "checksums, class, content, sealed) "
+                   "VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(key) DO UPDATE SET "
                    "version=excluded.version, size=excluded.size, "
                    "etag=excluded.etag, uploaded=excluded.uploaded, http=excluded.http, "
                    "custom=excluded.custom, "
-                   "checksums=excluded.checksums, class=excluded.class, content=excluded.content");
+                   "checksums=excluded.checksums, class=excluded.class, content=excluded.content, "
+                   "sealed=excluded.sealed");
     sql_bind_text(s, 1, row->key);
     sql_bind_text(s, 2, row->version);
     sql_bind_int(s, 3, row->size);
@@ -218,11 +228,67 @@ int r2_insert(struct keeper_call *call, const struct r2_row *row)
         sql_bind_blob(s, 10, row->content);
     else
         sql_bind_null(s, 10);
+    sql_bind_text(s, 11, row->sealed);
     int r = sql_run(s, &call->err);
     sql_clear(s);
     if (r == 0)
+        r = r2_notify(r2_of(call), (enum r2_action)action, row, &call->err);
+    if (r == 0)
         r2_object_json(&call->json, row, NULL);
     return r;
+}
+
+static void r2_veil_apply(const struct keeper_call *call, const char *id, uint64_t offset,
+                          char *bytes, size_t n)
+{
+    r2_seal_apply(call->veil_arg, id, offset, bytes, n);
+}
+
+void r2_veil(struct keeper_call *call, const struct r2_seal *seal)
+{
+    struct r2_seal *kept = seal->on ? arena_alloc(call->arena, sizeof(*kept)) : NULL;
+    call->veil = NULL;
+    if (!seal->on)
+        return;
+    CHECK(kept != NULL); /* the first thing in this arena, and small */
+    *kept = *seal;
+    call->veil = r2_veil_apply;
+    call->veil_arg = kept;
+}
+
+static int r2_put_prepare(struct keeper_call *call)
+{
+    struct msg_r2_put m;
+    struct r2_seal seal;
+    char salt[ID_HEX_SIZE];
+    AUTO(json_release) json_t *options = NULL;
+    if (msg_r2_put_unpack(call->args, &m) < 0 || json_parse(m.options, &options, NULL) < 0)
+        return 0; /* which the operation says */
+    int r = r2_seal_make(options, id_hex(salt), &seal, &call->err);
+    if (r == 0)
+        r2_veil(call, &seal);
+    return r;
+}
+
+/* The seal of the body: that of its spooled bytes, or a new one for those in memory, which it encrypts. */
+static int r2_put_seal(struct keeper_call *call, const json_t *options, const char *version,
+                       struct r2_seal *ret)
+{
+    char salt[ID_HEX_SIZE];
+    if (call->veil != NULL)
+        *ret = *(const struct r2_seal *)call->veil_arg;
+    if (call->spool_fd >= 0)
+        return 0;
+    int r = r2_seal_make(options, id_hex(salt), ret, &call->err);
+    if (r < 0 || !ret->on)
+        return r;
+    struct slice copy;
+    r = arena_copy(call->arena, call->body.ptr, call->body.len, &copy);
+    if (r < 0)
+        return r2_fail(&call->err, r, 10001);
+    r2_seal_apply(ret, version, 0, (char *)copy.ptr, copy.len);
+    call->body = copy;
+    return 0;
 }
 
 void r2_keep_spool(struct keeper_call *call)
@@ -237,14 +303,17 @@ static void r2_op_put(struct keeper_call *call)
     AUTO(r2_put_done) struct r2_put p = {.uploaded_ms = clock_wall_ms()};
     int r = r2_put_check(call, &p);
     if (r == 0)
-        r = r2_replace(call, p.m.key, json_object_get(p.options, "onlyIf"));
-    call->result = r;
-    if (r != 0)
-        return;
+        r = r2_replace(call, p.m.key, p.options);
     if (call->spool_fd < 0)
         id_hex(p.version);
     else
         memcpy(p.version, call->spool_id, sizeof(p.version));
+    struct r2_seal seal = {0};
+    if (r == 0)
+        r = r2_put_seal(call, p.options, p.version, &seal);
+    call->result = r;
+    if (r != 0)
+        return;
     struct r2_row row = {
         .key = p.m.key,
         .version = slice_of(p.version),
@@ -254,31 +323,36 @@ static void r2_op_put(struct keeper_call *call)
         .http = buf_slice(&p.http),
         .custom = buf_slice(&p.custom),
         .checksums = buf_slice(&p.checksums),
-        .storage_class = slice_of(json_str(p.options, "storageClass", "Standard")),
+        .storage_class = slice_of(r2_class_for(r2_of(call), p.options)),
         .is_inline = call->spool_fd < 0,
         .content = call->body,
+        .sealed = slice_of(seal.text),
     };
-    call->result = r2_insert(call, &row);
+    call->result = r2_insert(call, &row, R2_PUT_OBJECT);
     if (call->result == 0 && call->spool_fd >= 0)
         r2_keep_spool(call);
 }
 
 /* --- delete --- */
 
-static int r2_delete_one(struct keeper_call *call, struct slice key)
+int r2_remove(struct r2_store *store, struct slice key, int action, struct err *err)
 {
     struct r2_row row = {0};
-    struct r2_store *store = r2_of(call);
-    int r = r2_find(store->db, key, false, &row, &call->err);
+    int r = r2_find(store->db, key, false, &row, err);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    r = row.is_inline ? 0 : r2_discard(store, row.version, &call->err);
+    if (r2_is_locked(store, key, row.uploaded_ms))
+        r = r2_fail(err, -EACCES, R2_ERR_LOCKED);
+    else if (!row.is_inline)
+        r = r2_discard(store, row.version, err);
+    if (r == 0)
+        r = r2_notify(store, (enum r2_action)action, &row, err);
     r2_row_done(&row);
     if (r < 0)
         return r;
     struct sql_stmt *s = sql_cached(store->db, "DELETE FROM objects WHERE key = ?");
     sql_bind_text(s, 1, key);
-    return sql_run(s, &call->err);
+    return sql_run(s, err);
 }
 
 static void r2_op_delete(struct keeper_call *call)
@@ -292,10 +366,11 @@ static void r2_op_delete(struct keeper_call *call)
     }
     for (size_t i = 0; i < json_array_size(keys) && call->result >= 0; i++) {
         const json_t *key = json_array_get(keys, i);
-        call->result =
-            json_is_string(key)
-                ? r2_delete_one(call, slice_from(json_string_value(key), json_string_length(key)))
-                : r2_fail(&call->err, -EINVAL, 10020);
+        call->result = json_is_string(key)
+                           ? r2_remove(r2_of(call),
+                                       slice_from(json_string_value(key), json_string_length(key)),
+                                       R2_DELETE_OBJECT, &call->err)
+                           : r2_fail(&call->err, -EINVAL, 10020);
     }
 }
 
@@ -324,11 +399,28 @@ static int r2_get_pieces(struct keeper_call *call, const struct r2_row *row,
     return r2_pieces(r2_of(call)->db, row->version, span, r2_get_piece, call);
 }
 
+/* A blob by itself, as a range: what is encrypted must know which blob it comes from. */
+static int r2_get_sealed(struct keeper_call *call, const char *blob, const struct r2_span *span)
+{
+    call->reply_ranges = arena_alloc(call->arena, sizeof(*call->reply_ranges));
+    if (call->reply_ranges == NULL)
+        return r2_fail(&call->err, -ENOMEM, 10001);
+    *call->reply_ranges = (struct keeper_range){.offset = span->offset, .length = span->length};
+    memcpy(call->reply_ranges->id, blob, BLOB_ID_SIZE);
+    call->n_reply_ranges = 1;
+    return 0;
+}
+
 static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
                        const struct r2_span *span)
 {
     if (row->is_inline) {
+        size_t at = buf_len(&call->reply_body);
+        char id[BLOB_ID_SIZE];
         buf_append(&call->reply_body, row->content.ptr + span->offset, span->length);
+        if (call->veil != NULL && slice_to_cstr(row->version, id, sizeof(id)) == 0)
+            call->veil(call, id, span->offset, call->reply_body.data + call->reply_body.start + at,
+                       span->length);
         return 0;
     }
     if (span->length == 0)
@@ -337,6 +429,8 @@ static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
         return r2_get_pieces(call, row, span);
     char version[BLOB_ID_SIZE];
     int r = slice_to_cstr(row->version, version, sizeof(version));
+    if (r == 0 && call->veil != NULL)
+        return r2_get_sealed(call, version, span);
     int fd = r < 0 ? r : blob_open(call->store->path, version);
     if (fd < 0)
         return r2_fail(&call->err, fd, 10001);
@@ -346,19 +440,48 @@ static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
     return 0;
 }
 
+/* options.part is the number of a part, options.range any range. */
+static int r2_get_span(struct keeper_call *call, const struct r2_row *row, const json_t *options,
+                       struct r2_span *ret, struct buf *ret_sums)
+{
+    int64_t part = json_int(options, "part", 0);
+    if (part == 0)
+        return r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, ret, &call->err);
+    *ret = (struct r2_span){.length = (uint64_t)row->size};
+    if (!r2_is_pieced(row))
+        return part == 1 ? 0 : r2_fail(&call->err, -EINVAL, 10025);
+    int r = r2_piece_nth(r2_of(call)->db, row->version, (unsigned)part, ret, ret_sums);
+    return r == -ENOENT ? r2_fail(&call->err, -EINVAL, 10025) : r;
+}
+
+static int r2_get_unseal(struct keeper_call *call, const struct r2_row *row, const json_t *options)
+{
+    struct r2_seal seal;
+    int r = r2_seal_open(row->sealed, options, &seal, &call->err);
+    if (r == 0)
+        r2_veil(call, &seal);
+    return r;
+}
+
 /* The result is enum r2_condition; only what holds has a body. */
 static int r2_get_row(struct keeper_call *call, const struct r2_row *row, const json_t *options)
 {
+    AUTO(buf_done) struct buf sums = {0};
     struct r2_span span = {0};
     enum r2_condition holds = r2_condition_of(json_object_get(options, "onlyIf"), row);
     int r = 0;
     if (holds == R2_HOLDS)
-        r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, &span, &call->err);
+        r = r2_get_span(call, row, options, &span, &sums);
+    if (r == 0)
+        r = r2_get_unseal(call, row, options);
     if (r == 0 && holds == R2_HOLDS && !json_bool(options, "head", false))
         r = r2_get_body(call, row, &span);
     if (r < 0)
         return r;
-    r2_object_json(&call->json, row, &span);
+    struct r2_row shown = *row;
+    if (buf_len(&sums) > 0)
+        shown.checksums = buf_slice(&sums);
+    r2_object_json(&call->json, &shown, &span);
     return (int)holds;
 }
 
@@ -398,6 +521,7 @@ const struct keeper_op r2_ops[R2_N_OPS] = {
      .body = BODY_SPOOL,
      .body_max = R2_OBJECT_MAX,
      .memory_max = R2_INLINE_MAX,
+     .prepare = r2_put_prepare,
      .run = r2_op_put},
     {.op = OP_r2_delete, .writes = true, .isolates = true, .run = r2_op_delete},
     {.op = OP_r2_get, .run = r2_op_get},
@@ -408,6 +532,7 @@ const struct keeper_op r2_ops[R2_N_OPS] = {
      .isolates = true,
      .body = BODY_SPOOL,
      .body_max = R2_PART_MAX,
+     .prepare = r2_part_prepare,
      .run = r2_op_multipart_part},
     {.op = OP_r2_multipart_complete,
      .writes = true,
@@ -416,6 +541,7 @@ const struct keeper_op r2_ops[R2_N_OPS] = {
     {.op = OP_r2_multipart_abort, .writes = true, .isolates = true, .run = r2_op_multipart_abort},
     {.op = OP_r2_multipart_list, .run = r2_op_multipart_list},
     {.op = OP_r2_copy, .writes = true, .run = r2_op_copy},
+    {.op = OP_r2_setting, .writes = true, .run = r2_op_setting},
 };
 
 /* --- the engine --- */
@@ -438,6 +564,7 @@ static void r2_engine_close(void *open)
 {
     struct r2_store *store = open;
     sql_close(store->db);
+    r2_settings_forget(store);
     buf_done(&store->settle);
     buf_done(&store->made);
     mem_release(&store);
@@ -510,6 +637,7 @@ static void r2_engine_rollback(void *open)
 {
     struct r2_store *store = open;
     r2_unmake(store, 0);
+    r2_settings_forget(store);
     buf_clear(&store->settle);
     sql_rollback(store->db);
 }
@@ -532,6 +660,7 @@ static void r2_engine_undo(void *open)
     struct r2_store *store = open;
     store->settle.end = store->settle.start + store->marked;
     r2_unmake(store, store->made_marked);
+    r2_settings_forget(store);
     sql_undo(store->db);
 }
 
@@ -601,6 +730,7 @@ static void r2_engine_sweep(void *open)
 {
     struct r2_store *store = open;
     r2_sweep_garbage(store);
+    r2_lifecycle_run(store);
     r2_multipart_expire(store, clock_wall_ms() - R2_UPLOAD_MS, R2_UPLOADS_BATCH);
     sql_tidy(store->db);
 }

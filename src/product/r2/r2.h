@@ -17,7 +17,7 @@
 #include "store/sql.h"
 
 enum {
-    R2_N_OPS = 10,
+    R2_N_OPS = 11,
     R2_KEY_MAX = 1024,
     R2_KEYS_MAX = 1000,
     R2_LIST_MAX = 1000,
@@ -40,7 +40,8 @@ extern const struct keeper_engine r2_engine;
 
 /* One object as its row says; slices until r2_row_done(). */
 struct r2_row {
-    struct slice key, version, etag, http, custom, checksums, storage_class, content;
+    struct slice key, version, etag, http, custom, checksums, storage_class, content,
+        sealed; /* as r2_seal.h has it */
     int64_t size, uploaded_ms;
     bool is_inline;
     struct sql_stmt *stmt;
@@ -67,6 +68,9 @@ struct r2_piece {
 /* The pieces of [span->offset, + span->length) of a version, in order; each() ends the walk with less than 0. */
 NODISCARD int r2_pieces(struct sql *db, struct slice version, const struct r2_span *span,
                         int (*each)(void *arg, const struct r2_piece *piece), void *arg);
+/* The n-th piece (from 1) of an object that came in parts, and its checksums as JSON; -ENOENT. */
+NODISCARD int r2_piece_nth(struct sql *db, struct slice version, unsigned n, struct r2_span *ret,
+                           struct buf *ret_sums);
 /* Appends the object as product/messages_data.h describes it. */
 void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_span *span);
 /* options: {prefix, delimiter, cursor, startAfter, limit}. Appends {objects, truncated, cursor, delimitedPrefixes}. */
@@ -85,5 +89,7 @@ enum r2_condition r2_condition_of(const json_t *only_if, const struct r2_row *ro
 /* options.range: {offset, length} or {suffix}. -EINVAL with error 10039. */
 NODISCARD int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct err *err);
 
+/* Numbers of our own, where upstream's are not known. */
+enum { R2_ERR_LOCKED = 10069, R2_ERR_SEALED = 10090, R2_ERR_SEAL_KEY, R2_ERR_NOT_SEALED };
 /* Text "message (code)". */
 int r2_fail(struct err *err, int r, int code);

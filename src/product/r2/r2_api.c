@@ -34,6 +34,25 @@ static const char *const r2_schema[] = {
     NULL,
 };
 
+/* --- settings, which the keeper has --- */
+
+int r2_setting_call(struct api_request *req, const char *store, const char *name,
+                    const json_t *value, json_t **ret, struct err *err)
+{
+    AUTO(buf_done) struct buf text = {0};
+    AUTO(store_call_done) struct store_call call = {.op = OP_r2_setting, .code = R2_ERR_INPUT};
+    AUTO(store_reply_done) struct store_reply reply = {0};
+    if (value != NULL)
+        json_print(&text, value);
+    struct msg_r2_setting m = {
+        .store = slice_of(store), .name = slice_of(name), .value = buf_slice(&text)};
+    msg_r2_setting_pack(&call.args, &m);
+    int r = store_call(req, &call, &reply, err);
+    if (r == 0 && ret != NULL)
+        *ret = TAKE(reply.json);
+    return r;
+}
+
 /* --- buckets --- */
 
 static bool r2_name_ok(const char *name)

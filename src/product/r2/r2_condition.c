@@ -23,6 +23,12 @@ static const struct r2_error r2_errors[] = {
     {10025, "One or more of the specified parts could not be found."},
     {10029, "Metadata missing or invalid"},
     {10039, "The requested range is not satisfiable"},
+    {R2_ERR_LOCKED, "The object is locked by the bucket's lock rules."},
+    {R2_ERR_SEALED, "The object was stored using a form of Server Side Encryption. The correct "
+                    "parameters must be provided to retrieve the object."},
+    {R2_ERR_SEAL_KEY, "The encryption key that you provided is not the one that the object was "
+                      "stored with."},
+    {R2_ERR_NOT_SEALED, "The encryption parameters are not applicable to this object."},
     {10048, "There was a problem with the multipart upload."},
     {100100, "Your proposed upload exceeds the maximum allowed object size."},
 };

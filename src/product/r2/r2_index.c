@@ -4,6 +4,7 @@
 #include "product/r2/r2.h"
 
 #include "core/base64.h"
+#include "product/r2/r2_seal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 enum { R2_READY_TRIES = 400, R2_READY_PAUSE_US = 5000 };
 
 #define R2_COLUMNS                                                                                 \
-    "key, version, size, etag, uploaded, http, custom, checksums, class, content IS NOT NULL"
+    "key, version, size, etag, uploaded, http, custom, checksums, class, content IS NOT NULL, "    \
+    "sealed"
 
 static const char *const r2_schema[] = {
     "CREATE TABLE IF NOT EXISTS objects(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version "
@@ -35,13 +37,47 @@ static const char *const r2_schema[] = {
     "CREATE TABLE IF NOT EXISTS pieces(version TEXT NOT NULL, at INTEGER NOT NULL, blob TEXT NOT "
     "NULL, size INTEGER NOT NULL, PRIMARY KEY(version, at)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS pieces_blob ON pieces(blob)",
+    "CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS outbox(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, body TEXT NOT "
+    "NULL)",
 };
+
+/* Columns that came later; a bucket that was made before gets them. */
+static const struct {
+    const char *known, *add;
+} r2_later[] = {
+#define R2_LATER(table, column, type)                                                              \
+    {                                                                                              \
+        "SELECT 1 FROM pragma_table_info('" table "') WHERE name = '" column "'",                  \
+            "ALTER TABLE " table " ADD COLUMN " column " " type                                    \
+    }
+    R2_LATER("objects", "sealed", "TEXT NOT NULL DEFAULT ''"),
+    R2_LATER("uploads", "sealed", "TEXT NOT NULL DEFAULT ''"),
+    R2_LATER("uploads", "sums", "TEXT NOT NULL DEFAULT '{}'"),
+    R2_LATER("parts", "sums", "TEXT NOT NULL DEFAULT '{}'"),
+    R2_LATER("pieces", "sums", "TEXT NOT NULL DEFAULT '{}'"),
+#undef R2_LATER
+};
+
+static int r2_index_columns(struct sql *db, struct err *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < ARRAY_LEN(r2_later) && r >= 0; i++) {
+        struct sql_stmt *s = sql_cached(db, r2_later[i].known);
+        r = sql_step(s, err);
+        sql_reset(s);
+        if (r == 0)
+            r = sql_run(sql_cached(db, r2_later[i].add), err);
+    }
+    return MIN(r, 0);
+}
 
 /* A reader that comes before the keeper has made the tables waits a moment. */
 static int r2_index_ready(struct sql *db, struct err *err)
 {
     struct sql_stmt *s =
-        sql_cached(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('objects', 'pieces')");
+        sql_cached(db, "SELECT (SELECT count(*) FROM pragma_table_info('objects') WHERE name = "
+                       "'sealed') + (SELECT count(*) FROM sqlite_schema WHERE name = 'outbox')");
     for (unsigned i = 0; i < R2_READY_TRIES; i++) {
         bool ready = sql_step(s, err) == 1 && sql_column_int(s, 0) == 2;
         sql_reset(s);
@@ -60,6 +96,8 @@ int r2_index_open(const char *dir, bool write, struct sql **ret, struct err *err
     int r = sql_open(path, write ? SQL_WRITE : 0, &db, err);
     for (size_t i = 0; r == 0 && write && i < ARRAY_LEN(r2_schema); i++)
         r = sql_run(sql_cached(db, r2_schema[i]), err);
+    if (r == 0 && write)
+        r = r2_index_columns(db, err);
     if (r == 0 && !write)
         r = r2_index_ready(db, err);
     if (r < 0)
@@ -81,6 +119,7 @@ static void r2_row_read(struct sql_stmt *s, struct r2_row *ret)
         .checksums = sql_column_bytes(s, 7),
         .storage_class = sql_column_bytes(s, 8),
         .is_inline = sql_column_int(s, 9) != 0,
+        .sealed = sql_column_bytes(s, 10),
         .stmt = s,
     };
 }
@@ -97,7 +136,7 @@ int r2_find(struct sql *db, struct slice key, bool with_content, struct r2_row *
         return r < 0 ? r : -ENOENT;
     r2_row_read(s, ret);
     if (with_content && ret->is_inline)
-        ret->content = sql_column_bytes(s, 10);
+        ret->content = sql_column_bytes(s, 11);
     return 0;
 }
 
@@ -160,7 +199,27 @@ void r2_object_json(struct buf *out, const struct r2_row *row, const struct r2_s
     if (span != NULL && span->given)
         buf_printf(out, ",\"range\":{\"offset\":%llu,\"length\":%llu}",
                    (unsigned long long)span->offset, (unsigned long long)span->length);
+    if (row->sealed.len == R2_SEAL_LEN)
+        buf_printf(out, ",\"ssecKeyMd5\":\"%.32s\"", row->sealed.ptr + R2_SEAL_LEN - 32);
     buf_append_char(out, '}');
+}
+
+int r2_piece_nth(struct sql *db, struct slice version, unsigned n, struct r2_span *ret,
+                 struct buf *ret_sums)
+{
+    struct sql_stmt *s = sql_cached(
+        db, "SELECT at, size, sums FROM pieces WHERE version = ? ORDER BY at LIMIT 1 OFFSET ?");
+    sql_bind_text(s, 1, version);
+    sql_bind_int(s, 2, (int64_t)n - 1);
+    int r = sql_step(s, NULL);
+    if (r == 1) {
+        *ret = (struct r2_span){.given = true,
+                                .offset = (uint64_t)sql_column_int(s, 0),
+                                .length = (uint64_t)sql_column_int(s, 1)};
+        buf_append_slice(ret_sums, sql_column_bytes(s, 2));
+    }
+    sql_reset(s);
+    return r < 0 ? r : r == 0 ? -ENOENT : 0;
 }
 
 /* --- listing --- */

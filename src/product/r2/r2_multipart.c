@@ -4,7 +4,7 @@
  *     OPEN --complete--> COMPLETED      a row stays a week, so that a second abort can be told from an
  *       \---abort------> ABORTED        upload that never was
  */
-#include "product/r2/r2_keeper.h"
+#include "product/r2/r2_rules.h"
 
 #include "core/clock.h"
 #include "core/digest.h"
@@ -16,21 +16,24 @@
 enum { R2_UPLOAD_OPEN, R2_UPLOAD_COMPLETED, R2_UPLOAD_ABORTED };
 
 static int r2_upload_state(struct r2_store *store, struct slice key, struct slice upload,
-                           struct err *err)
+                           struct buf *ret_sealed, struct err *err)
 {
     struct sql_stmt *s =
-        sql_cached(store->db, "SELECT state FROM uploads WHERE id = ? AND key = ?");
+        sql_cached(store->db, "SELECT state, sealed FROM uploads WHERE id = ? AND key = ?");
     sql_bind_text(s, 1, upload);
     sql_bind_text(s, 2, key);
     int r = sql_step(s, err);
     int state = r == 1 ? (int)sql_column_int(s, 0) : 0;
+    if (r == 1 && ret_sealed != NULL)
+        buf_append_slice(ret_sealed, sql_column_bytes(s, 1));
     sql_reset(s);
     return r < 0 ? r : r == 0 ? r2_fail(err, -ENOENT, 10024) : state;
 }
 
-int r2_upload_find(struct keeper_call *call, struct slice key, struct slice upload)
+int r2_upload_find(struct keeper_call *call, struct slice key, struct slice upload,
+                   struct buf *ret_sealed)
 {
-    int r = r2_upload_state(r2_of(call), key, upload, &call->err);
+    int r = r2_upload_state(r2_of(call), key, upload, ret_sealed, &call->err);
     return r > 0 ? r2_fail(&call->err, -ENOENT, 10024) : r;
 }
 
@@ -49,18 +52,27 @@ static int r2_upload_insert(struct keeper_call *call, struct slice key, const ch
 {
     AUTO(buf_done) struct buf http = {0};
     AUTO(buf_done) struct buf custom = {0};
+    AUTO(buf_done) struct buf sums = {0};
+    AUTO(r2_seal_done) struct r2_seal seal = {0};
     int r = r2_metadata(options, &http, &custom, &call->err);
+    if (r == 0)
+        r = r2_seal_make(options, id, &seal, &call->err);
     if (r < 0)
         return r;
+    const json_t *checksum = json_object_get(options, "checksum");
+    if (checksum != NULL)
+        json_print(&sums, checksum);
     struct sql_stmt *s =
         sql_cached(r2_of(call)->db, "INSERT INTO uploads(id, key, http, custom, class, created, "
-                                    "state) VALUES(?, ?, ?, ?, ?, ?, 0)");
+                                    "sealed, sums, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0)");
     sql_bind_text(s, 1, slice_of(id));
     sql_bind_text(s, 2, key);
     sql_bind_text(s, 3, buf_slice(&http));
     sql_bind_text(s, 4, buf_slice(&custom));
-    sql_bind_text(s, 5, slice_of(json_str(options, "storageClass", "Standard")));
+    sql_bind_text(s, 5, slice_of(r2_class_for(r2_of(call), options)));
     sql_bind_int(s, 6, clock_wall_ms());
+    sql_bind_text(s, 7, slice_of(seal.text));
+    sql_bind_text(s, 8, checksum == NULL ? SLICE("{}") : buf_slice(&sums));
     r = sql_run(s, &call->err);
     sql_clear(s);
     return r;
@@ -99,27 +111,55 @@ static int r2_part_discard(struct keeper_call *call, struct slice upload, uint32
     return sql_run(s, &call->err);
 }
 
-int r2_part_store(struct keeper_call *call, struct slice upload, uint32_t number, const char *blob,
-                  int64_t size, const char *etag)
+int r2_part_store(struct keeper_call *call, struct slice upload, uint32_t number,
+                  const struct r2_part_row *part)
 {
     int64_t now = clock_wall_ms();
     int r = r2_part_discard(call, upload, number);
     if (r < 0)
         return r;
-    struct sql_stmt *s =
-        sql_cached(r2_of(call)->db, "INSERT OR REPLACE INTO parts VALUES(?, ?, ?, ?, ?, ?)");
+    struct sql_stmt *s = sql_cached(
+        r2_of(call)->db, "INSERT OR REPLACE INTO parts(upload, number, blob, size, etag, "
+                         "uploaded, sums) VALUES(?, ?, ?, ?, ?, ?, ?)");
     sql_bind_text(s, 1, upload);
     sql_bind_int(s, 2, number);
-    sql_bind_text(s, 3, slice_of(blob));
-    sql_bind_int(s, 4, size);
-    sql_bind_text(s, 5, slice_of(etag));
+    sql_bind_text(s, 3, slice_of(part->blob));
+    sql_bind_int(s, 4, part->size);
+    sql_bind_text(s, 5, slice_of(part->etag));
     sql_bind_int(s, 6, now);
+    sql_bind_text(s, 7, part->sums);
     r = sql_run(s, &call->err);
     sql_clear(s);
     if (r == 0)
         buf_printf(&call->json, "{\"partNumber\":%u,\"etag\":\"%s\",\"uploaded\":%lld}", number,
-                   etag, (long long)now);
+                   part->etag, (long long)now);
     return r;
+}
+
+int r2_part_prepare(struct keeper_call *call)
+{
+    struct msg_r2_multipart_part m;
+    struct r2_seal seal;
+    char salt[ID_HEX_SIZE];
+    AUTO(json_release) json_t *options = NULL;
+    if (msg_r2_multipart_part_unpack(call->args, &m) < 0 || !id_is_hex(m.upload, R2_SALT_LEN) ||
+        slice_to_cstr(m.upload, salt, sizeof(salt)) < 0 ||
+        json_parse(m.options, &options, NULL) < 0)
+        return 0; /* which the operation says */
+    int r = r2_seal_make(options, salt, &seal, &call->err);
+    if (r == 0)
+        r2_veil(call, &seal);
+    return r;
+}
+
+/* Has the part been encrypted as the upload wants it? */
+static int r2_part_unseal(struct keeper_call *call, const struct msg_r2_multipart_part *m,
+                          const json_t *options)
+{
+    AUTO(buf_done) struct buf sealed = {0};
+    AUTO(r2_seal_done) struct r2_seal seal = {0};
+    int r = r2_upload_find(call, m->key, m->upload, &sealed);
+    return r < 0 ? r : r2_seal_open(buf_slice(&sealed), options, &seal, &call->err);
 }
 
 static int r2_part_take(struct keeper_call *call, const struct msg_r2_multipart_part *m,
@@ -127,14 +167,17 @@ static int r2_part_take(struct keeper_call *call, const struct msg_r2_multipart_
 {
     AUTO(buf_done) struct buf sums = {0};
     char etag[ID_HEX_SIZE];
-    int r = r2_upload_find(call, m->key, m->upload);
+    int r = r2_part_unseal(call, m, options);
     if (r == 0)
         r = r2_checksums(call, options, &sums, etag);
     if (r < 0)
         return r;
     bool empty = call->spool_fd < 0;
-    r = r2_part_store(call, m->upload, m->number, empty ? "" : call->spool_id,
-                      (int64_t)call->body_size, etag);
+    struct r2_part_row part = {.blob = empty ? "" : call->spool_id,
+                               .size = (int64_t)call->body_size,
+                               .etag = etag,
+                               .sums = buf_slice(&sums)};
+    r = r2_part_store(call, m->upload, m->number, &part);
     if (r == 0 && !empty)
         r2_keep_spool(call);
     return r;
@@ -166,6 +209,7 @@ struct r2_part {
     char blob[BLOB_ID_SIZE];
     int64_t size;
     uint8_t md5[KEEPER_MD5_SIZE];
+    struct slice sums; /* in the call's arena */
 };
 
 struct r2_complete {
@@ -183,13 +227,31 @@ static int r2_part_order(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* Do the checksums that the client names with a part agree with what was stored? */
+static bool r2_part_agrees(const json_t *named, struct slice sums)
+{
+    AUTO(json_release) json_t *stored = NULL;
+    json_t *wanted = json_object_get(named, "sums"), *value;
+    const char *name;
+    if (json_object_size(wanted) == 0)
+        return true;
+    if (json_parse(sums, &stored, NULL) < 0)
+        return false;
+    json_object_foreach(wanted, name, value)
+    {
+        if (!json_equal(json_object_get(stored, name), value))
+            return false;
+    }
+    return true;
+}
+
 /* The row of a part that the client names; 10025 when there is none with this etag. */
 static int r2_part_find(struct keeper_call *call, struct slice upload, const json_t *named,
                         struct r2_part *ret)
 {
-    struct sql_stmt *s =
-        sql_cached(r2_of(call)->db,
-                   "SELECT blob, size FROM parts WHERE upload = ? AND number = ? AND etag = ?");
+    struct sql_stmt *s = sql_cached(
+        r2_of(call)->db,
+        "SELECT blob, size, sums FROM parts WHERE upload = ? AND number = ? AND etag = ?");
     struct slice etag = slice_of(json_str(named, "etag", ""));
     int64_t number = json_int(named, "partNumber", 0);
     sql_bind_text(s, 1, upload);
@@ -202,6 +264,11 @@ static int r2_part_find(struct keeper_call *call, struct slice upload, const jso
         r = slice_to_cstr(sql_column_bytes(s, 0), ret->blob, sizeof(ret->blob));
         if (r == 0)
             r = hex_decode(etag, ret->md5, sizeof(ret->md5));
+        struct slice sums = sql_column_bytes(s, 2);
+        if (r == 0)
+            r = arena_copy(call->arena, sums.ptr, sums.len, &ret->sums);
+        if (r == 0 && !r2_part_agrees(named, ret->sums))
+            r = r2_fail(&call->err, -EINVAL, 10025);
     } else if (r == 0) {
         r = r2_fail(&call->err, -EINVAL, 10025);
     }
@@ -248,7 +315,9 @@ static int r2_parts_check(struct keeper_call *call, struct r2_complete *c)
 
 static int r2_pieces_insert(struct keeper_call *call, const struct r2_complete *c)
 {
-    struct sql_stmt *s = sql_cached(r2_of(call)->db, "INSERT INTO pieces VALUES(?, ?, ?, ?)");
+    struct sql_stmt *s =
+        sql_cached(r2_of(call)->db, "INSERT INTO pieces(version, at, blob, size, sums) "
+                                    "VALUES(?, ?, ?, ?, ?)");
     int64_t at = 0;
     int r = 0;
     for (size_t i = 0; i < c->n && r == 0; i++) {
@@ -259,6 +328,7 @@ static int r2_pieces_insert(struct keeper_call *call, const struct r2_complete *
         sql_bind_int(s, 2, at);
         sql_bind_text(s, 3, slice_of(p->blob));
         sql_bind_int(s, 4, p->size);
+        sql_bind_text(s, 5, p->sums);
         r = sql_run(s, &call->err);
         at += p->size;
     }
@@ -296,14 +366,34 @@ static void r2_parts_etag(const struct r2_complete *c, char *ret, size_t size)
     snprintf(ret, size, "%s-%zu", hex_encode(sum, KEEPER_MD5_SIZE, hex), c->n);
 }
 
+static int r2_complete_sums(struct keeper_call *call, const struct r2_complete *c,
+                            struct slice upload, struct buf *ret)
+{
+    AUTO(json_release) json_t *kind = NULL;
+    struct r2_part_sum *parts = arena_alloc(call->arena, c->n * sizeof(*parts));
+    if (parts == NULL || json_parse(upload, &kind, NULL) < 0)
+        return r2_fail(&call->err, -EIO, 10001);
+    for (size_t i = 0; i < c->n; i++)
+        parts[i] = (struct r2_part_sum){c->parts[i].sums, c->parts[i].size};
+    const json_t *claimed = json_object_get(c->options, "checksum");
+    if (json_object_size(kind) == 0 && claimed != NULL)
+        return r2_sums_combine(claimed, parts, c->n, json_str(claimed, "value", NULL), ret,
+                               &call->err);
+    return r2_sums_combine(kind, parts, c->n, json_str(claimed, "value", NULL), ret, &call->err);
+}
+
 static int r2_complete_insert(struct keeper_call *call, struct r2_complete *c)
 {
+    AUTO(buf_done) struct buf sums = {0};
     char etag[ID_HEX_SIZE + 16];
     r2_parts_etag(c, etag, sizeof(etag));
-    struct sql_stmt *s =
-        sql_cached(r2_of(call)->db, "SELECT http, custom, class FROM uploads WHERE id = ?");
+    struct sql_stmt *s = sql_cached(
+        r2_of(call)->db, "SELECT http, custom, class, sealed, sums FROM uploads WHERE id = ?");
     sql_bind_text(s, 1, c->m.upload);
     int r = sql_step(s, &call->err);
+    int sum = r == 1 ? r2_complete_sums(call, c, sql_column_bytes(s, 4), &sums) : 0;
+    if (sum < 0)
+        r = sum;
     if (r == 1) {
         struct r2_row row = {
             .key = c->m.key,
@@ -313,24 +403,54 @@ static int r2_complete_insert(struct keeper_call *call, struct r2_complete *c)
             .uploaded_ms = clock_wall_ms(),
             .http = sql_column_bytes(s, 0),
             .custom = sql_column_bytes(s, 1),
-            .checksums = SLICE("{}"),
+            .checksums = buf_slice(&sums),
             .storage_class = sql_column_bytes(s, 2),
+            .sealed = sql_column_bytes(s, 3),
         };
-        r = r2_insert(call, &row);
+        r = r2_insert(call, &row, R2_COMPLETE_UPLOAD);
     }
     sql_reset(s);
     return r;
 }
 
+/* A client that did not hear the answer asks again: the object is there, with the etag of these parts. */
+static int r2_complete_again(struct keeper_call *call, struct r2_complete *c)
+{
+    AUTO(json_release) json_t *named = NULL;
+    char etag[ID_HEX_SIZE + 16];
+    struct r2_row row = {0};
+    int r = json_parse(c->m.parts, &named, NULL);
+    c->n = json_array_size(named);
+    c->parts = arena_alloc(call->arena, (c->n + 1) * sizeof(*c->parts));
+    if (r < 0 || c->n == 0 || c->parts == NULL)
+        return r2_fail(&call->err, -ENOENT, 10024);
+    for (size_t i = 0; i < c->n && r == 0; i++)
+        r = hex_decode(slice_of(json_str(json_array_get(named, i), "etag", "")), c->parts[i].md5,
+                       sizeof(c->parts[i].md5));
+    r2_parts_etag(c, etag, sizeof(etag));
+    if (r == 0)
+        r = r2_find(r2_of(call)->db, c->m.key, false, &row, &call->err);
+    if (r < 0 || !slice_eq(row.etag, slice_of(etag)))
+        r = r2_fail(&call->err, -ENOENT, 10024);
+    else
+        r2_object_json(&call->json, &row, NULL);
+    r2_row_done(&row);
+    return r;
+}
+
 static int r2_complete_run(struct keeper_call *call, struct r2_complete *c)
 {
-    int r = r2_upload_find(call, c->m.key, c->m.upload);
+    int r = r2_upload_state(r2_of(call), c->m.key, c->m.upload, NULL, &call->err);
+    if (r == R2_UPLOAD_COMPLETED && json_bool(c->options, "again", false))
+        return r2_complete_again(call, c);
+    if (r > 0)
+        r = r2_fail(&call->err, -ENOENT, 10024);
     if (r == 0)
         r = r2_parts_collect(call, c);
     if (r == 0)
         r = r2_parts_check(call, c);
     if (r == 0)
-        r = r2_replace(call, c->m.key, json_object_get(c->options, "onlyIf"));
+        r = r2_replace(call, c->m.key, c->options);
     if (r != 0)
         return r;
     id_hex(c->version);
@@ -364,7 +484,7 @@ void r2_op_multipart_abort(struct keeper_call *call)
         call->result = r2_fail(&call->err, -EINVAL, 10029);
         return;
     }
-    int r = r2_upload_state(r2_of(call), m.key, m.upload, &call->err);
+    int r = r2_upload_state(r2_of(call), m.key, m.upload, NULL, &call->err);
     if (r == R2_UPLOAD_OPEN) {
         r = r2_parts_drop(r2_of(call), m.upload, SLICE(""), &call->err);
         if (r == 0)
@@ -383,22 +503,29 @@ static int r2_expire_one(struct r2_store *store, struct slice upload)
     return sql_run(s, NULL);
 }
 
-void r2_multipart_expire(struct r2_store *store, int64_t before_ms, int most)
+int r2_uploads_drop(struct r2_store *store, struct sql_stmt *s)
 {
     AUTO(buf_done) struct buf ids = {0};
-    struct sql_stmt *s = sql_cached(store->db, "SELECT id FROM uploads WHERE created < ? LIMIT ?");
-    sql_bind_int(s, 1, before_ms);
-    sql_bind_int(s, 2, most);
-    while (sql_step(s, NULL) == 1)
+    int r;
+    while ((r = sql_step(s, NULL)) == 1)
         buf_append_slice(&ids, sql_column_bytes(s, 0));
     sql_reset(s);
-    if (buf_len(&ids) == 0 || sql_begin(store->db, NULL) < 0)
-        return;
-    int r = 0;
     for (struct slice at = buf_slice(&ids); at.len > 0 && r == 0;
          at = slice_skip(at, ID_HEX_SIZE - 1))
         r = r2_expire_one(store, slice_from(at.ptr, ID_HEX_SIZE - 1));
-    if (r < 0 || sql_commit(store->db, NULL) < 0)
+    return r;
+}
+
+void r2_multipart_expire(struct r2_store *store, int64_t before_ms, int most)
+{
+    struct sql_stmt *s = sql_cached(store->db, "SELECT id FROM uploads WHERE created < ? LIMIT ?");
+    sql_bind_int(s, 1, before_ms);
+    sql_bind_int(s, 2, most);
+    bool any = sql_step(s, NULL) == 1;
+    sql_reset(s);
+    if (!any || sql_begin(store->db, NULL) < 0)
+        return;
+    if (r2_uploads_drop(store, s) < 0 || sql_commit(store->db, NULL) < 0)
         sql_rollback(store->db);
 }
 
@@ -414,12 +541,12 @@ static int r2_list_parts(struct keeper_call *call, const json_t *options)
 {
     struct slice upload = slice_of(json_str(options, "upload", ""));
     int64_t limit = json_int(options, "limit", R2_LIST_MAX);
-    int r = r2_upload_find(call, slice_of(json_str(options, "key", "")), upload);
+    int r = r2_upload_find(call, slice_of(json_str(options, "key", "")), upload, NULL);
     if (r < 0)
         return r;
-    struct sql_stmt *s =
-        sql_cached(r2_of(call)->db, "SELECT number, etag, size, uploaded FROM parts WHERE upload = "
-                                    "? AND number > ? ORDER BY number LIMIT ?");
+    struct sql_stmt *s = sql_cached(
+        r2_of(call)->db, "SELECT number, etag, size, uploaded, sums FROM parts WHERE upload = "
+                         "? AND number > ? ORDER BY number LIMIT ?");
     size_t n = 0;
     sql_bind_text(s, 1, upload);
     sql_bind_int(s, 2, json_int(options, "after", 0));
@@ -427,10 +554,12 @@ static int r2_list_parts(struct keeper_call *call, const json_t *options)
     buf_append_slice(&call->json, SLICE("{\"parts\":["));
     while ((r = sql_step(s, &call->err)) == 1 && n < (size_t)limit) {
         r2_list_begin(&call->json, &n);
-        buf_printf(&call->json,
-                   "{\"partNumber\":%lld,\"etag\":\"%.*s\",\"size\":%lld,\"uploaded\":%lld}",
-                   (long long)sql_column_int(s, 0), SLICE_ARG(sql_column_bytes(s, 1)),
-                   (long long)sql_column_int(s, 2), (long long)sql_column_int(s, 3));
+        buf_printf(
+            &call->json,
+            "{\"partNumber\":%lld,\"etag\":\"%.*s\",\"size\":%lld,\"uploaded\":%lld,\"sums\":%.*s}",
+            (long long)sql_column_int(s, 0), SLICE_ARG(sql_column_bytes(s, 1)),
+            (long long)sql_column_int(s, 2), (long long)sql_column_int(s, 3),
+            SLICE_ARG(sql_column_bytes(s, 4)));
     }
     sql_reset(s);
     buf_printf(&call->json, "],\"truncated\":%s}", r == 1 ? "true" : "false");

@@ -23,6 +23,9 @@ static const struct s3_error_row {
     [S3_BUCKET_EXISTS] = {"BucketAlreadyOwnedByYou", 409,
                           "The bucket you tried to create already exists, and you own it."},
     [S3_BUCKET_NOT_EMPTY] = {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty."},
+    [S3_CORS_BAD] = {"BadRequest", 400, "Insufficient information. Origin request header needed."},
+    [S3_CORS_FORBIDDEN] = {"AccessForbidden", 403,
+                           "CORSResponse: This CORS request is not allowed."},
     [S3_ENTITY_TOO_LARGE] = {"EntityTooLarge", 400,
                              "Your proposed upload exceeds the maximum allowed object size."},
     [S3_ENTITY_TOO_SMALL] = {"EntityTooSmall", 400,
@@ -44,7 +47,11 @@ static const struct s3_error_row {
     [S3_INVALID_PART_ORDER] = {"InvalidPartOrder", 400,
                                "The list of parts was not in ascending order."},
     [S3_INVALID_RANGE] = {"InvalidRange", 416, "The requested range is not satisfiable"},
+    [S3_INVALID_REQUEST] = {"InvalidRequest", 400, "The request is not valid."},
+    [S3_INVALID_TOKEN] = {"InvalidArgument", 400, "The continuation token is not valid."},
     [S3_KEY_TOO_LONG] = {"KeyTooLongError", 400, "Your key is too long."},
+    [S3_LOCKED] = {"ObjectLockedByBucketPolicy", 403,
+                   "The object is locked by the bucket's lock rules."},
     [S3_MALFORMED_AUTH] = {"AuthorizationHeaderMalformed", 400,
                            "The authorization that you provided is not valid."},
     [S3_MALFORMED_XML] = {"MalformedXML", 400, "The XML you provided was not well-formed."},
@@ -52,13 +59,26 @@ static const struct s3_error_row {
                                "Your metadata headers exceed the maximum allowed metadata size."},
     [S3_METHOD_NOT_ALLOWED] = {"MethodNotAllowed", 405,
                                "The specified method is not allowed against this resource."},
+    [S3_MISSING_LENGTH] = {"MissingContentLength", 411,
+                           "You must provide the Content-Length HTTP header."},
+    [S3_NO_SPACE] = {"ServiceUnavailable", 503,
+                     "There is no space left to store this. Free space on the server's disk."},
     [S3_NO_SUCH_BUCKET] = {"NoSuchBucket", 404, "The specified bucket does not exist."},
+    [S3_NO_SUCH_CORS] = {"NoSuchCORSConfiguration", 404, "The CORS configuration does not exist."},
     [S3_NO_SUCH_KEY] = {"NoSuchKey", 404, "The specified key does not exist."},
+    [S3_NO_SUCH_LIFECYCLE] = {"NoSuchLifecycleConfiguration", 404,
+                              "The lifecycle configuration does not exist."},
     [S3_NO_SUCH_UPLOAD] = {"NoSuchUpload", 404, "The specified multipart upload does not exist."},
     [S3_NOT_IMPLEMENTED] = {"NotImplemented", 501, "This operation is not implemented."},
     [S3_PART_LENGTHS] = {"InvalidPart", 400, "All non-trailing parts must have the same length."},
     [S3_PRECONDITION_FAILED] = {"PreconditionFailed", 412,
                                 "At least one of the pre-conditions you specified did not hold."},
+    [S3_SEALED] = {"InvalidRequest", 400,
+                   "The object was stored using a form of Server Side Encryption. The correct "
+                   "parameters must be provided to retrieve the object."},
+    [S3_SEAL_KEY] = {"InvalidRequest", 400,
+                     "The encryption key is missing, malformed, not applicable, or not the one "
+                     "that the object was stored with."},
     [S3_SHA256_MISMATCH] = {"XAmzContentSHA256Mismatch", 400,
                             "The provided x-amz-content-sha256 header does not match what was "
                             "computed."},
@@ -74,11 +94,25 @@ static const struct {
     int code;
     enum s3_error error;
 } s3_numbers[] = {
-    {10004, S3_BUCKET_EXISTS},      {10005, S3_INVALID_BUCKET_NAME}, {10006, S3_NO_SUCH_BUCKET},
-    {10007, S3_NO_SUCH_KEY},        {10008, S3_BUCKET_NOT_EMPTY},    {10011, S3_ENTITY_TOO_SMALL},
-    {10012, S3_METADATA_TOO_LARGE}, {10020, S3_KEY_TOO_LONG},        {10024, S3_NO_SUCH_UPLOAD},
-    {10025, S3_INVALID_PART},       {10029, S3_INVALID_ARGUMENT},    {10037, S3_BAD_DIGEST},
-    {10039, S3_INVALID_RANGE},      {10048, S3_PART_LENGTHS},        {100100, S3_ENTITY_TOO_LARGE},
+    {10004, S3_BUCKET_EXISTS},
+    {10005, S3_INVALID_BUCKET_NAME},
+    {10006, S3_NO_SUCH_BUCKET},
+    {10007, S3_NO_SUCH_KEY},
+    {10008, S3_BUCKET_NOT_EMPTY},
+    {10011, S3_ENTITY_TOO_SMALL},
+    {10012, S3_METADATA_TOO_LARGE},
+    {10020, S3_KEY_TOO_LONG},
+    {10024, S3_NO_SUCH_UPLOAD},
+    {10025, S3_INVALID_PART},
+    {10029, S3_INVALID_ARGUMENT},
+    {10037, S3_BAD_DIGEST},
+    {10069, S3_LOCKED},
+    {10090, S3_SEALED},
+    {10091, S3_SEAL_KEY},
+    {10092, S3_SEAL_KEY},
+    {10039, S3_INVALID_RANGE},
+    {10048, S3_PART_LENGTHS},
+    {100100, S3_ENTITY_TOO_LARGE},
 };
 
 const char *s3_error_code(enum s3_error error)
@@ -123,7 +157,7 @@ enum s3_error s3_error_of(int r, const struct err *err)
         if (s3_numbers[i].code == number)
             return s3_numbers[i].error;
     }
-    return r == -ENOENT ? S3_NO_SUCH_BUCKET : S3_INTERNAL;
+    return r == -ENOENT ? S3_NO_SUCH_BUCKET : r == -ENOSPC ? S3_NO_SPACE : S3_INTERNAL;
 }
 
 int s3_fail_err(struct s3 *s, int r, const struct err *err)
@@ -136,6 +170,16 @@ int s3_fail_err(struct s3 *s, int r, const struct err *err)
 struct slice s3_header(const struct s3 *s, const char *name)
 {
     return api_header(s->req, name);
+}
+
+bool s3_has_header(const struct s3 *s, const char *wanted)
+{
+    struct slice block = s->req->headers, name, value;
+    while (http_header_next(&block, &name, &value)) {
+        if (slice_eq(name, slice_of(wanted)))
+            return true;
+    }
+    return false;
 }
 
 const char *s3_query(const struct s3 *s, const char *name)
@@ -182,6 +226,14 @@ static const struct s3_operation {
     {"GET", S3_SERVICE, "", "", s3_list_buckets, false, false},
     {"GET", S3_BUCKET, "location", "", s3_bucket_location, false, false},
     {"GET", S3_BUCKET, "encryption", "", s3_bucket_encryption, false, false},
+    {"GET", S3_BUCKET, "cors", "", s3_cors_get, false, false},
+    {"PUT", S3_BUCKET, "cors", "", s3_cors_put, true, false},
+    {"DELETE", S3_BUCKET, "cors", "", s3_cors_delete, true, false},
+    {"GET", S3_BUCKET, "lifecycle", "", s3_lifecycle_get, false, false},
+    {"PUT", S3_BUCKET, "lifecycle", "", s3_lifecycle_put, true, false},
+    {"DELETE", S3_BUCKET, "lifecycle", "", s3_lifecycle_delete, true, false},
+    {"OPTIONS", S3_BUCKET, "", "", s3_preflight, false, false},
+    {"OPTIONS", S3_OBJECT, "", "", s3_preflight, false, false},
     {"GET", S3_BUCKET, "uploads", "", s3_list_uploads, false, false},
     {"GET", S3_BUCKET, "list-type", "", s3_list_v2, false, false},
     {"GET", S3_BUCKET, "", "", s3_list_v1, false, false},
@@ -204,32 +256,12 @@ static const struct s3_operation {
 
 /* Subresources that would otherwise pass for the plain operation. */
 static const char *const s3_unserved[] = {
-    "accelerate",
-    "acl",
-    "analytics",
-    "cors",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "tagging",
-    "torrent",
-    "versioning",
-    "versions",
-    "website",
-    "attributes",
-    "select",
+    "accelerate",        "acl",         "analytics",         "intelligent-tiering",
+    "inventory",         "legal-hold",  "logging",           "metrics",
+    "notification",      "object-lock", "ownershipControls", "policy",
+    "publicAccessBlock", "replication", "requestPayment",    "restore",
+    "retention",         "tagging",     "torrent",           "versioning",
+    "versions",          "website",     "attributes",        "select",
     "policyStatus",
 };
 
@@ -336,21 +368,25 @@ static int s3_open(struct s3 *s, const struct s3_operation **ret)
     s->path = slice_cut(&rest, '?');
     req->path = s->path;
     req->query = rest.ptr == NULL ? SLICE("") : rest;
+    bool preflight =
+        slice_eq(req->method, SLICE("OPTIONS")); /* browsers send it without any right */
     int r = s3_split(s);
-    if (r == 0)
+    if (r == 0 && !preflight)
         r = s3_sign_check(s);
     if (r < 0)
         return r;
     const struct s3_operation *op = s3_operation_of(s);
     if (op == NULL)
         return -ECANCELED;
-    /* A key that was passed over would store readable what should not be. */
-    if (s3_header(s, "x-amz-server-side-encryption-customer-algorithm").len > 0)
-        return s3_fail(s, S3_NOT_IMPLEMENTED);
+    *ret = op;
+    s->auth.payload = preflight ? SLICE("UNSIGNED-PAYLOAD") : s->auth.payload;
+    if (preflight)
+        return 0;
+    if (op->body && !req->has_body && req->content_length < 0)
+        return s3_fail(s, S3_MISSING_LENGTH);
     int area = permission_index(req->api->products, S3_AREA);
     if (!permission_has(&req->who.rights, area, op->edits ? API_EDIT : API_READ))
         return s3_fail(s, S3_ACCESS_DENIED);
-    *ret = op;
     return s3_check_session(s, op);
 }
 
@@ -367,6 +403,14 @@ static int s3_check_bucket(struct s3 *s, const struct s3_operation *op)
     if (op->scope == S3_SERVICE || op->run == s3_bucket_create)
         return 0;
     int r = r2_bucket_find(s->req, s->bucket, &row, &err);
+    bool uploads = op->run == s3_object_put || op->run == s3_multipart_create;
+    if (r == -ENOENT && uploads &&
+        slice_eq(s3_header(s, "cf-create-bucket-if-missing"), SLICE("true"))) {
+        AUTO(json_release) json_t *body = json_pack("{s:s}", "name", s->bucket);
+        const char *name;
+        r = body == NULL ? -EINVAL : r2_bucket_make(s->req, body, &name, &err);
+        r = r == -EEXIST ? 0 : r;
+    }
     return r < 0 ? s3_fail_err(s, r, &err) : 0;
 }
 
@@ -380,6 +424,8 @@ static int s3_run(struct api_request *req, struct err *err)
         r = s3_check_bucket(&s, op);
     if (r == 0)
         r = s3_body_take(&s);
+    if (r == 0 && op->run != s3_preflight)
+        r = s3_cors_apply(&s);
     if (r == 0)
         (void)op->run(&s); /* has answered in any case */
     return 0;
@@ -401,6 +447,7 @@ bool s3_front(struct api_request *req)
     const struct s3_operation *op = NULL;
     if (!s3_is(req->api, req->authority, req->target))
         return false;
+    api_answer_header(req, "x-amz-request-id", slice_of(req->id));
     if (s3_open(&s, &op) == 0)
         req->route = op->body ? &large : &small;
     return true;

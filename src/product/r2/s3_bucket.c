@@ -3,17 +3,49 @@
  */
 #include "product/r2/s3_impl.h"
 
+/* A header of R2's own goes before the parameter. */
+static const char *s3_buckets_option(struct s3 *s, const char *header, const char *name)
+{
+    struct slice value = s3_header(s, header);
+    const char *given = s3_query(s, name);
+    return value.len > 0 ? arena_printf(&s->req->arena, "%.*s", SLICE_ARG(value)) : given;
+}
+
+/* Rows of one page; one more when there is a next one. */
+static int s3_buckets_rows(struct s3 *s, uint64_t limit, json_t **ret)
+{
+    const char *prefix = s3_buckets_option(s, "cf-prefix", "prefix");
+    const char *token = s3_buckets_option(s, "cf-continuation-token", "continuation-token");
+    const char *after = s3_buckets_option(s, "cf-start-after", "start-after");
+    if (token != NULL)
+        after = token;
+    int r = db_rows(
+        s->req->api->db, ret,
+        "SELECT name, created_ms AS \"created:time\" FROM r2_buckets WHERE name > ? AND "
+        "substr(name, 1, length(?2)) = ?2 ORDER BY name LIMIT ?",
+        "ssl", after == NULL ? "" : after, prefix == NULL ? "" : prefix, (int64_t)limit + 1);
+    return r < 0 ? s3_fail(s, S3_INTERNAL) : 0;
+}
+
 int s3_list_buckets(struct s3 *s)
 {
     AUTO(json_release) json_t *rows = NULL;
     AUTO(buf_done) struct buf out = {0};
     size_t i;
     json_t *row;
-    int r =
-        db_rows(s->req->api->db, &rows,
-                "SELECT name, created_ms AS \"created:time\" FROM r2_buckets ORDER BY name", NULL);
+    uint64_t limit = S3_KEYS_MAX;
+    const char *max = s3_buckets_option(s, "cf-max-keys", "max-keys");
+    if (max == NULL)
+        max = s3_query(s, "max-buckets");
+    if (max != NULL && (slice_to_u64(slice_of(max), &limit) < 0 || limit == 0))
+        return s3_fail(s, S3_INVALID_ARGUMENT);
+    limit = MIN(limit, (uint64_t)S3_KEYS_MAX);
+    int r = s3_buckets_rows(s, limit, &rows);
     if (r < 0)
-        return s3_fail(s, S3_INTERNAL);
+        return r;
+    bool more = json_array_size(rows) > limit;
+    if (more)
+        json_array_remove(rows, limit);
     buf_printf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListAllMyBucketsResult" S3_XMLNS
                      "><Buckets>");
     json_array_foreach(rows, i, row)
@@ -23,10 +55,17 @@ int s3_list_buckets(struct s3 *s)
         s3_xml_element(&out, "Name", json_str(row, "name", ""));
         buf_append_slice(&out, SLICE("</Bucket>"));
     }
-    buf_printf(&out,
-               "</Buckets><Owner><ID>%s</ID><DisplayName>%s</DisplayName></Owner></"
-               "ListAllMyBucketsResult>",
+    buf_printf(&out, "</Buckets><Owner><ID>%s</ID><DisplayName>%s</DisplayName></Owner>",
                s->req->api->account, s->req->api->account);
+    if (more) {
+        const char *last = json_str(json_array_get(rows, limit - 1), "name", "");
+        s3_xml_element(&out, "ContinuationToken", last);
+        s3_xml_element(&out, "NextContinuationToken", last);
+        s3_answer_header(s, "cf-next-continuation-token", last);
+        s3_answer_header(s, "cf-is-truncated", "true");
+    }
+    s3_xml_element(&out, "IsTruncated", more ? "true" : "false");
+    buf_append_slice(&out, SLICE("</ListAllMyBucketsResult>"));
     return s3_xml(s, &out);
 }
 

@@ -32,6 +32,8 @@ enum s3_error {
     S3_BAD_DIGEST,
     S3_BUCKET_EXISTS,
     S3_BUCKET_NOT_EMPTY,
+    S3_CORS_BAD,
+    S3_CORS_FORBIDDEN,
     S3_ENTITY_TOO_LARGE,
     S3_ENTITY_TOO_SMALL,
     S3_EXPIRED,
@@ -44,17 +46,26 @@ enum s3_error {
     S3_INVALID_PART,
     S3_INVALID_PART_ORDER,
     S3_INVALID_RANGE,
+    S3_INVALID_REQUEST,
+    S3_INVALID_TOKEN,
     S3_KEY_TOO_LONG,
+    S3_LOCKED,
     S3_MALFORMED_AUTH,
     S3_MALFORMED_XML,
     S3_METADATA_TOO_LARGE,
     S3_METHOD_NOT_ALLOWED,
+    S3_MISSING_LENGTH,
+    S3_NO_SPACE,
+    S3_NO_SUCH_CORS,
+    S3_NO_SUCH_LIFECYCLE,
     S3_NO_SUCH_BUCKET,
     S3_NO_SUCH_KEY,
     S3_NO_SUCH_UPLOAD,
     S3_NOT_IMPLEMENTED,
     S3_PART_LENGTHS,
     S3_PRECONDITION_FAILED,
+    S3_SEALED,
+    S3_SEAL_KEY,
     S3_SHA256_MISMATCH,
     S3_SIGNATURE,
     S3_TIME_SKEWED,
@@ -89,6 +100,7 @@ const char *s3_error_code(enum s3_error error);
 const char *s3_error_text(enum s3_error error);
 enum s3_error s3_error_of(int r, const struct err *err);
 struct slice s3_header(const struct s3 *s, const char *name);
+bool s3_has_header(const struct s3 *s, const char *name);
 const char *s3_query(const struct s3 *s, const char *name); /* NULL when absent */
 int s3_xml(struct s3 *s, struct buf *out);                  /* answers 200 */
 int s3_empty(struct s3 *s, int status);
@@ -120,8 +132,9 @@ NODISCARD int s3_chunks_decode(const struct s3_auth *auth, char *bytes, size_t l
 
 /* --- s3_checksum.c --- */
 struct s3_algorithm {
-    const char *name;   /* "crc32" */
-    const char *header; /* "x-amz-checksum-crc32" */
+    const char *name;    /* "crc32" */
+    const char *header;  /* "x-amz-checksum-crc32" */
+    const char *element; /* "ChecksumCRC32" */
     size_t size;
     void (*run)(struct slice data, uint8_t *ret);
 };
@@ -129,6 +142,38 @@ extern const struct s3_algorithm s3_algorithms[];
 extern const size_t s3_n_algorithms;
 /* Verifies what headers or trailers give (and Content-MD5); adds it to options and to the answer. */
 NODISCARD int s3_checksums(struct s3 *s, json_t *options);
+/* What the bucket keeps of an object's checksums, as header fields of the answer or (out) as elements. */
+void s3_checksums_show(struct s3 *s, const json_t *sums, struct buf *out);
+/* options.checksum of an upload that begins, from its headers; answers them too. */
+NODISCARD int s3_checksum_begin(struct s3 *s, json_t *options);
+/* options.checksum of an upload that is completed. */
+void s3_checksum_claim(struct s3 *s, json_t *options);
+/* The base64 text of an element such as ChecksumSHA256, as hex below its algorithm's name. */
+void s3_checksum_element(struct s3 *s, struct slice name, struct slice text, json_t *ret_sums);
+
+/* --- s3_config.c: settings of a bucket (product/r2/r2_rules.h) --- */
+/* Asks for a setting, or stores it (value not NULL; JSON null removes it). *ret (NULL = not wanted) is a new reference
+ * or NULL when it is not set. */
+NODISCARD int r2_setting_call(struct api_request *req, const char *store, const char *name,
+                              const json_t *value, json_t **ret, struct err *err);
+int s3_cors_get(struct s3 *s);
+int s3_cors_put(struct s3 *s);
+int s3_cors_delete(struct s3 *s);
+int s3_lifecycle_get(struct s3 *s);
+int s3_lifecycle_put(struct s3 *s);
+int s3_lifecycle_delete(struct s3 *s);
+int s3_preflight(struct s3 *s);
+/* Header fields for a request with an Origin. */
+NODISCARD int s3_cors_apply(struct s3 *s);
+
+/* --- s3_ssec.c --- */
+/* The customer's key in headers, as options[member]: with prefix "x-amz-" or "x-amz-copy-source-". */
+NODISCARD int s3_ssec(struct s3 *s, const char *prefix, const char *member, json_t *options);
+void s3_ssec_answer(struct s3 *s); /* says again which key was used */
+
+/* --- s3_text.c: RFC 2047 --- */
+json_t *s3_text_decode(struct s3 *s, struct slice value);
+const char *s3_text_encode(struct s3 *s, const char *value); /* as it is when it is ASCII */
 
 /* --- s3_xml.c --- */
 void s3_xml_text(struct buf *out, struct slice text); /* escaped */

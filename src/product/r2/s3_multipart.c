@@ -27,15 +27,21 @@ int s3_multipart_create(struct s3 *s)
     AUTO(store_call_done) struct store_call call = {.op = OP_r2_multipart_create};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *options = s3_put_options(s);
+    int r = s3_checksum_begin(s, options);
+    if (r == 0)
+        r = s3_ssec(s, "x-amz-", "ssecKey", options);
+    if (r < 0)
+        return r;
     json_print(&text, options);
     struct msg_r2_multipart_create m = {.binding = BINDING_NONE,
                                         .store = slice_of(s->store),
                                         .key = s->key,
                                         .options = buf_slice(&text)};
     msg_r2_multipart_create_pack(&call.args, &m);
-    int r = s3_call(s, &call, &reply);
+    r = s3_call(s, &call, &reply);
     if (r < 0)
         return r;
+    s3_ssec_answer(s);
     buf_printf(&out,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><InitiateMultipartUploadResult" S3_XMLNS
                ">");
@@ -61,6 +67,8 @@ int s3_multipart_part(struct s3 *s)
     int r = s3_part_number(s, &m.number);
     if (r == 0)
         r = s3_checksums(s, options);
+    if (r == 0)
+        r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
         return r;
     json_print(&text, options);
@@ -71,7 +79,24 @@ int s3_multipart_part(struct s3 *s)
         return r;
     s3_answer_header(s, "etag",
                      arena_printf(&s->req->arena, "\"%s\"", json_str(reply.json, "etag", "")));
+    s3_ssec_answer(s);
     return s3_empty(s, 200);
+}
+
+/* The range of a copied part must be one, and lie in the source. */
+static int s3_copy_range(struct s3 *s, json_t *options)
+{
+    struct slice text = s3_header(s, "x-amz-copy-source-range");
+    json_t *range = s3_range(text);
+    if (text.len == 0)
+        return 0;
+    if (range == NULL || json_object_get(range, "length") == NULL) {
+        json_decref(range);
+        return s3_fail(s, S3_INVALID_ARGUMENT);
+    }
+    json_object_set_new(options, "range", range);
+    json_object_set_new(options, "whole", json_true());
+    return 0;
 }
 
 int s3_multipart_part_copy(struct s3 *s)
@@ -85,11 +110,12 @@ int s3_multipart_part_copy(struct s3 *s)
     if (options == NULL)
         return -ECANCELED;
     int r = s3_part_number(s, &number);
+    if (r == 0)
+        r = s3_copy_range(s, options);
+    if (r == 0)
+        r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
         return r;
-    json_t *range = s3_range(s3_header(s, "x-amz-copy-source-range"));
-    if (range != NULL)
-        json_object_set_new(options, "range", range);
     json_object_set_new(options, "upload", json_string(s3_upload(s)));
     json_object_set_new(options, "part", json_integer(number));
     json_print(&text, options);
@@ -105,6 +131,7 @@ int s3_multipart_part_copy(struct s3 *s)
     s3_xml_etag(&out, json_str(reply.json, "etag", ""));
     s3_xml_time(&out, "LastModified", json_int(reply.json, "uploaded", 0));
     buf_append_slice(&out, SLICE("</CopyPartResult>"));
+    s3_ssec_answer(s);
     return s3_xml(s, &out);
 }
 
@@ -133,6 +160,11 @@ static int s3_complete_read(struct s3 *s, json_t *parts)
             return s3_fail(s, S3_MALFORMED_XML);
         if (x.depth == 3 && slice_eq(x.name, SLICE("ETag")))
             json_object_set_new(part, "etag", s3_unquoted(text));
+        if (x.depth == 3 && slice_starts(x.name, SLICE("Checksum"))) {
+            if (json_object_get(part, "sums") == NULL)
+                json_object_set_new(part, "sums", json_object());
+            s3_checksum_element(s, x.name, text, json_object_get(part, "sums"));
+        }
         if (x.depth == 3 && slice_eq(x.name, SLICE("PartNumber"))) {
             if (slice_to_u64(slice_trim(text), &number) < 0 || number > S3_PARTS_MAX)
                 return s3_fail(s, S3_MALFORMED_XML);
@@ -159,6 +191,9 @@ static int s3_complete_call(struct s3 *s, const json_t *parts, struct store_repl
     json_t *only_if = s3_condition(s, "");
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
+    json_object_set_new(options, "again", json_true());
+    json_object_set_new(options, "strict", json_true());
+    s3_checksum_claim(s, options);
     json_print(&text, parts);
     json_print(&more, options);
     struct msg_r2_multipart_complete m = {.binding = BINDING_NONE,
@@ -192,6 +227,7 @@ int s3_multipart_complete(struct s3 *s)
     s3_xml_element(&out, "Bucket", s->bucket);
     s3_xml_element(&out, "Key", json_str(reply.json, "key", ""));
     s3_xml_etag(&out, json_str(reply.json, "etag", ""));
+    s3_checksums_show(s, json_object_get(reply.json, "checksums"), &out);
     buf_append_slice(&out, SLICE("</CompleteMultipartUploadResult>"));
     return s3_xml(s, &out);
 }
@@ -225,6 +261,16 @@ static int s3_parts_call(struct s3 *s, uint64_t after, uint64_t limit, struct st
     return s3_call(s, &call, ret);
 }
 
+/* Checksums of a part, without the type that belongs to an object. */
+static void s3_part_sums(struct s3 *s, const json_t *sums, struct buf *out)
+{
+    AUTO(buf_done) struct buf all = {0};
+    s3_checksums_show(s, sums, &all);
+    struct slice text = buf_slice(&all);
+    ssize_t type = slice_find_slice(text, SLICE("<ChecksumType>"));
+    buf_append_slice(out, type < 0 ? text : slice_from(text.ptr, (size_t)type));
+}
+
 int s3_multipart_parts(struct s3 *s)
 {
     AUTO(buf_done) struct buf out = {0};
@@ -254,6 +300,7 @@ int s3_multipart_parts(struct s3 *s)
         s3_xml_time(&out, "LastModified", json_int(part, "uploaded", 0));
         s3_xml_etag(&out, json_str(part, "etag", ""));
         s3_xml_number(&out, "Size", json_int(part, "size", 0));
+        s3_part_sums(s, json_object_get(part, "sums"), &out);
         buf_append_slice(&out, SLICE("</Part>"));
     }
     s3_xml_number(&out, "NextPartNumberMarker", (int64_t)last);

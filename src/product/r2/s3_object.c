@@ -4,7 +4,6 @@
 #include "product/r2/s3_impl.h"
 
 #include "api/text.h"
-#include "core/base64.h"
 #include "core/clock.h"
 #include "net/http.h"
 
@@ -32,12 +31,20 @@ const char *s3_class(const json_t *object)
 static struct slice s3_field_value(struct s3 *s, const struct s3_field *field)
 {
     struct slice value = s3_header(s, field->header);
-    if (strcmp(field->header, "content-encoding") == 0 &&
-        slice_starts(value, SLICE("aws-chunked"))) {
-        value = slice_skip(value, 11);
-        value = slice_trim(slice_starts(value, SLICE(",")) ? slice_skip(value, 1) : value);
+    if (strcmp(field->header, "content-encoding") != 0 ||
+        slice_find_slice(value, SLICE("aws-chunked")) < 0)
+        return value;
+    AUTO(buf_done) struct buf kept = {0};
+    while (value.len > 0) {
+        struct slice one = slice_trim(slice_cut(&value, ','));
+        if (one.len == 0 || slice_eq(one, SLICE("aws-chunked")))
+            continue;
+        buf_append_slice(&kept, buf_len(&kept) > 0 ? SLICE(", ") : SLICE(""));
+        buf_append_slice(&kept, one);
     }
-    return value;
+    struct slice copy = {0};
+    return arena_copy(&s->req->arena, buf_slice(&kept).ptr, buf_len(&kept), &copy) < 0 ? SLICE("")
+                                                                                       : copy;
 }
 
 static json_t *s3_custom(struct s3 *s)
@@ -48,7 +55,7 @@ static json_t *s3_custom(struct s3 *s)
         if (!slice_starts(name, SLICE("x-amz-meta-")))
             continue;
         name = slice_skip(name, 11);
-        json_object_setn_new(custom, name.ptr, name.len, api_text(value));
+        json_object_setn_new(custom, name.ptr, name.len, s3_text_decode(s, value));
     }
     return custom;
 }
@@ -142,21 +149,6 @@ json_t *s3_range(struct slice text)
 
 /* --- get --- */
 
-static void s3_get_checksums(struct s3 *s, const json_t *sums)
-{
-    for (size_t i = 0; i < s3_n_algorithms; i++) {
-        const struct s3_algorithm *a = &s3_algorithms[i];
-        uint8_t sum[S3_CHECKSUM_MAX];
-        AUTO(buf_done) struct buf text = {0};
-        const char *hex = json_str(sums, a->name, NULL);
-        if (hex == NULL || strncmp(a->header, "x-amz-", 6) != 0 ||
-            hex_decode(slice_of(hex), sum, a->size) < 0)
-            continue;
-        base64_encode(&text, slice_from(sum, a->size), BASE64_STANDARD);
-        api_answer_header(s->req, a->header, buf_slice(&text));
-    }
-}
-
 static void s3_get_metadata(struct s3 *s, const json_t *o)
 {
     const json_t *http = json_object_get(o, "httpMetadata");
@@ -177,12 +169,17 @@ static void s3_get_metadata(struct s3 *s, const json_t *o)
         s3_answer_header(s, "expires", s3_query(s, "response-expires"));
     else if (expires_ms != 0)
         s3_answer_header(s, "expires", clock_http_date(expires_ms, text));
+    size_t missing = 0;
     json_object_foreach(custom, key, value)
     {
         const char *name = arena_printf(&s->req->arena, "x-amz-meta-%s", key);
         if (name != NULL && http_name_ok(slice_of(name)))
-            s3_answer_header(s, name, json_string_value(value));
+            s3_answer_header(s, name, s3_text_encode(s, json_string_value(value)));
+        else
+            missing++;
     }
+    if (missing > 0)
+        s3_answer_header(s, "x-amz-missing-meta", arena_printf(&s->req->arena, "%zu", missing));
 }
 
 static void s3_get_headers(struct s3 *s, const json_t *o)
@@ -193,6 +190,10 @@ static void s3_get_headers(struct s3 *s, const json_t *o)
     s3_answer_header(s, "accept-ranges", "bytes");
     if (strcmp(s3_class(o), "STANDARD") != 0)
         s3_answer_header(s, "x-amz-storage-class", s3_class(o));
+    const char *etag = json_str(o, "etag", ""), *parts = strchr(etag, '-');
+    if (parts != NULL && s3_query(s, "partNumber") != NULL)
+        s3_answer_header(s, "x-amz-mp-parts-count", parts + 1);
+    s3_ssec_answer(s);
 }
 
 static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
@@ -206,8 +207,10 @@ static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
     if (reply->result != 0)
         return s3_fail(s, S3_PRECONDITION_FAILED);
     s3_get_metadata(s, o);
-    if (range == NULL && slice_eq_nocase(s3_header(s, "x-amz-checksum-mode"), SLICE("enabled")))
-        s3_get_checksums(s, json_object_get(o, "checksums"));
+    bool part = s3_query(s, "partNumber") != NULL;
+    if ((range == NULL || part) &&
+        slice_eq_nocase(s3_header(s, "x-amz-checksum-mode"), SLICE("enabled")))
+        s3_checksums_show(s, json_object_get(o, "checksums"), NULL);
     if (range != NULL)
         s3_answer_header(s, "content-range",
                          arena_printf(&s->req->arena, "bytes %lld-%lld/%lld", (long long)offset,
@@ -222,6 +225,26 @@ static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
     return 0;
 }
 
+/* One part, or a range; a range has no effect on HEAD. */
+static int s3_get_part(struct s3 *s, json_t *options, bool head)
+{
+    const char *part = s3_query(s, "partNumber");
+    uint64_t number;
+    json_t *range = head ? NULL : s3_range(s3_header(s, "range"));
+    if (part == NULL) {
+        if (range != NULL)
+            json_object_set_new(options, "range", range);
+        return 0;
+    }
+    bool ok = slice_to_u64(slice_of(part), &number) == 0 && number >= 1 && number <= S3_PARTS_MAX;
+    if (range != NULL || !ok) {
+        json_decref(range);
+        return s3_fail(s, S3_INVALID_ARGUMENT);
+    }
+    json_object_set_new(options, "part", json_integer((json_int_t)number));
+    return 0;
+}
+
 int s3_object_get(struct s3 *s)
 {
     bool head = slice_eq(s->req->method, SLICE("HEAD"));
@@ -229,19 +252,19 @@ int s3_object_get(struct s3 *s)
     AUTO(store_call_done) struct store_call call = {.op = OP_r2_get, .stream = !head};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *options = json_pack("{s:b}", "head", head);
-    json_t *only_if = s3_condition(s, ""), *range = s3_range(s3_header(s, "range"));
+    json_t *only_if = s3_condition(s, "");
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
-    if (range != NULL)
-        json_object_set_new(options, "range", range);
+    int r = s3_get_part(s, options, head);
+    if (r == 0)
+        r = s3_ssec(s, "x-amz-", "ssecKey", options);
+    if (r < 0)
+        return r;
     json_print(&text, options);
     struct msg_r2_get m = {.store = slice_of(s->store), .key = s->key, .options = buf_slice(&text)};
     msg_r2_get_pack(&call.args, &m);
-    struct err err = {0};
-    int r = store_call(s->req, &call, &reply, &err);
-    if (r < 0)
-        return s3_fail_err(s, r, &err);
-    return s3_get_answer(s, &reply, head);
+    r = s3_call(s, &call, &reply);
+    return r < 0 ? r : s3_get_answer(s, &reply, head);
 }
 
 /* --- put --- */
@@ -256,7 +279,10 @@ int s3_object_put(struct s3 *s)
     json_t *only_if = s3_condition(s, "");
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
+    json_object_set_new(options, "strict", json_true());
     int r = s3_checksums(s, options);
+    if (r == 0)
+        r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
         return r;
     json_print(&text, options);
@@ -273,6 +299,7 @@ int s3_object_put(struct s3 *s)
         return s3_fail(s, S3_PRECONDITION_FAILED);
     s3_answer_header(s, "etag",
                      arena_printf(&s->req->arena, "\"%s\"", json_str(reply.json, "etag", "")));
+    s3_ssec_answer(s);
     return s3_empty(s, 200);
 }
 
@@ -311,7 +338,30 @@ json_t *s3_copy_source(struct s3 *s)
     json_t *only_if = s3_condition(s, "x-amz-copy-source-");
     if (only_if != NULL)
         json_object_set_new(options, "sourceIf", only_if);
+    if (s3_ssec(s, "x-amz-copy-source-", "sourceSsecKey", options) < 0)
+        json_release(&options);
     return options;
+}
+
+static int s3_copy_options(struct s3 *s, json_t *options)
+{
+    struct slice directive = s3_header(s, "x-amz-metadata-directive");
+    bool replace = slice_eq(directive, SLICE("REPLACE")),
+         merge = slice_eq(directive, SLICE("MERGE"));
+    bool same = strcmp(json_str(options, "bucket", ""), s->bucket) == 0 &&
+                slice_eq(slice_of(json_str(options, "key", "")), s->key);
+    if (directive.len > 0 && !replace && !merge && !slice_eq(directive, SLICE("COPY")))
+        return s3_fail(s, S3_INVALID_ARGUMENT);
+    bool changes = replace || merge || s3_header(s, "x-amz-storage-class").len > 0 ||
+                   s3_header(s, "x-amz-server-side-encryption-customer-algorithm").len > 0;
+    if (same && !changes)
+        return s3_fail(s, S3_INVALID_REQUEST);
+    json_object_set_new(options, "replace", json_boolean(replace));
+    json_object_set_new(options, "merge", json_boolean(merge));
+    json_t *only_if = s3_condition(s, "cf-copy-destination-");
+    if (only_if != NULL)
+        json_object_set_new(options, "onlyIf", only_if);
+    return s3_ssec(s, "x-amz-", "ssecKey", options);
 }
 
 int s3_object_copy(struct s3 *s)
@@ -325,8 +375,9 @@ int s3_object_copy(struct s3 *s)
     if (options == NULL)
         return -ECANCELED;
     json_object_update_missing(options, put);
-    bool replace = slice_eq(s3_header(s, "x-amz-metadata-directive"), SLICE("REPLACE"));
-    json_object_set_new(options, "replace", json_boolean(replace));
+    int bad = s3_copy_options(s, options);
+    if (bad < 0)
+        return bad;
     json_print(&text, options);
     struct msg_r2_copy m = {
         .store = slice_of(s->store), .key = s->key, .options = buf_slice(&text)};
@@ -339,6 +390,8 @@ int s3_object_copy(struct s3 *s)
     buf_printf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CopyObjectResult" S3_XMLNS ">");
     s3_xml_etag(&out, json_str(reply.json, "etag", ""));
     s3_xml_time(&out, "LastModified", json_int(reply.json, "uploaded", 0));
+    s3_checksums_show(s, json_object_get(reply.json, "checksums"), &out);
     buf_append_slice(&out, SLICE("</CopyObjectResult>"));
+    s3_ssec_answer(s);
     return s3_xml(s, &out);
 }

@@ -197,6 +197,9 @@ static void s3_canonical_headers(const struct s3 *s, struct slice names, struct 
         buf_append_char(out, ':');
         if (slice_eq(wanted, SLICE("host")))
             s3_canonical_value(out, s->req->authority);
+        /* A framing field, which is none of the block's. */
+        if (slice_eq(wanted, SLICE("transfer-encoding")) && s->req->content_length < 0)
+            buf_append_slice(out, SLICE("chunked"));
         while (http_header_next(&block, &name, &value)) {
             if (!slice_eq(name, wanted))
                 continue;

@@ -87,12 +87,33 @@ static void refuses_everything_else(UNUSED void **state)
     EXPECT_EQ(ms, 42);
 }
 
+static void parses_rfc3339(UNUSED void **state)
+{
+    static const char *const bad[] = {"",
+                                      "2026-13-01",
+                                      "2026-02-30",
+                                      "2026-01-01T",
+                                      "2026-01-01T00:00:00",
+                                      "2026-01-01T24:00:00Z",
+                                      "2026-01-01x",
+                                      "2026-01-01T00:00:00.Z"};
+    int64_t ms = 0;
+    EXPECT_EQ(clock_parse_rfc3339(SLICE("1994-11-06T08:49:37Z"), &ms), 0);
+    EXPECT_EQ(ms, 784111777000);
+    EXPECT_EQ(clock_parse_rfc3339(SLICE("1994-11-06T09:49:37.25+01:00"), &ms), 0);
+    EXPECT_EQ(ms, 784111777250);
+    EXPECT_EQ(clock_parse_rfc3339(SLICE("1970-01-02"), &ms), 0);
+    EXPECT_EQ(ms, 86400000);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        EXPECT_EQ(clock_parse_rfc3339(slice_of(bad[i]), &ms), -EINVAL);
+}
+
 int clock_tests(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(clocks_go_forward),       cmocka_unit_test(prints),
         cmocka_unit_test(agrees_with_gmtime),      cmocka_unit_test(parses_all_three_forms),
-        cmocka_unit_test(refuses_everything_else),
+        cmocka_unit_test(refuses_everything_else), cmocka_unit_test(parses_rfc3339),
     };
     return RUN("clock", tests);
 }

@@ -9,12 +9,16 @@ static const struct {
     const char *name;
     int (*run)(void);
 } groups[] = {
-    {"arena", arena_tests}, {"base", base_tests},   {"base64", base64_tests},
-    {"buf", buf_tests},     {"clock", clock_tests}, {"digest", digest_tests},
-    {"file", file_tests},   {"id", id_tests},       {"json", json_tests},
-    {"log", log_tests},     {"loop", loop_tests},   {"map", map_tests},
-    {"pack", pack_tests},   {"slice", slice_tests}, {"task", task_tests},
-    {"timer", timer_tests}, {"work", work_tests},
+    {"arena", arena_tests},         {"base", base_tests},
+    {"base64", base64_tests},       {"buf", buf_tests},
+    {"clock", clock_tests},         {"digest", digest_tests},
+    {"file", file_tests},           {"id", id_tests},
+    {"json", json_tests},           {"log", log_tests},
+    {"loop", loop_tests},           {"map", map_tests},
+    {"pack", pack_tests},           {"slice", slice_tests},
+    {"task", task_tests},           {"timer", timer_tests},
+    {"work", work_tests},           {"crc", crc_tests},
+    {"keystream", keystream_tests},
 };
 
 static bool wanted(int argc, char **argv, const char *name)

@@ -1,0 +1,52 @@
+/*
+ * S3: the headers of encryption with customers' keys. The key goes on to the keeper as hex, and nowhere else.
+ */
+#include "product/r2/s3_impl.h"
+
+#include "core/base64.h"
+#include "core/digest.h"
+
+enum { S3_SSEC_KEY_SIZE = 32, S3_SSEC_MD5_SIZE = 16 };
+
+#define S3_SSEC "server-side-encryption-customer-"
+
+static struct slice s3_ssec_header(struct s3 *s, const char *prefix, const char *name)
+{
+    const char *full = arena_printf(&s->req->arena, "%s" S3_SSEC "%s", prefix, name);
+    return full == NULL ? SLICE("") : s3_header(s, full);
+}
+
+static bool s3_ssec_decode(struct s3 *s, struct slice text, size_t size, struct slice *ret)
+{
+    return base64_decode(&s->req->arena, text, BASE64_STANDARD, ret) == 0 && ret->len == size;
+}
+
+int s3_ssec(struct s3 *s, const char *prefix, const char *member, json_t *options)
+{
+    struct slice algorithm = s3_ssec_header(s, prefix, "algorithm");
+    struct slice key = s3_ssec_header(s, prefix, "key"), md5 = s3_ssec_header(s, prefix, "key-md5");
+    struct slice raw, given;
+    uint8_t sum[DIGEST_MAX];
+    char hex[2 * S3_SSEC_KEY_SIZE + 1];
+    if (algorithm.len == 0 && key.len == 0 && md5.len == 0)
+        return 0;
+    if (!slice_eq(algorithm, SLICE("AES256")) || !s3_ssec_decode(s, key, S3_SSEC_KEY_SIZE, &raw) ||
+        !s3_ssec_decode(s, md5, S3_SSEC_MD5_SIZE, &given))
+        return s3_fail(s, S3_SEAL_KEY);
+    digest_of(DIGEST_MD5, raw, sum);
+    if (!slice_eq(given, slice_from(sum, S3_SSEC_MD5_SIZE)))
+        return s3_fail(s, S3_SEAL_KEY);
+    hex_encode(raw.ptr, raw.len, hex);
+    json_object_set_new(options, member, json_string(hex));
+    secret_wipe(hex, sizeof(hex));
+    return 0;
+}
+
+void s3_ssec_answer(struct s3 *s)
+{
+    struct slice md5 = s3_ssec_header(s, "x-amz-", "key-md5");
+    if (md5.len == 0)
+        return;
+    s3_answer_header(s, "x-amz-" S3_SSEC "algorithm", "AES256");
+    api_answer_header(s->req, "x-amz-" S3_SSEC "key-md5", md5);
+}
