@@ -18,6 +18,7 @@ export const SCRIPTS = {
     clone: { files: ["clone", "serialize", "deserialize", "serialize_format"].map((name) => `web/js/${name}.js`) },
     messages: { files: ["web/js/messages.js"] },
     performance: { files: ["web/js/performance.js"] },
+    url_pattern: { files: ["web/js/url_pattern.js", "web/js/url_pattern_parse.js", "web/js/url_pattern_string.js"] },
     html: { files: ["web/js/html_rewriter.js", "web/js/html_tokens.js"] },
     eventsource: { files: ["web/js/eventsource.js"] },
     websocket: { files: ["web/js/websocket.js"], unloaded: { isWebSocket: "false" } },

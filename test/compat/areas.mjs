@@ -45,6 +45,7 @@ export const areas = {
     },
     globals: {},
     html: {},
+    urlpattern: {},
     websocket: {},
     node: { flags: ["nodejs_compat"] },
     rpc: {

@@ -72,6 +72,7 @@ const LATER = {
     ],
     messages: ["MessageChannel", "MessagePort"],
     html: ["HTMLRewriter"],
+    url_pattern: ["URLPattern"],
     eventsource: ["EventSource"],
     cache: ["Cache", "CacheStorage"],
     websocket: ["WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"],

@@ -82,8 +82,8 @@ class End {
 }
 
 /* {text, html} or {stream, html}; null when there is nothing to insert. */
-function chunkOf(content, options, method, owner = "Element") {
-    if (content === undefined)
+function chunkOf([content, options], n, method, owner = "Element") {
+    if (n === 0)
         throw new TypeError(`Failed to execute '${method}' on '${owner}': parameter 1 is not of type 'string or JsReadableStream or Response'.`);
     const asHtml = options !== undefined && options !== null && Boolean(options.html);
     if (isResponse(content)) {
@@ -94,8 +94,8 @@ function chunkOf(content, options, method, owner = "Element") {
     return { text: `${content}`, html: asHtml };
 }
 
-function textChunk(content, options, method, owner) {
-    const chunk = chunkOf(content, options, method, owner);
+function textChunk(args, n, method, owner) {
+    const chunk = chunkOf(args, n, method, owner);
     if (chunk === null || chunk.stream !== undefined) throw new TypeError(STRINGS_ONLY);
     return chunk;
 }
@@ -186,40 +186,40 @@ class Element {
         for (const iterator of this.#iterators ?? []) expire.iterator(iterator, true);
     }
 
-    before(content, options) {
-        this.#live.content("before", chunkOf(content, options, "before"), false);
+    before(...args) {
+        this.#live.content("before", chunkOf(args, args.length, "before"), false);
         return this;
     }
-    after(content, options) {
-        const unit = this.#live, chunk = chunkOf(content, options, "after");
+    after(...args) {
+        const unit = this.#live, chunk = chunkOf(args, args.length, "after");
         if (!unit.hasContent) unit.content("after", chunk, true);
         else if (chunk !== null) end(unit).after = put(unit.end.after, chunk, true);
         return this;
     }
-    prepend(content, options) {
-        const unit = this.#live, chunk = chunkOf(content, options, "prepend");
+    prepend(...args) {
+        const unit = this.#live, chunk = chunkOf(args, args.length, "prepend");
         if (!unit.hasContent) return this;
         html.opens(unit.handle);
         unit.content("after", chunk, true);
         return this;
     }
-    append(content, options) {
-        const unit = this.#live, chunk = chunkOf(content, options, "append");
+    append(...args) {
+        const unit = this.#live, chunk = chunkOf(args, args.length, "append");
         if (!unit.hasContent) return this;
         html.opens(unit.handle);
         if (chunk !== null) end(unit).before = put(unit.end.before, chunk, false);
         return this;
     }
-    setInnerContent(content, options) {
-        const unit = this.#live, chunk = chunkOf(content, options, "setInnerContent");
+    setInnerContent(...args) {
+        const unit = this.#live, chunk = chunkOf(args, args.length, "setInnerContent");
         if (!unit.hasContent || chunk === null) return this;
         html.opens(unit.handle);
         unit.dropContent();
         unit.content("after", chunk, true);
         return this;
     }
-    replace(content, options) {
-        const unit = this.#live, chunk = chunkOf(content, options, "replace");
+    replace(...args) {
+        const unit = this.#live, chunk = chunkOf(args, args.length, "replace");
         if (chunk === null) return this;
         unit.replace(chunk);
         this.#removeContent(unit);
@@ -298,9 +298,9 @@ Object.defineProperty(AttributesIterator.prototype, Symbol.toStringTag, { value:
 /* before, after, replace, remove: `chunk` says what content may be. */
 function mutators(cls, owner, live, chunk) {
     const methods = {
-        before(content, options) { live(this).content("before", chunk(content, options, "before", owner), false); return this; },
-        after(content, options) { live(this).content("after", chunk(content, options, "after", owner), true); return this; },
-        replace(content, options) { live(this).replace(chunk(content, options, "replace", owner)); return this; },
+        before(...args) { live(this).content("before", chunk(args, args.length, "before", owner), false); return this; },
+        after(...args) { live(this).content("after", chunk(args, args.length, "after", owner), true); return this; },
+        replace(...args) { live(this).replace(chunk(args, args.length, "replace", owner)); return this; },
         remove() { live(this).remove(); return this; },
     };
     for (const [name, value] of Object.entries(methods))
@@ -403,9 +403,9 @@ class DocumentEnd {
         illegal(key);
         this.#unit = unit;
     }
-    append(content, options) {
+    append(...args) {
         if (this.#unit === null) throw new TypeError(DEAD);
-        const chunk = textChunk(content, options, "append", "DocumentEnd");
+        const chunk = textChunk(args, args.length, "append", "DocumentEnd");
         html.put(this.#unit.handle, chunk.text, chunk.html);
         return this;
     }
