@@ -9,20 +9,21 @@ import { join } from "node:path";
 const require = createRequire(import.meta.url);
 const binary = require("workerd").default;
 
-function configOf(names) {
-    const services = names.map((name) => `(name = "${name}", worker = (modules = [(name = "${name}.js", esModule = embed "${name}.js")], compatibilityDate = "2026-01-01"))`);
+function configOf(names, bindings) {
+    const bound = (name) => Object.entries(bindings[name] ?? {}).map(([binding, service]) => `(name = "${binding}", service = "${service}")`).join(", ");
+    const services = names.map((name) => `(name = "${name}", worker = (modules = [(name = "${name}.js", esModule = embed "${name}.js")], compatibilityDate = "2026-01-01", bindings = [${bound(name)}]))`);
     const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
     return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [${services.join(", ")}], sockets = [${sockets.join(", ")}]);
 `;
 }
 
-/** workers: {name: source}. Resolves once every one of them listens. */
-export async function startWorkerd(workers) {
+/** workers: {name: source}; bindings: {name: {BINDING: name of another}}. Resolves once every one of them listens. */
+export async function startWorkerd(workers, bindings = {}) {
     const folder = mkdtempSync(join(tmpdir(), "bench-workerd-"));
     const names = Object.keys(workers);
     for (const name of names) writeFileSync(join(folder, `${name}.js`), workers[name]);
-    writeFileSync(join(folder, "config.capnp"), configOf(names));
+    writeFileSync(join(folder, "config.capnp"), configOf(names, bindings));
     const child = spawn(binary, ["serve", "--control-fd=3", join(folder, "config.capnp")], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
     const ports = await new Promise((resolve, reject) => {
         const found = {};
