@@ -43,7 +43,27 @@ function nameOf(algorithm) {
     return `${name}`.toUpperCase();
 }
 
+/* The members of an algorithm, each read once and before any bytes are: a getter may resize or detach the data. */
+const ENCRYPT = ["iv", "additionalData", "tagLength", "counter", "length", "label"];
+const SIGN = ["hash", "dataLength", "saltLength"];
+const GENERATE = ["hash", "modulusLength", "publicExponent", "length", "namedCurve"];
+const IMPORT = ["hash", "length", "namedCurve", "compressed"];
+const DERIVE = ["salt", "iterations", "hash", "public", "info"];
+
+function taken(algorithm, members) {
+    if (typeof algorithm === "string") return { name: algorithm };
+    const copy = { name: algorithm?.name };
+    if (copy.name === undefined) throw missing("name");
+    for (const member of members) {
+        const value = algorithm[member];
+        copy[member] = member === "hash" && typeof value === "object" && value !== null ? { name: value.name } : value;
+    }
+    return copy;
+}
+
 function bytesOf(value, what) {
+    const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+    if (buffer instanceof ArrayBuffer && buffer.detached) return new Uint8Array(0);
     const bytes = viewOf(value);
     if (bytes === null) throw new TypeError(`${what} must be a BufferSource.`);
     return bytes;
@@ -193,6 +213,8 @@ function cipher(name, encrypt, algorithm, key, data) {
         extra = algorithm.additionalData === undefined ? null : bytesOf(algorithm.additionalData, "additionalData");
         tag = algorithm.tagLength === undefined ? 128 : Number(algorithm.tagLength);
         if (![32, 64, 96, 104, 112, 120, 128].includes(tag)) throw exception("OperationError", `Invalid AES-GCM tag length ${tag}.`);
+        if (!encrypt && data.byteLength < tag / 8)
+            throw exception("OperationError", `Ciphertext length of ${data.byteLength * 8} bits must be greater than or equal to the size of the AES-GCM tag length of ${tag} bits.`);
     }
     if (name === "AES-CTR") {
         if (algorithm.counter === undefined) throw missing("counter");
@@ -241,12 +263,14 @@ export class SubtleCrypto {
     }
 
     async sign(algorithm, key, data) {
+        algorithm = taken(algorithm, SIGN);
         const name = checkKey(algorithm, key, "sign"), bytes = bytesOf(data, "The data");
         if (name === "HMAC") return c.hmac(DIGESTS[key.algorithm.hash.name], access.data(key), bytes);
         return families.get(name).sign(algorithm, key, access.data(key), bytes);
     }
 
     async verify(algorithm, key, signature, data) {
+        algorithm = taken(algorithm, SIGN);
         const name = checkKey(algorithm, key, "verify");
         const given = bytesOf(signature, "The signature"), bytes = bytesOf(data, "The data");
         if (name !== "HMAC") return families.get(name).verify(algorithm, key, access.data(key), given, bytes);
@@ -255,12 +279,14 @@ export class SubtleCrypto {
     }
 
     async encrypt(algorithm, key, data) {
+        algorithm = taken(algorithm, ENCRYPT);
         const name = checkKey(algorithm, key, "encrypt");
         if (families.has(name)) return families.get(name).encrypt(algorithm, key, access.data(key), bytesOf(data, "The data"));
         return cipher(name, true, algorithm, key, bytesOf(data, "The data"));
     }
 
     async decrypt(algorithm, key, data) {
+        algorithm = taken(algorithm, ENCRYPT);
         const name = checkKey(algorithm, key, "decrypt");
         if (families.has(name)) return families.get(name).decrypt(algorithm, key, access.data(key), bytesOf(data, "The data"));
         return cipher(name, false, algorithm, key, bytesOf(data, "The data"));
@@ -268,6 +294,7 @@ export class SubtleCrypto {
 
     async generateKey(algorithm, extractable, usages) {
         need();
+        algorithm = taken(algorithm, GENERATE);
         const name = nameOf(algorithm);
         if (families.has(name)) return families.get(name).generate(algorithm, extractable, usages);
         if (name === "HMAC") {
@@ -287,6 +314,7 @@ export class SubtleCrypto {
     }
 
     async importKey(format, data, algorithm, extractable, usages) {
+        algorithm = taken(algorithm, IMPORT);
         const name = nameOf(algorithm);
         if (families.has(name)) return families.get(name).import(format, data, algorithm, extractable, usages);
         if (!(name in USAGES))
@@ -310,12 +338,15 @@ export class SubtleCrypto {
     }
 
     async deriveBits(algorithm, key, length = null) {
+        algorithm = taken(algorithm, DERIVE);
         const name = checkKey(algorithm, key, "deriveBits");
         if (families.has(name)) return families.get(name).derive(algorithm, key, access.data(key), length);
         return derive(name, algorithm, key, length);
     }
 
     async deriveKey(algorithm, key, derived, extractable, usages) {
+        algorithm = taken(algorithm, DERIVE);
+        derived = taken(derived, IMPORT);
         const name = checkKey(algorithm, key, "deriveKey");
         const target = nameOf(derived);
         const bits = derived.length ?? (target === "HMAC" ? BLOCK_BITS[digestName(derived.hash)] : undefined);
@@ -325,6 +356,7 @@ export class SubtleCrypto {
     }
 
     async wrapKey(format, key, wrappingKey, algorithm) {
+        algorithm = taken(algorithm, ENCRYPT);
         const name = checkKey(algorithm, wrappingKey, "wrapKey");
         const exported = await this.exportKey(format, key);
         const bytes = format === "jwk" ? utf8(JSON.stringify(exported)) : new Uint8Array(exported);
@@ -333,6 +365,8 @@ export class SubtleCrypto {
     }
 
     async unwrapKey(format, wrapped, key, algorithm, unwrapped, extractable, usages) {
+        algorithm = taken(algorithm, ENCRYPT);
+        unwrapped = taken(unwrapped, IMPORT);
         const name = checkKey(algorithm, key, "unwrapKey"), data = bytesOf(wrapped, "The wrapped key");
         const plain = families.has(name) ? families.get(name).decrypt(algorithm, key, access.data(key), data)
             : cipher(name, false, algorithm, key, data);

@@ -12,11 +12,21 @@ class PullInto {
         this.byteLength = byteLength;
         this.minimum = minimum; // bytes
         this.filled = 0;
+        this.user = null; // the reader's own buffer, where it keeps that while it waits
         this.elementSize = elementSize;
         this.construct = construct;
         this.kind = kind; // "byob" | "default" | "none" (its reader was released)
         this.request = null;
     }
+}
+
+/* As it was at first: streams of the runtime leave the buffer with its owner, who may have changed it meanwhile. */
+function intoUsers({ user: { buffer: user, byteOffset }, buffer, filled, elementSize, construct: Construct }) {
+    if (user.detached) return new Construct(new ArrayBuffer(0));
+    const room = Math.max(0, user.byteLength - byteOffset), n = Math.min(filled, room);
+    const whole = n - n % elementSize;
+    if (room > 0) new Uint8Array(user, byteOffset, whole).set(new Uint8Array(buffer, 0, whole));
+    return room > 0 ? new Construct(user, byteOffset, whole / elementSize) : new Construct(user, 0, 0);
 }
 
 function checkAttached(buffer) {
@@ -42,6 +52,7 @@ export class ByteController {
         this.pending = []; // of PullInto
         this.request = null; // byobRequest handed out
         this.facade = null;
+        this.internal = false; // a source of the runtime
         stream.controller = this;
     }
 
@@ -213,15 +224,16 @@ export class ByteController {
     /* A BYOB read. min: elements. */
     pullInto(view, min, request) {
         const elementSize = view instanceof DataView ? 1 : view.constructor.BYTES_PER_ELEMENT;
-        let buffer;
-        const { byteOffset, byteLength } = view;
+        let into;
+        const { byteOffset, byteLength } = view, keeps = this.internal && !flags.streams_byob_reader_detaches_buffer;
         try {
-            buffer = transfer(view.buffer);
+            const buffer = keeps ? new ArrayBuffer(byteLength) : transfer(view.buffer);
+            into = new PullInto(buffer, keeps ? 0 : byteOffset, byteLength, min * elementSize, elementSize, view.constructor, "byob");
         } catch (error) {
             request.error(error);
             return;
         }
-        const into = new PullInto(buffer, byteOffset, byteLength, min * elementSize, elementSize, view.constructor, "byob");
+        if (keeps) into.user = { buffer: view.buffer, byteOffset };
         const stream = this.stream;
         if (this.pending.length > 0) {
             this.pending.push(into);
@@ -229,7 +241,7 @@ export class ByteController {
             return;
         }
         if (stream.state === CLOSED) {
-            request.close(new into.construct(into.buffer, into.byteOffset, 0));
+            request.close(this.finish(into));
             return;
         }
         if (this.queue.size > 0) {
@@ -252,6 +264,7 @@ export class ByteController {
     }
 
     finish(into) {
+        if (into.user !== null) return intoUsers(into);
         const elements = Math.floor(into.filled / into.elementSize);
         return new into.construct(transfer(into.buffer), into.byteOffset, elements);
     }
@@ -399,6 +412,8 @@ export class ByteController {
 export function makeByteStream(source, highWaterMark = 0) {
     const stream = new ReadableState();
     stream.bytes = true;
-    new ByteController(stream, source, highWaterMark, 0).begin(undefined);
+    const controller = new ByteController(stream, source, highWaterMark, 0);
+    controller.internal = true;
+    controller.begin(undefined);
     return stream;
 }

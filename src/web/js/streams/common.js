@@ -98,6 +98,13 @@ export class Queue {
         return this.items[this.head].value;
     }
 
+    /* The first one counts for nothing from now on. */
+    forget() {
+        const item = this.items[this.head];
+        this.size -= item.size;
+        item.size = 0;
+    }
+
     clear() {
         this.items.length = this.head = this.size = 0;
     }

@@ -3,6 +3,7 @@ import { makeByteTransform, TransformState } from "./transform.js";
 import { TransformStream, TRANSFORM } from "./classes.js";
 import { viewOf, utf8, TextDecoder } from "../encoding.js";
 import { highWaterMarkOf } from "./common.js";
+import { flags } from "../compat.js";
 
 const zlib = native.zlib;
 const CODEC_BUFFER = 256 * 1024; // a little data goes through although nobody reads yet, as upstream
@@ -24,14 +25,21 @@ function identitySizes(mark, early) {
 
 const isEmpty = (chunk) => bytesIn(chunk).byteLength === 0;
 
+/* Bytes are copied when they are written: what their owner does to them later changes nothing. */
+function keep(chunk) {
+    return viewOf(chunk)?.slice() ?? chunk;
+}
+
 function pass(chunk, t) {
-    t.enqueue(bytesIn(chunk).slice());
+    t.writable.controller.passed();
+    t.enqueue(bytesIn(chunk));
 }
 
 function makeIdentity(options, flush, early, max = Infinity) {
     const given = options?.highWaterMark === undefined ? undefined : highWaterMarkOf(options, 0);
     const state = makeByteTransform(pass, flush, identitySizes(given === undefined ? undefined : Math.min(given, max), early));
     state.writable.serial = given === undefined;
+    state.writable.controller.keep = keep;
     return state;
 }
 
@@ -39,14 +47,19 @@ export class IdentityTransformStream extends TransformStream {
     constructor(options = undefined, state = undefined) {
         super(TRANSFORM, options === TRANSFORM ? state : makeIdentity(options, null, isEmpty));
     }
+
+    get readable() { return super.readable; }
+    get writable() { return super.writable; }
 }
 
 const LENGTH_MAX = 2n ** 64n;
+const lengthError = (text) => new (flags.typescript_implemented_streams ? RangeError : TypeError)(text);
 
 function lengthOf(length) {
     const expected = Number(length);
     const fits = typeof length === "bigint" ? length >= 0n && length < LENGTH_MAX : expected >= 0 && Number.isSafeInteger(expected);
-    if (!fits) throw new TypeError("FixedLengthStream requires an integer expected length less than 2^53.");
+    if (typeof length !== "bigint" && typeof length !== "number" && flags.typescript_implemented_streams) throw new TypeError("FixedLengthStream requires a number or a bigint.");
+    if (!fits) throw lengthError("FixedLengthStream requires an integer expected length less than 2^53.");
     return expected;
 }
 
@@ -55,11 +68,11 @@ export class FixedLengthStream extends IdentityTransformStream {
         const expected = lengthOf(length);
         let seen = 0;
         const state = makeIdentity(options, () => {
-            if (seen !== expected) throw new TypeError("FixedLengthStream did not see all expected bytes before close().");
+            if (seen !== expected) throw lengthError("FixedLengthStream did not see all expected bytes before close().");
         }, (chunk) => {
             const n = bytesIn(chunk).byteLength;
             seen += n;
-            if (seen > expected) throw new TypeError("Attempt to write too many bytes through a FixedLengthStream.");
+            if (seen > expected) throw lengthError("Attempt to write too many bytes through a FixedLengthStream.");
             return n === 0;
         }, expected);
         state.readable.length = expected;

@@ -28,7 +28,9 @@ export class TransformState {
         const source = { pull: () => this.sourcePull(), cancel: (reason) => this.sourceCancel(reason) };
         if (sizes.bytes) {
             this.readable.bytes = true;
-            new ByteController(this.readable, source, sizes.readableHighWaterMark, 0).begin(begun);
+            const controller = new ByteController(this.readable, source, sizes.readableHighWaterMark, 0);
+            controller.internal = true;
+            controller.begin(begun);
         } else {
             new DefaultController(this.readable, source, sizes.readableHighWaterMark, sizes.readableSize).begin(begun);
         }

@@ -44,6 +44,7 @@ export class WritableController {
         this.sink = sink; // {write(chunk), close(), abort(reason)}: promises; each may be null
         this.signal = null;
         this.aborted = null; // reason box until the signal exists
+        this.keep = null; // (chunk) => what is queued instead of it
         this.facade = null;
         stream.controller = this;
         stream.backpressure = highWaterMark <= 0;
@@ -96,7 +97,7 @@ export class WritableController {
 
     write(chunk, size) {
         const stream = this.stream;
-        this.queue.push(chunk, size);
+        this.queue.push(this.keep === null ? chunk : this.keep(chunk), size);
         if (!closeQueuedOrInFlight(stream) && stream.state === WRITABLE) updateBackpressure(stream, this.desiredSize <= 0);
         this.advance();
     }
@@ -148,6 +149,13 @@ export class WritableController {
             stream.inFlightWrite = null;
             dealWithRejection(stream, error);
         });
+    }
+
+    /* The chunk of the running write is no longer here, although its promise is not settled yet. */
+    passed() {
+        this.queue.forget();
+        const { stream } = this;
+        if (!closeQueuedOrInFlight(stream) && stream.state === WRITABLE) updateBackpressure(stream, this.desiredSize <= 0);
     }
 
     abortSteps(reason) {
