@@ -1,5 +1,6 @@
 /* The modules that a Worker can import without bringing them. Each is made at its first import. */
 import { workersModule, workflowsModule, namespace } from "./workers.js";
+import { EmailMessage } from "./email.js";
 import { load } from "./scripts.js";
 import { nodeBuiltins } from "../../node/js/loader.js";
 
@@ -8,6 +9,7 @@ export function builtins(spec, registry, readFile) {
     const map = nodeBuiltins(spec, registry, readFile);
     map.set("cloudflare:workers", workersModule);
     map.set("cloudflare:workflows", workflowsModule);
+    map.set("cloudflare:email", () => namespace({ EmailMessage }));
     map.set("cloudflare:sockets", () => namespace({ connect: (...args) => load("sockets").connect(...args) }));
     return map;
 }
