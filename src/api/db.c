@@ -36,6 +36,14 @@ int db_open(const char *path, struct db **ret, struct err *err)
     return 0;
 }
 
+int db_copy(struct db *db, const char *path, struct err *err)
+{
+    pthread_mutex_lock(&db->lock);
+    int r = sql_copy(db->sql, path, err);
+    pthread_mutex_unlock(&db->lock);
+    return r;
+}
+
 void db_close(struct db *db)
 {
     if (db == NULL)

@@ -22,6 +22,8 @@ struct db;
 
 NODISCARD int db_open(const char *path, struct db **ret, struct err *err);
 void db_close(struct db *db); /* accepts NULL */
+/* Makes `path` a copy of all that is committed. */
+NODISCARD int db_copy(struct db *db, const char *path, struct err *err);
 void db_release(struct db **db);
 
 /* Returns the number of changed rows. */

@@ -11,6 +11,7 @@
     M(done,         KEEPER, ISOLATE, F(i64, result) F(bytes, text) F(bytes, json) /* REPLY, body for reads */) \
     M(store_make,   CONTROL, KEEPER, F(bytes, store) /* S: directories and files exist afterwards */) \
     M(store_drop,   CONTROL, KEEPER, F(bytes, store) /* S */)                                      \
+    M(store_copy,   CONTROL, KEEPER, F(bytes, store) F(bytes, backup) /* S: a copy under .backup/<backup>/<store> */) \
     M(store_info,   CONTROL, KEEPER, F(bytes, store) /* S: json with sizes and counts */)          \
     M(kv_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, metadata) \
                                      F(i64, expiration_s) /* S, body: the value */)                \

@@ -24,6 +24,13 @@ static const struct command {
     {"status", "status [--json]", "Shows roles, isolates, memory of the running server.",
      cli_status, "  selvedge status\n  selvedge status --json\n"},
     {"doctor", "doctor", "Says what this machine gives and what is missing.", cli_doctor, NULL},
+    {"backup", "backup DIR", "Copies the whole data directory, also while the server runs.",
+     cli_backup,
+     "  selvedge backup /backups/monday\n"
+     "  selvedge backup --data /var/lib/selvedge /backups/monday\n"
+     "  selvedge backup copy && tar -C copy -czf copy.tar.gz .\n"},
+    {"restore", "restore DIR", "Makes a new data directory from a backup, after checking it.",
+     cli_restore, "  selvedge restore --data /var/lib/selvedge /backups/monday\n"},
     {"token", "token list | create NAME | revoke ID", "Manages API tokens.", cli_token,
      "  selvedge token create ci\n  selvedge token list\n  selvedge token revoke 0123…\n"},
     {"settings", "settings", "Prints every setting with its limits and its value now.",

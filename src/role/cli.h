@@ -1,8 +1,8 @@
 /*
- * Commands for people: serve, env, status, doctor, token, settings.
+ * Commands for people: serve, env, status, doctor, token, backup, restore, settings.
  *
  * cli.c: the table and the options. cli_show.c: what a running server says. cli_doctor.c: what this machine
- * gives. cli_token.c and cli_http.c: tokens, through the REST API like any other client.
+ * gives. cli_token.c and cli_http.c: tokens, through the REST API like any other client. cli_backup.c: backup, restore.
  */
 #pragma once
 
@@ -26,6 +26,8 @@ int cli_env(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_doctor(struct cli *cli);
 int cli_token(struct cli *cli);
+int cli_backup(struct cli *cli);
+int cli_restore(struct cli *cli);
 int cli_settings(struct cli *cli);
 /* test_worker.c; argv[0] is the command's name. */
 int cli_test_worker(int argc, char **argv);

@@ -15,7 +15,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { API_ANSWER_MAX = 64 * 1024 * 1024, API_TIMEOUT_S = 30 };
+enum {
+    API_ANSWER_MAX = 64 * 1024 * 1024,
+    API_TIMEOUT_S = 600 /* copies of large stores take a while */
+};
 
 static int api_connect(const char *address, struct err *err)
 {

@@ -128,6 +128,9 @@ static int keeper_run(struct role_context *rc, struct err *err)
     if (fd >= 0)
         keeper_add_gateway(p->keeper, fd);
     keeper_alarms_load(p->keeper);
+    r = file_remove_tree(AT_FDCWD, "/data/.backup"); /* of a backup that was cut off */
+    if (r < 0)
+        LOG(LOG_WARN, "backup_rest_stays", F("reason", "%d", r));
     return 0;
 }
 

@@ -202,6 +202,7 @@ static const struct api_route account_routes[] = {
     {"DELETE", "/accounts/:account/tokens/:token", token_api_delete, "api_tokens", 0, 0, NULL},
     {"PUT", "/accounts/:account/tokens/:token/value", token_api_roll, "api_tokens", 0, 0, NULL},
 
+    {"POST", "/accounts/:account/selvedge/backup", backup_api, "account_settings", 0, 0, NULL},
     {"POST", "/graphql", graphql_api, NULL, API_ANY_TOKEN | API_READS, 0, NULL},
     {"GET", "/health", account_api_health, NULL, API_PUBLIC, 0, NULL},
 };
