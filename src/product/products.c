@@ -8,6 +8,7 @@
 #include "product/fetcher/fetcher.h"
 #include "product/kv/kv_product.h"
 #include "product/r2/r2.h"
+#include "product/ratelimit/ratelimit.h"
 
 const struct product *const products[] = {
     &product_kv,
@@ -18,6 +19,7 @@ const struct product *const products[] = {
     &product_service,
     &product_assets,
     &product_dispatch,
+    &product_ratelimit,
     NULL,
 };
 

@@ -21,6 +21,7 @@
  *   gateway_egress_socket.c  back: a WebSocket to the world; gateway_egress_tcp.c: a TCP connection
  *   gateway_assets.c   back: static assets
  *   gateway_dispatch.c Workers called by name, their outbound Workers
+ *   gateway_rate.c     back: the rate limiting binding
  *   gateway_log.c      access log
  */
 #pragma once
@@ -35,17 +36,24 @@
 #include "product/cache/cache_store.h"
 
 enum {
-    GATEWAY_QUEUE_MAX = 1024,       /* requests waiting for an isolate of one version */
-    GATEWAY_DEPTH_MAX = 16,         /* Workers calling Workers in one chain */
-    GATEWAY_ISOLATES_MAX = 256,     /* isolates of one gateway; the longest idle one leaves */
-    GATEWAY_HEARD_MS = 50,          /* a busy isolate silent for this long gets a helper */
-    GATEWAY_SEGMENT_MAX = 64 * 1024 /* bytes of an asset read at once */
+    GATEWAY_QUEUE_MAX = 1024,        /* requests waiting for an isolate of one version */
+    GATEWAY_DEPTH_MAX = 16,          /* Workers calling Workers in one chain */
+    GATEWAY_ISOLATES_MAX = 256,      /* isolates of one gateway; the longest idle one leaves */
+    GATEWAY_HEARD_MS = 50,           /* a busy isolate silent for this long gets a helper */
+    GATEWAY_SEGMENT_MAX = 64 * 1024, /* bytes of an asset read at once */
+    GATEWAY_RATE_WINDOWS = 2         /* periods of rate limits */
 };
 
 struct table;
 struct worker;
 struct call;
 struct assets;
+
+/* Counts of the rate limiting binding in the current window of one period. */
+struct rate_window {
+    int64_t epoch;
+    struct map counts; /* namespace and key -> how many */
+};
 
 struct gateway {
     struct role_context *rc;
@@ -71,6 +79,7 @@ struct gateway {
     struct access_log *access;
     struct work_pool *pool;
     struct cache *cache;
+    struct rate_window rates[GATEWAY_RATE_WINDOWS];
     struct map tcp;     /* isolate and stream -> its TCP connection */
     struct map flights; /* key of the cache -> the fetch under way that others wait for */
     size_t n_tails;     /* events of tail Workers that wait for an isolate */
@@ -299,6 +308,11 @@ void cache_answer(struct call *c, struct cache_entry *e, const char *status);
 struct cache_key cache_key_of(struct gateway *g, struct slice name, struct slice url);
 /* outcome: "ok", or a sentence. */
 void cache_purge_run(struct gateway *g, struct slice json, struct buf *outcome);
+
+/* --- gateway_rate.c --- */
+
+/* 200: one more is within the limit; 429: it is not. The request's cf says key, limit, period. */
+void rate_call(struct call *c, const json_t *binding);
 
 /* --- gateway_log.c --- */
 

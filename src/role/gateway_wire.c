@@ -265,6 +265,12 @@ static void bound_dispatch(struct call *c, UNUSED struct worker *self, const jso
     dispatch_call(c, binding, m->object, m->object_name);
 }
 
+static void bound_rate(struct call *c, struct worker *self UNUSED, const json_t *binding,
+                       const struct msg_fetch *m UNUSED)
+{
+    rate_call(c, binding);
+}
+
 static void fetch_bound(struct call *c, struct worker *self, const struct msg_fetch *m)
 {
     static const struct {
@@ -274,7 +280,8 @@ static void fetch_bound(struct call *c, struct worker *self, const struct msg_fe
     } kinds[] = {{"service", bound_service},
                  {"assets", bound_assets},
                  {"durable_object_namespace", bound_object},
-                 {"dispatch_namespace", bound_dispatch}};
+                 {"dispatch_namespace", bound_dispatch},
+                 {"ratelimit", bound_rate}};
     const json_t *binding = worker_binding(self, m->binding);
     const char *type = binding == NULL ? "" : json_str(binding, "type", "");
 

@@ -27,6 +27,7 @@ export const SCRIPTS = {
     wasi: { files: ["web/js/wasi.js"] },
     durable: { files: ["durable", "gates", "instance", "namespace", "sql", "state", "storage"].map((name) => `product/durable/${name}.js`) },
     keeper_call: { files: ["product/keeper_call.js"] },
+    ratelimit: { files: ["product/ratelimit/ratelimit.js"] },
     sockets: { files: ["product/sockets/sockets.js"] },
     cache: { files: ["product/cache/cache.js"] },
     kv: { files: ["product/kv/kv.js"] },

@@ -93,6 +93,22 @@ static int binding_check_exists(struct api_request *req, const char *script, jso
     return 0;
 }
 
+/* {limit, period}: the period is one that counts are kept for. */
+static int binding_check_rate(const json_t *binding, const char *name, struct err *err)
+{
+    const json_t *simple = json_object_get(binding, "simple");
+    json_int_t period = json_int(simple, "period", 0);
+    if (json_str(binding, "namespace_id", "")[0] == '\0')
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID, "binding %s has no namespace_id", name);
+    if (!json_is_number(json_object_get(simple, "limit")) || json_int(simple, "limit", -1) < 0)
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                       "simple.limit of binding %s must be a number that is not negative", name);
+    if (period != 10 && period != 60)
+        return err_set(err, -EINVAL, WORKER_ERR_INVALID,
+                       "simple.period of binding %s must be 10 or 60 (seconds)", name);
+    return 0;
+}
+
 static int binding_check_shape(const json_t *binding, size_t i, struct err *err)
 {
     const char *name = json_str(binding, "name", ""), *type = json_str(binding, "type", "");
@@ -108,6 +124,8 @@ static int binding_check_shape(const json_t *binding, size_t i, struct err *err)
     if (wants_text && strlen(text) > WORKER_TEXT_MAX)
         return err_set(err, -EINVAL, 10054, "the text of binding %s has %zu bytes; the most are %d",
                        name, strlen(text), WORKER_TEXT_MAX);
+    if (strcmp(type, "ratelimit") == 0)
+        return binding_check_rate(binding, name, err);
     return 0;
 }
 

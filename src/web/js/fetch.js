@@ -263,6 +263,11 @@ function fetchWith(binding, input, init, object = null, objectName = null) {
     }
 }
 
+/* A question to a binding of the gateway's that has no body either way: {status, headers}. */
+export function askBinding(binding, cf) {
+    return exchange(binding, { flags: 0, method: "GET", url: "", headers: "", cf, body: null, stream: null, signal: null });
+}
+
 /* What `new WebSocket(url)` asks: {channel, invocation, status, header(name), isSocket}. */
 export async function connectSocket(url, protocols) {
     const invocation = context.need();

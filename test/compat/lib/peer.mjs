@@ -17,7 +17,7 @@ function moduleOf({ name, type, contents }) {
 }
 
 function bindingsOf(list = []) {
-    const options = { bindings: {}, kvNamespaces: {}, d1Databases: {}, r2Buckets: {}, serviceBindings: {} };
+    const options = { bindings: {}, kvNamespaces: {}, d1Databases: {}, r2Buckets: {}, serviceBindings: {}, ratelimits: {} };
     for (const b of list) {
         if (b.type === "plain_text" || b.type === "secret_text") options.bindings[b.name] = b.text;
         if (b.type === "json") options.bindings[b.name] = b.json;
@@ -26,6 +26,7 @@ function bindingsOf(list = []) {
         if (b.type === "r2") options.r2Buckets[b.name] = b.id;
         if (b.type === "service")
             options.serviceBindings[b.name] = b.entrypoint ? { name: b.service, entrypoint: b.entrypoint, props: b.props } : b.service;
+        if (b.type === "ratelimit") options.ratelimits[b.name] = { namespace_id: b.namespace_id, simple: b.simple };
         if (b.type === "version_metadata") options.versionMetadata = b.name;
     }
     return options;
