@@ -78,11 +78,10 @@ class IntervalHistogram extends Histogram {
     disable() { return true; }
 }
 
+/* Time stands still: there is nothing to measure. */
 function timerify(fn) {
     validateFunction(fn, "fn");
-    return Object.defineProperty(function (...args) {
-        return new.target ? Reflect.construct(fn, args, new.target) : Reflect.apply(fn, this, args);
-    }, "name", { value: `timerified ${fn.name}`, configurable: true });
+    return fn;
 }
 
 const utilization = () => ({ idle: 0, active: 0, utilization: 0 });
@@ -99,6 +98,7 @@ module.exports = {
     monitorEventLoopDelay: () => new IntervalHistogram(MAKE), eventLoopUtilization: utilization, timerify,
     createHistogram: () => new RecordableHistogram(MAKE), performance,
     constants: {
+        NODE_PERFORMANCE_ENTRY_TYPE_GC: 0, NODE_PERFORMANCE_ENTRY_TYPE_HTTP: 1, NODE_PERFORMANCE_ENTRY_TYPE_HTTP2: 2, NODE_PERFORMANCE_ENTRY_TYPE_NET: 3, NODE_PERFORMANCE_ENTRY_TYPE_DNS: 4,
         NODE_PERFORMANCE_GC_MAJOR: 4, NODE_PERFORMANCE_GC_MINOR: 1, NODE_PERFORMANCE_GC_INCREMENTAL: 8, NODE_PERFORMANCE_GC_WEAKCB: 16,
         NODE_PERFORMANCE_GC_FLAGS_NO: 0, NODE_PERFORMANCE_GC_FLAGS_CONSTRUCT_RETAINED: 2, NODE_PERFORMANCE_GC_FLAGS_FORCED: 4,
         NODE_PERFORMANCE_GC_FLAGS_SYNCHRONOUS_PHANTOM_PROCESSING: 8, NODE_PERFORMANCE_GC_FLAGS_ALL_AVAILABLE_GARBAGE: 16,

@@ -113,9 +113,10 @@ class Interface extends EventEmitter {
     }
 }
 
+/* Nothing is written: there is no terminal. */
 const done = (callback) => {
-    callback?.();
-    return true;
+    if (typeof callback === "function") queueMicrotask(() => callback(null));
+    return false;
 };
 module.exports = {
     Interface, createInterface: (input, output) => new Interface(input, output), clearLine: (s, d, cb) => done(cb), clearScreenDown: (s, cb) => done(cb),
