@@ -283,7 +283,7 @@ static int backup_target(const char *path, struct err *err)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, -errno, 0, "%s cannot be opened: %m", path);
-    AUTO(dir_release) DIR *d = fdopendir(dup(fd));
+    AUTO(dir_release) DIR *d = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     struct dirent *e;
     while (d != NULL && (e = readdir(d)) != NULL) {
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
