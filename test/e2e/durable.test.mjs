@@ -143,8 +143,9 @@ export class Plain {
   async fetch(request) { if (new URL(request.url).pathname === "/sql") return Response.json(attempt(() => this.state.storage.sql)); await this.state.storage.put("x", 1); return Response.json(await this.state.storage.get("x")); }
 }
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     const url = new URL(request.url);
+    if (url.pathname === "/exports") return Response.json([ctx.exports.Counter.idFromName("x").equals(env.C.idFromName("x")), await (await ctx.exports.Counter.getByName("exports").fetch("http://x/inc")).json().then((r) => r.v), Object.keys(ctx.exports).sort()]);
     if (url.pathname.startsWith("/ids")) return Response.json(ids(env.C));
     const stub = url.searchParams.has("plain") ? env.P.get(env.P.idFromName("p")) : env.C.getByName(url.searchParams.get("name") ?? "x");
     try { return await stub.fetch(request); }
@@ -346,6 +347,16 @@ test("alarms: on time, once, null while they run; retried when the handler throw
   await json("/alarm?name=al2&ms=1&fails=1");
   const again = await fired("al2", 2, 6000);
   assert.deepEqual([again[1].isRetry, again[1].retryCount], [true, 1]);
+  const late = [];
+  for (let i = 0; i < 5; i++) {
+    await json(`/alarm?name=punctual-${i}&ms=100`);
+    late.push((await fired(`punctual-${i}`, 1, 3000))[0].late);
+  }
+  assert.ok(Math.min(...late) < 50, `alarms come ${late} ms late`);
+});
+
+test("ctx.exports has the Worker's own classes as namespaces", async () => {
+  assert.deepEqual(await json("/exports"), [true, 1, ["Counter", "Plain", "default"]]);
 });
 
 for (const role of ["isolate", "gateway", "keeper"])
@@ -367,6 +378,8 @@ for (const role of ["isolate", "gateway", "keeper"])
   });
 
 test("kill -9 of everything: counts and alarms survive", async () => {
+  await json("/alarm?name=all-retry&ms=1&fails=2");
+  assert.equal((await fired("all-retry", 1, 8000)).at(-1).retryCount, 0);
   for (let i = 0; i < 5; i++) await json("/inc?name=all");
   await json("/alarm?name=all&ms=1500");
   const late = await json("/alarm?name=all-late&ms=1");
@@ -374,6 +387,7 @@ test("kill -9 of everything: counts and alarms survive", async () => {
   assert.ok((await json("/value?name=all")) === 5);
   const [first] = await fired("all", 1, 8000);
   assert.ok(first.late >= 0);
+  assert.equal((await fired("all-retry", 2, 8000))[1].retryCount, 1, "how often it has failed is not forgotten");
   assert.ok(late === null || (await fired("all-late", 1, 8000)).length > 0);
 });
 

@@ -177,7 +177,7 @@ void durable_look(struct durable_object *o)
     o->has_metadata = sql_has_table(o->db, "_cf_METADATA");
 }
 
-enum { METADATA_ALARM = 1, METADATA_EPOCH = 2 };
+enum { METADATA_ALARM = 1, METADATA_EPOCH = 2, METADATA_ALARM_RETRY = 3 };
 
 static int metadata_put(struct durable_object *o, int key, int64_t value, struct err *err)
 {
@@ -656,6 +656,23 @@ static JS_NATIVE(alarm_set)
     return r < 0 ? js_throw(ctx, exception, "Error", "%s", err.text) : js_undefined(ctx);
 }
 
+/* alarmRetry(handle, count?): how often the handler of the alarm has failed; a count is kept for the next time. */
+static JS_NATIVE(alarm_retry)
+{
+    CHECK(n_args >= 1);
+    struct durable_object *o = durable_of(ctx, args[0], exception);
+    struct err err = {0};
+    int64_t count = 0;
+    if (o == NULL)
+        return NULL;
+    if (n_args < 2)
+        return js_number(ctx, metadata_get(o, METADATA_ALARM_RETRY, &count) ? (double)count : 0);
+    int r = durable_begin(o, &err);
+    if (r == 0)
+        r = metadata_put(o, METADATA_ALARM_RETRY, (int64_t)js_to_number(ctx, args[1], 0), &err);
+    return r < 0 ? js_throw(ctx, exception, "Error", "%s", err.text) : js_undefined(ctx);
+}
+
 /* alarmTell(index, id, ms or -1, callback): the keeper wakes the object then. */
 static JS_NATIVE(alarm_tell)
 {
@@ -703,6 +720,7 @@ static const struct js_native_row durable_rows[] = {
     {"kvList", kv_list},
     {"alarm", alarm_get},
     {"alarmSet", alarm_set},
+    {"alarmRetry", alarm_retry},
     {"alarmTell", alarm_tell},
     {"over", durable_over},
     {"sqlExec", durable_sql_exec},

@@ -308,6 +308,7 @@ export class Instance {
         if (typeof this.Class.prototype.alarm !== "function")
             throw new TypeError("Your Durable Object class must have an alarm() handler in order to call setAlarm()");
         durable.alarmSet(this.storageHandle(), Math.trunc(ms));
+        this.forgetRetries();
         this.alarmReplaced = true;
         this.tellAlarm();
     }
@@ -349,19 +350,23 @@ export class Instance {
     }
 
     /* The keeper says that it is time. Resolves when what followed from it is durable. */
-    async alarm(object, retry) {
+    async alarm(object, counted) {
         const at = durable.alarm(this.handle);
         if (at === null || at > io.clock[0]) {
             this.tellAlarm(); // the index was behind
             return this.confirmed();
         }
+        const retry = Math.max(counted, durable.alarmRetry(this.handle)); // the keeper may have forgotten
         this.alarmRunning = true;
         this.alarmReplaced = false;
         try {
             if (typeof object.alarm === "function") await object.alarm({ isRetry: retry > 0, retryCount: retry, scheduledTime: at });
             if (!this.alarmReplaced) this.clearAlarm();
         } catch (error) {
-            if (retry >= ALARM_RETRIES && !this.alarmReplaced && this.state !== "dead") this.clearAlarm();
+            if (!this.alarmReplaced && this.state !== "dead") {
+                if (retry >= ALARM_RETRIES) this.clearAlarm();
+                else durable.alarmRetry(this.handle, retry + 1);
+            }
             throw error;
         } finally {
             this.alarmRunning = false;
@@ -369,8 +374,13 @@ export class Instance {
         return this.confirmed();
     }
 
+    forgetRetries() {
+        if (durable.alarmRetry(this.handle) > 0) durable.alarmRetry(this.handle, 0);
+    }
+
     clearAlarm() {
         durable.alarmSet(this.storageHandle(), null);
+        this.forgetRetries();
         this.tellAlarm();
     }
 }

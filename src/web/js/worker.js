@@ -186,8 +186,17 @@ export class Worker {
         for (const name of Object.keys(this.exported ?? {})) {
             const kind = kindOf(this.exported[name]);
             if (kind === "object" || kind === "entrypoint") this.loopback[name] = makeLoopback(() => this.entry(name));
+            else if (kind === "object-class") this.loopNamespace(name);
         }
         return this.loopback;
+    }
+
+    /* A class of Durable Objects whose namespace is bound as well: the gateway grants calls by binding. */
+    loopNamespace(name) {
+        const bindings = this.spec.bindings ?? [];
+        const own = bindings.find((b) => b.type === "durable_object_class" && b.class_name === name);
+        const bound = bindings.find((b) => own !== undefined && b.type === "durable_object_namespace" && b.namespace_id === own.namespace_id);
+        if (bound !== undefined) this.loopback[name] = this.env[bound.name];
     }
 
     loadScript() {
