@@ -88,6 +88,8 @@ struct api {
     unsigned api_port;
     uint8_t key[32]; /* signs upload sessions and download addresses */
     void *state;     /* the role's own */
+    /* After hosts or routes have changed: the gateway routes by them when it returns. Work pool. */
+    int (*publish)(struct api_request *req, struct err *err);
     /* Requests that are none of the REST API's (S3): true when it is one. Then req->route is set and the request
      * goes on, or the answer is. Loop thread: does not block. NULL = there are none. */
     bool (*front)(struct api_request *req);

@@ -75,6 +75,8 @@ struct keeper_call {
     struct buf json;       /* large ones (KEEPER_JSON_MAX) travel as the body of the answer */
     struct buf reply_body; /* small bodies */
     int reply_fd;          /* or a file range, sent and closed by the keeper; -1 = none */
+    bool
+        reply_pass; /* the descriptor goes to the caller, which reads for itself: {"offset", "length"} in json */
     uint64_t reply_offset, reply_length;
     char reply_id
         [KEEPER_SPOOL_ID_SIZE];        /* of the blob behind reply_fd, where it came from a range */

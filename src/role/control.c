@@ -117,6 +117,7 @@ static int control_run(struct role_context *rc, struct err *err)
     struct control *c = rc->state;
     c->api.loop = rc->loop;
     c->api.front = s3_front;
+    c->api.publish = table_publish;
     c->api.spool_path = "/data/spool";
     c->api.data_fd = open("/data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->api.data_fd < 0)

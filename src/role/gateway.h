@@ -120,6 +120,8 @@ const struct dispatch_namespace *table_dispatch(const struct table *table, struc
 struct script *table_script(const struct table *table, struct slice name);
 /* Which Worker answers this host and path; NULL when none does. */
 struct worker *table_route(const struct table *table, struct slice host, struct slice path);
+/* The public bucket behind a host; NULL when there is none. */
+const char *table_bucket(const struct table *table, struct slice host);
 /* The version of a script for one request, by percentage; NULL when nothing is deployed. */
 struct worker *script_pick(const struct script *script);
 
@@ -289,6 +291,11 @@ bool assets_take(const struct assets *assets, const struct call_request *r, bool
 void assets_start(struct call *c);
 struct assets *assets_load(struct gateway *g, const json_t *config);
 void assets_destroy(struct assets *assets);
+
+/* --- gateway_bucket.c --- */
+
+/* Answers from a public bucket. */
+void bucket_start(struct call *c, const char *bucket);
 
 /* --- gateway_file.c --- */
 

@@ -348,8 +348,12 @@ static void http_request(struct http_exchange *x, void *arg)
     struct slice path = r->target;
     path = slice_cut(&path, '?');
     struct worker *w = table_route(g->table, r->authority, r->target);
+    const char *bucket = w == NULL ? table_bucket(g->table, r->authority) : NULL;
     if (slice_starts(path, SLICE("/cdn-cgi/"))) {
         platform_request(c, w, r);
+    } else if (w == NULL && bucket != NULL) {
+        request_fill(c, r);
+        bucket_start(c, bucket);
     } else if (w == NULL) {
         call_fail(c, 404, "No Worker answers at %.*s%.*s.", SLICE_ARG(r->authority),
                   SLICE_ARG(path));

@@ -23,6 +23,7 @@ struct table {
     char *domain, *account;
     struct map scripts;    /* name -> struct script */
     struct map domains;    /* host -> struct script */
+    struct map buckets;    /* host -> name of a public bucket, owned */
     struct map previews;   /* label -> struct worker, referenced by its script */
     struct map namespaces; /* id -> struct durable_class, owned */
     struct map dispatch;   /* name -> struct dispatch_namespace, owned */
@@ -57,6 +58,11 @@ void table_destroy(struct gateway *g UNUSED, struct table *table)
     mem_release(&table->routes);
     map_done(&table->scripts);
     map_done(&table->domains);
+    for (size_t at = 0; map_next(&table->buckets, &at, &key, &value);) {
+        char *name = value;
+        mem_release(&name);
+    }
+    map_done(&table->buckets);
     map_done(&table->previews);
     for (size_t at = 0; map_next(&table->namespaces, &at, &key, &value);) {
         struct durable_class *class = value;
@@ -239,6 +245,12 @@ int table_load(struct gateway *g, struct slice json, struct err *err)
         if (s != NULL)
             map_put(&t->domains, slice_of(json_str(value, "hostname", "")), s);
     }
+    json_array_foreach(json_object_get(root, "buckets"), i, value)
+    {
+        struct slice host = slice_of(json_str(value, "hostname", ""));
+        if (map_get(&t->buckets, host) == NULL)
+            map_put(&t->buckets, host, strdup(json_str(value, "bucket", "")));
+    }
     load_routes(t, json_object_get(root, "routes"));
     json_object_foreach(json_object_get(root, "namespaces"), name, value)
         load_namespace(t, name, value);
@@ -330,6 +342,11 @@ static struct worker *subdomain_route(const struct table *t, struct slice host)
     if (s != NULL && s->workers_dev)
         return script_pick(s);
     return map_get(&t->previews, label);
+}
+
+const char *table_bucket(const struct table *table, struct slice host)
+{
+    return table == NULL ? NULL : map_get(&table->buckets, host_without_port(host));
 }
 
 struct worker *table_route(const struct table *table, struct slice host, struct slice path)

@@ -253,24 +253,22 @@ void keeper_alarms_stop(struct keeper *k)
 static void gateway_closed(struct wire *w, int reason UNUSED)
 {
     struct keeper *k = wire_user(w);
-    if (k->gateway == w)
+    if (k->gateway == w) {
+        keeper_gateway_closed(k);
         k->gateway = NULL;
+    }
     wire_destroy(w);
 }
 
-static void gateway_open(struct wire *w UNUSED, struct wire_stream *s, uint16_t op UNUSED,
-                         struct slice args UNUSED, int fd, bool end UNUSED)
-{
-    fd_release(&fd);
-    wire_stream_close(s, -EOPNOTSUPP);
-}
-
-static const struct wire_events gateway_events = {.open = gateway_open, .closed = gateway_closed};
+static const struct wire_events gateway_events = {.open = keeper_gateway_open,
+                                                  .closed = gateway_closed};
 
 void keeper_add_gateway(struct keeper *k, int fd)
 {
     struct wire *old = TAKE(k->gateway);
     k->gateway = wire_create(k->loop, fd, 1, &gateway_events, k);
-    if (old != NULL)
-        wire_destroy(old);
+    if (old == NULL)
+        return;
+    keeper_gateway_closed(k);
+    wire_destroy(old);
 }

@@ -113,6 +113,42 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
     keeper_unit_start(peer, s, row->op, stored, args, end);
 }
 
+/* Public addresses of buckets: objects and settings are read, nothing else. */
+void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                         int fd, bool end)
+{
+    struct keeper *k = wire_user(w);
+    const struct keeper_row *row = op == OP_r2_get || op == OP_r2_setting ? &keeper_rows[op] : NULL;
+    struct keeper_stored *stored;
+    struct msg_r2_setting m;
+    fd_release(&fd);
+    if (k->gateway_peer == NULL) {
+        k->gateway_peer = mem_new(sizeof(*k->gateway_peer));
+        k->gateway_peer->keeper = k;
+        k->gateway_peer->control = true;
+        list_init(&k->gateway_peer->units);
+    }
+    bool sets = op == OP_r2_setting && (msg_r2_setting_unpack(args, &m) < 0 || m.value.len > 0);
+    if (row == NULL || sets || !keeper_find_store(k->gateway_peer, row, args, &stored)) {
+        keeper_refuse(s, -EINVAL, "no such store or operation");
+        return;
+    }
+    if (k->idle != NULL)
+        keeper_refuse(s, -EAGAIN, "shutting down");
+    else
+        keeper_unit_start(k->gateway_peer, s, row->op, stored, args, end);
+}
+
+void keeper_gateway_closed(struct keeper *k)
+{
+    struct keeper_peer *peer = TAKE(k->gateway_peer);
+    if (peer == NULL)
+        return;
+    LIST_FOR_SAFE (l, &peer->units)
+        keeper_unit_gone(LIST_ENTRY(l, struct keeper_unit, peer_link));
+    free(peer);
+}
+
 static const struct wire_events keeper_wire_events = {.open = keeper_peer_open,
                                                       .closed = keeper_peer_closed};
 
@@ -266,6 +302,7 @@ void keeper_destroy(struct keeper *k)
     timer_stop(&k->tick);
     timer_stop(&k->end);
     keeper_alarms_stop(k);
+    keeper_gateway_closed(k);
     if (k->gateway != NULL)
         wire_destroy(TAKE(k->gateway));
     LIST_FOR_SAFE (l, &k->peers)

@@ -23,6 +23,7 @@ static void keeper_unit_reset_answer(struct keeper_call *c)
     fd_release(&c->reply_fd);
     c->reply_fd = -1;
     c->n_reply_ranges = 0;
+    c->reply_pass = false;
 }
 
 static void keeper_unit_run(struct keeper_unit *u)

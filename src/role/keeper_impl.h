@@ -75,6 +75,7 @@ struct keeper {
     char root[KEEPER_ROOT_MAX];
     struct map stores; /* name -> struct keeper_stored, owned */
     struct link peers;
+    struct keeper_peer *gateway_peer; /* owned: who owns the calls of `gateway` */
     struct timer tick;
     struct wire *gateway; /* owned; NULL while it is away */
     struct map alarms;    /* "<namespace>/<object>" -> struct keeper_alarm, owned */
@@ -152,6 +153,11 @@ void keeper_group_kick(struct keeper_stored *stored);
 
 /* keeper_core.c: after the log refused something; ends the process when it cannot go on */
 void keeper_log_check(struct keeper *k);
+
+/* keeper_core.c: the gateway asks. */
+void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
+                         int fd, bool end);
+void keeper_gateway_closed(struct keeper *k);
 
 /* keeper_alarm.c */
 void keeper_alarm_changed(const struct keeper_unit *u); /* an alarm_set has been committed */

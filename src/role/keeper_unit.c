@@ -127,8 +127,9 @@ void keeper_unit_answer(struct keeper_unit *u)
     }
     AUTO(buf_done) struct buf out = {0};
     keeper_answer_pack(&out, c->result, c->err.text, buf_slice(&c->json));
-    bool body = c->result >= 0 && keeper_answer_has_body(c);
-    wire_reply(u->stream, buf_slice(&out), -1, !body);
+    bool pass = c->result >= 0 && c->reply_pass && c->reply_fd >= 0 && c->n_reply_ranges == 0;
+    bool body = c->result >= 0 && keeper_answer_has_body(c) && !pass;
+    wire_reply(u->stream, buf_slice(&out), pass ? TAKE_FD(c->reply_fd) : -1, !body);
     if (body) {
         keeper_send_more(u);
         return;

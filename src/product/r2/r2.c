@@ -412,7 +412,7 @@ static int r2_get_sealed(struct keeper_call *call, const char *blob, const struc
 }
 
 static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
-                       const struct r2_span *span)
+                       const struct r2_span *span, bool pass)
 {
     if (row->is_inline) {
         size_t at = buf_len(&call->reply_body);
@@ -435,6 +435,7 @@ static int r2_get_body(struct keeper_call *call, const struct r2_row *row,
     if (fd < 0)
         return r2_fail(&call->err, fd, 10001);
     call->reply_fd = fd;
+    call->reply_pass = pass;
     call->reply_offset = span->offset;
     call->reply_length = span->length;
     return 0;
@@ -475,13 +476,20 @@ static int r2_get_row(struct keeper_call *call, const struct r2_row *row, const 
     if (r == 0)
         r = r2_get_unseal(call, row, options);
     if (r == 0 && holds == R2_HOLDS && !json_bool(options, "head", false))
-        r = r2_get_body(call, row, &span);
+        r = r2_get_body(call, row, &span, json_bool(options, "pass", false));
     if (r < 0)
         return r;
     struct r2_row shown = *row;
     if (buf_len(&sums) > 0)
         shown.checksums = buf_slice(&sums);
     r2_object_json(&call->json, &shown, &span);
+    const json_t *cors = r2_setting(r2_of(call), "cors");
+    if (json_bool(options, "cors", false) && cors != NULL) {
+        call->json.end--; /* the last brace */
+        buf_append_slice(&call->json, SLICE(",\"cors\":"));
+        json_print(&call->json, cors);
+        buf_append_char(&call->json, '}');
+    }
     return (int)holds;
 }
 

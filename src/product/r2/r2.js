@@ -10,7 +10,7 @@ import { finish } from "../../web/js/body_source.js";
 import { makeByteStream } from "../../web/js/streams/bytes.js";
 import { isReadableStream, readableOf, wrapReadable } from "../../web/js/streams/classes.js";
 import { keeperCall, keeperSend } from "../keeper_call.js";
-import { conditionOf, rangeOf, putOptions, writeHttpMetadata, unhex } from "./r2_options.js";
+import { conditionOf, rangeOf, putOptions, ssecKeyOf, writeHttpMetadata, unhex } from "./r2_options.js";
 
 const r2 = native.r2;
 
@@ -40,7 +40,7 @@ function native_(action, fn) {
 
 function checksumsOf(raw) {
     const sums = {};
-    const known = Object.entries(raw).filter(([name]) => !name.startsWith("crc")); // those are S3's
+    const known = Object.entries(raw).filter(([name]) => !name.startsWith("crc") && name !== "s3"); // those are S3's
     for (const [name, text] of known) sums[name] = unhex(text);
     Object.defineProperty(sums, "toJSON", { value: () => Object.fromEntries(known), enumerable: false });
     return sums;
@@ -64,6 +64,7 @@ export class R2Object {
         if (raw.customMetadata !== undefined) this.customMetadata = raw.customMetadata;
         if (raw.range !== undefined) this.range = raw.range;
         this.storageClass = raw.storageClass;
+        if (raw.ssecKeyMd5 !== undefined) this.ssecKeyMd5 = raw.ssecKeyMd5;
     }
 
     writeHttpMetadata(headers) {
@@ -75,11 +76,12 @@ export class R2Object {
 
 /* Where the bytes of an object are: here already, or in a blob. */
 class Source {
-    constructor(index, raw, inline, offset, length) {
+    constructor(index, raw, inline, offset, length, seal) {
         this.index = index;
         this.version = raw.version;
         this.pieced = raw.etag.includes("-") ? 1 : 0;
         this.inline = inline;
+        this.seal = seal; // what decrypts the blobs, or ""
         this.offset = offset;
         this.length = length;
         this.at = 0;
@@ -91,7 +93,7 @@ class Source {
         const { at } = this;
         this.at += length;
         if (this.inline !== null) return length === this.inline.byteLength ? this.inline : this.inline.slice(at, at + length);
-        return native_("get", () => r2.read(this.index, this.version, this.offset + at, length, this.pieced));
+        return native_("get", () => r2.read(this.index, this.version, this.offset + at, length, this.pieced, this.seal));
     }
 }
 
@@ -196,11 +198,6 @@ function includeOf(include) {
     return wanted;
 }
 
-/* A key that was dropped silently would store readable what should not be. */
-function noCustomerKey(options) {
-    if (options?.ssecKey !== undefined && options.ssecKey !== null) throw new Error("ssecKey: encryption with customer keys is not supported.");
-}
-
 const INTERNAL = "We encountered an internal error. Please try again. (10001)";
 
 function checked(action, answer) {
@@ -224,10 +221,10 @@ export class R2MultipartUpload {
             throw new TypeError("Failed to execute 'uploadPart' on 'R2MultipartUpload': parameter 2 is not of type 'ReadableStream or ArrayBuffer or ArrayBufferView or string or Blob'.");
         const n = Math.trunc(Number(partNumber)) || 0;
         if (n < 1 || n > PARTS_MAX) throw new TypeError(`Part number must be between 1 and ${PARTS_MAX} (inclusive). Actual value was: ${n}`);
-        noCustomerKey(options);
+        const text = JSON.stringify({ ssecKey: ssecKeyOf(options) });
         const { body, size, state } = putBody(value, "uploadPart", "R2MultipartUpload");
         if (size > PART_MAX) throw r2Error("uploadPart", "Your proposed upload exceeds the maximum allowed object size. (100100)");
-        const start = (callback) => native_("uploadPart", () => r2.multipartPart(this.#index, this.key, this.uploadId, n, body, size, callback));
+        const start = (callback) => native_("uploadPart", () => r2.multipartPart(this.#index, this.key, this.uploadId, n, body, size, text, callback));
         const answer = checked("uploadPart", await (state === null ? keeperCall(start) : keeperSend(start, state)));
         return { partNumber: n, etag: JSON.parse(answer.json).etag };
     }
@@ -263,19 +260,18 @@ export class R2Bucket {
         context.need();
         let text = "";
         if (options !== undefined && options !== null)
-            text = JSON.stringify({ onlyIf: conditionOf(options.onlyIf), range: rangeOf(options.range) });
+            text = JSON.stringify({ onlyIf: conditionOf(options.onlyIf), range: rangeOf(options.range), ssecKey: ssecKeyOf(options) });
         const found = native_("get", () => r2.get(this.#index, `${key}`, text));
         if (found === null) return null;
-        const [raw, passed, inline, offset, length] = found;
+        const [raw, passed, inline, offset, length, seal] = found;
         if (!passed) return new R2Object(MAKE, raw);
         raw.range ??= { offset, length };
-        return new R2ObjectBody(MAKE, raw, new Source(this.#index, raw, inline, offset, length));
+        return new R2ObjectBody(MAKE, raw, new Source(this.#index, raw, inline, offset, length, seal));
     }
 
     async put(key, value, options = undefined) {
         context.need();
         if (value === undefined) throw new TypeError("Failed to execute 'put' on 'R2Bucket': parameter 2 is missing.");
-        noCustomerKey(options);
         const { body, size, state } = putBody(value);
         const text = JSON.stringify(putOptions(options ?? {}));
         if (size > OBJECT_MAX) throw r2Error("put", "Your proposed upload exceeds the maximum allowed object size. (100100)");
@@ -296,7 +292,6 @@ export class R2Bucket {
 
     async createMultipartUpload(key, options = undefined) {
         context.need();
-        noCustomerKey(options);
         const text = JSON.stringify(putOptions(options ?? {}));
         const start = (callback) => native_("createMultipartUpload", () => r2.multipartCreate(this.#index, `${key}`, text, callback));
         const made = JSON.parse(checked("createMultipartUpload", await keeperCall(start)).json);

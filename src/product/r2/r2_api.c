@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "product/products_api.h"
+#include "product/r2/r2_config.h"
 #include "product/r2/s3_impl.h"
 #include "product/store_call.h"
 
@@ -31,6 +32,13 @@ static const char *const r2_schema[] = {
     "CREATE TABLE IF NOT EXISTS r2_buckets (name TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, "
     "location TEXT, storage_class TEXT NOT NULL, jurisdiction TEXT NOT NULL DEFAULT 'default') "
     "STRICT",
+    "CREATE TABLE IF NOT EXISTS r2_public (bucket TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
+    "enabled "
+    "INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS r2_domains (hostname TEXT PRIMARY KEY, bucket TEXT NOT NULL, "
+    "zone_id "
+    "TEXT NOT NULL, zone_name TEXT NOT NULL, min_tls TEXT NOT NULL, enabled INTEGER NOT NULL, "
+    "created_ms INTEGER NOT NULL) STRICT",
     NULL,
 };
 
@@ -150,6 +158,16 @@ static int r2_insert(struct api_request *req, const json_t *body, const char **r
     return 0;
 }
 
+/* Objects that name no class get the bucket's. */
+static int r2_class_set(struct api_request *req, const char *store, const char *class,
+                        struct err *err)
+{
+    AUTO(json_release) json_t *value = json_pack("{s:s}", "storageClass", class);
+    bool usual = strcmp(class, "Standard") == 0;
+    AUTO(json_release) json_t *none = json_null();
+    return r2_setting_call(req, store, "class", usual ? none : value, NULL, err);
+}
+
 int r2_bucket_make(struct api_request *req, const json_t *body, const char **ret_name,
                    struct err *err)
 {
@@ -163,7 +181,7 @@ int r2_bucket_make(struct api_request *req, const json_t *body, const char **ret
         int undone = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", *ret_name);
         return undone < 0 ? undone : r;
     }
-    return 0;
+    return r2_class_set(req, store, json_str(body, "storageClass", "Standard"), err);
 }
 
 static int r2_api_create(struct api_request *req, struct err *err)
@@ -186,19 +204,6 @@ static int r2_api_info(struct api_request *req, struct err *err)
     return r < 0 ? r : api_ok(req, row);
 }
 
-static int r2_api_update(struct api_request *req, struct err *err)
-{
-    const char *class = NULL;
-    struct slice given = api_header(req, "cf-r2-storage-class");
-    int r = r2_class_of(arena_printf(&req->arena, "%.*s", SLICE_ARG(given)), &class, err);
-    if (r < 0)
-        return r;
-    r = db_run(req->api->db, "UPDATE r2_buckets SET storage_class = ? WHERE name = ?", "ss", class,
-               api_param(req, "bucket"));
-    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be stored")
-                 : r2_api_info(req, err);
-}
-
 static int r2_store_name(struct api_request *req, char ret[STORE_NAME_MAX], struct err *err)
 {
     AUTO(json_release) json_t *row = NULL;
@@ -206,6 +211,24 @@ static int r2_store_name(struct api_request *req, char ret[STORE_NAME_MAX], stru
     if (r == 0)
         snprintf(ret, STORE_NAME_MAX, "r2/%s", json_str(row, "name", ""));
     return r;
+}
+
+static int r2_api_update(struct api_request *req, struct err *err)
+{
+    const char *class = NULL;
+    struct slice given = api_header(req, "cf-r2-storage-class");
+    int r = r2_class_of(arena_printf(&req->arena, "%.*s", SLICE_ARG(given)), &class, err);
+    char store[STORE_NAME_MAX];
+    if (r == 0)
+        r = r2_store_name(req, store, err);
+    if (r == 0)
+        r = r2_class_set(req, store, class, err);
+    if (r < 0)
+        return r;
+    r = db_run(req->api->db, "UPDATE r2_buckets SET storage_class = ? WHERE name = ?", "ss", class,
+               api_param(req, "bucket"));
+    return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be stored")
+                 : r2_api_info(req, err);
 }
 
 static int r2_list(struct api_request *req, const char *store, const json_t *options, json_t **ret,
@@ -242,6 +265,8 @@ int r2_bucket_drop(struct api_request *req, const char *name, struct err *err)
     if (r < 0 && r != -ENOENT)
         return r;
     r = db_run(req->api->db, "DELETE FROM r2_buckets WHERE name = ?", "s", name);
+    if (r >= 0)
+        r2_domains_drop(req, name);
     return r < 0 ? err_set(err, r, API_ERR_INTERNAL, "the bucket cannot be removed") : 0;
 }
 
@@ -451,9 +476,43 @@ static int r2_api_objects(struct api_request *req, struct err *err)
     return api_ok(req, rows);
 }
 
+/* --- usage --- */
+
+/* Sums over all buckets, by storage class of the bucket. */
+static int r2_api_metrics(struct api_request *req, struct err *err)
+{
+    AUTO(json_release) json_t *rows = NULL;
+    int64_t objects[2] = {0}, bytes[2] = {0};
+    json_t *row;
+    size_t i;
+    int r = db_rows(req->api->db, &rows, "SELECT name, storage_class FROM r2_buckets", NULL);
+    if (r < 0)
+        return err_set(err, r, API_ERR_INTERNAL, "the buckets cannot be read");
+    json_array_foreach(rows, i, row)
+    {
+        AUTO(store_reply_done) struct store_reply reply = {0};
+        const char *store = arena_printf(&req->arena, "r2/%s", json_str(row, "name", ""));
+        size_t class = strcmp(json_str(row, "storage_class", ""), "Standard") != 0;
+        if (store_simple(req, OP_store_info, slice_of(store), &reply, err) < 0)
+            continue;
+        objects[class] += json_int(reply.json, "objects", 0);
+        bytes[class] += json_int(reply.json, "bytes", 0);
+    }
+    json_t *result = json_object();
+    static const char *const names[] = {"standard", "infrequentAccess"};
+    for (size_t k = 0; k < ARRAY_LEN(names); k++)
+        json_object_set_new(result, names[k],
+                            json_pack("{s:{s:I, s:I, s:i}, s:{s:i, s:i, s:i}}", "published",
+                                      "objects", (json_int_t)objects[k], "payloadSize",
+                                      (json_int_t)bytes[k], "metadataSize", 0, "uploaded",
+                                      "objects", 0, "payloadSize", 0, "metadataSize", 0));
+    return api_ok(req, result);
+}
+
 /* --- tables --- */
 
 #define R2_AREA "workers_r2_storage"
+#define R2_NOTIFICATIONS "/accounts/:account/event_notifications/r2/:bucket/configuration"
 
 static const struct api_route r2_routes[] = {
     {"GET", R2_BUCKETS, r2_api_list, R2_AREA, 0, 0, NULL},
@@ -463,6 +522,30 @@ static const struct api_route r2_routes[] = {
     {"GET", R2_BUCKETS "/:bucket", r2_api_info, R2_AREA, 0, 0, NULL},
     {"PATCH", R2_BUCKETS "/:bucket", r2_api_update, R2_AREA, 0, 0, NULL},
     {"DELETE", R2_BUCKETS "/:bucket", r2_api_delete, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/cors", r2_api_cors_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/cors", r2_api_cors_put, R2_AREA, 0, 0, NULL},
+    {"DELETE", R2_BUCKETS "/:bucket/cors", r2_api_cors_delete, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/lifecycle", r2_api_lifecycle_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/lifecycle", r2_api_lifecycle_put, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/lock", r2_api_lock_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/lock", r2_api_lock_put, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/domains/managed", r2_api_managed_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/domains/managed", r2_api_managed_put, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/domains/custom", r2_api_domains_list, R2_AREA, 0, 0, NULL},
+    {"POST", R2_BUCKETS "/:bucket/domains/custom", r2_api_domains_add, R2_AREA, 0, 0, NULL},
+    {"GET", R2_BUCKETS "/:bucket/domains/custom/:domain", r2_api_domain_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/domains/custom/:domain", r2_api_domain_put, R2_AREA, 0, 0, NULL},
+    {"DELETE", R2_BUCKETS "/:bucket/domains/custom/:domain", r2_api_domain_delete, R2_AREA, 0, 0,
+     NULL},
+    {"GET", R2_BUCKETS "/:bucket/sippy", r2_api_unserved, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_BUCKETS "/:bucket/sippy", r2_api_unserved, R2_AREA, 0, 0, NULL},
+    {"DELETE", R2_BUCKETS "/:bucket/sippy", r2_api_unserved, R2_AREA, 0, 0, NULL},
+    {"GET", R2_NOTIFICATIONS, r2_api_notifications_get, R2_AREA, 0, 0, NULL},
+    {"GET", R2_NOTIFICATIONS "/queues/:queue", r2_api_notification_get, R2_AREA, 0, 0, NULL},
+    {"PUT", R2_NOTIFICATIONS "/queues/:queue", r2_api_notification_put, R2_AREA, 0, 0, NULL},
+    {"DELETE", R2_NOTIFICATIONS "/queues/:queue", r2_api_notification_delete, R2_AREA, 0, 0, NULL},
+    {"GET", "/accounts/:account/r2/metrics", r2_api_metrics, R2_AREA, 0, 0, NULL},
+    {"POST", "/accounts/:account/r2-catalog/:bucket/enable", r2_api_unserved, R2_AREA, 0, 0, NULL},
     {"GET", R2_BUCKETS "/:bucket/objects", r2_api_objects, R2_AREA, 0, 0, NULL},
     {"GET", R2_BUCKETS "/:bucket/objects/*key", r2_api_get, R2_AREA, 0, 0, NULL},
     {"PUT", R2_BUCKETS "/:bucket/objects/*key", r2_api_put, R2_AREA, 0, R2_OBJECT_MAX, NULL},

@@ -6,7 +6,9 @@
  */
 #include "product/r2/r2.h"
 
+#include "core/id.h"
 #include "product/isolate.h"
+#include "product/r2/r2_seal.h"
 #include "store/blob.h"
 
 #include <errno.h>
@@ -84,29 +86,57 @@ static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice
     return false;
 }
 
+struct r2_found {
+    bool passed;
+    struct r2_span span;
+    struct r2_seal seal;
+};
+
 static int r2_get_row(struct r2_reader *reader, const struct r2_row *row, const json_t *options,
-                      bool *ret_passed, struct r2_span *ret_span, struct err *err)
+                      struct r2_found *ret, struct err *err)
 {
-    *ret_passed = r2_condition_of(json_object_get(options, "onlyIf"), row) == R2_HOLDS;
-    int r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, ret_span, err);
-    if (r < 0 && *ret_passed)
+    ret->passed = r2_condition_of(json_object_get(options, "onlyIf"), row) == R2_HOLDS;
+    int r = r2_range_of(json_object_get(options, "range"), (uint64_t)row->size, &ret->span, err);
+    bool whole = r < 0;
+    if (!ret->passed)
+        r = 0;
+    if (r == 0 && ret->passed)
+        r = r2_seal_open(row->sealed, options, &ret->seal, err);
+    if (r < 0)
         return r;
-    r2_object_json(&reader->out, row, r < 0 ? NULL : ret_span);
+    r2_object_json(&reader->out, row, whole ? NULL : &ret->span);
     return 0;
 }
 
-/* [object, condition holds, inline content in range or null, offset, length] */
-static js_value r2_get_result(js_context ctx, struct r2_reader *reader, const struct r2_row *row,
-                              bool passed, const struct r2_span *span)
+/* What lies in the row, in range, and readable. */
+static js_value r2_get_inline(js_context ctx, struct r2_reader *reader, const struct r2_row *row,
+                              const struct r2_found *found)
 {
-    js_value parts[5] = {
+    struct slice content = slice_from(row->content.ptr + found->span.offset, found->span.length);
+    char version[BLOB_ID_SIZE];
+    if (!found->seal.on)
+        return js_bytes(ctx, content);
+    if (slice_to_cstr(row->version, version, sizeof(version)) < 0 ||
+        arena_copy(&reader->arena, content.ptr, content.len, &content) < 0)
+        return js_null(ctx);
+    r2_seal_apply(&found->seal, version, found->span.offset, (char *)content.ptr, content.len);
+    return js_bytes(ctx, content);
+}
+
+/* [object, condition holds, inline content in range or null, offset, length, what decrypts blobs] */
+static js_value r2_get_result(js_context ctx, struct r2_reader *reader, const struct r2_row *row,
+                              const struct r2_found *found)
+{
+    char seal[2 * KEYSTREAM_KEY_SIZE + 1] = "";
+    if (found->seal.on)
+        hex_encode(found->seal.key, KEYSTREAM_KEY_SIZE, seal);
+    js_value parts[6] = {
         js_json(ctx, buf_slice(&reader->out)),
-        js_bool(ctx, passed),
-        passed && row->is_inline
-            ? js_bytes(ctx, slice_from(row->content.ptr + span->offset, span->length))
-            : js_null(ctx),
-        js_number(ctx, (double)span->offset),
-        js_number(ctx, (double)span->length),
+        js_bool(ctx, found->passed),
+        found->passed && row->is_inline ? r2_get_inline(ctx, reader, row, found) : js_null(ctx),
+        js_number(ctx, (double)found->span.offset),
+        js_number(ctx, (double)found->span.length),
+        js_string(ctx, slice_of(seal)),
     };
     return js_array(ctx, parts, ARRAY_LEN(parts));
 }
@@ -125,16 +155,16 @@ static JS_NATIVE(r2_native_get)
     if (text.len > 0 && json_parse(text, &options, &err) < 0)
         return r2_throw(ctx, exception, &err);
     struct r2_row row = {0};
-    struct r2_span span = {0};
-    bool passed = false;
+    struct r2_found found = {0};
     int r = r2_find(reader->db, key, true, &row, &err);
     if (r == -ENOENT)
         return js_null(ctx);
     if (r == 0)
-        r = r2_get_row(reader, &row, options, &passed, &span, &err);
+        r = r2_get_row(reader, &row, options, &found, &err);
     js_value result =
-        r < 0 ? r2_throw(ctx, exception, &err) : r2_get_result(ctx, reader, &row, passed, &span);
+        r < 0 ? r2_throw(ctx, exception, &err) : r2_get_result(ctx, reader, &row, &found);
     r2_row_done(&row);
+    r2_seal_done(&found.seal);
     return result;
 }
 
@@ -195,6 +225,7 @@ static int r2_read_all(int fd, char *out, size_t n, off_t offset)
 struct r2_fill {
     const char *path;
     char *out;
+    const struct r2_seal *seal;
 };
 
 static int r2_fill_piece(void *arg, const struct r2_piece *piece)
@@ -202,38 +233,46 @@ static int r2_fill_piece(void *arg, const struct r2_piece *piece)
     struct r2_fill *fill = arg;
     AUTO(fd_release) int fd = blob_open(fill->path, piece->blob);
     int r = fd < 0 ? fd : r2_read_all(fd, fill->out, piece->length, (off_t)piece->offset);
+    if (r == 0 && fill->seal->on)
+        r2_seal_apply(fill->seal, piece->blob, piece->offset, fill->out, piece->length);
     fill->out += piece->length;
     return r;
 }
 
 static int r2_fill_span(struct r2_reader *reader, struct slice version, bool pieced,
-                        const struct r2_span *span, char *out)
+                        const struct r2_span *span, struct r2_fill *fill)
 {
-    struct r2_fill fill = {reader->path, out};
+    const char *out = fill->out;
     if (!pieced) {
         struct r2_piece one = {.offset = span->offset, .length = span->length};
         int r = slice_to_cstr(version, one.blob, sizeof(one.blob));
-        return r < 0 ? r : r2_fill_piece(&fill, &one);
+        return r < 0 ? r : r2_fill_piece(fill, &one);
     }
-    int r = r2_pieces(reader->db, version, span, r2_fill_piece, &fill);
-    return r == 0 && fill.out != out + span->length ? -EIO : r;
+    int r = r2_pieces(reader->db, version, span, r2_fill_piece, fill);
+    return r == 0 && fill->out != out + span->length ? -EIO : r;
 }
 
-/* read(index, version, offset, length, pieced): ArrayBuffer */
+/* read(index, version, offset, length, pieced, what decrypts or ""): ArrayBuffer */
 static JS_NATIVE(r2_native_read)
 {
-    CHECK(n_args == 5);
+    CHECK(n_args == 6);
+    struct r2_seal seal = {0};
+    struct slice key;
     struct err err = {0};
     struct slice version;
     struct r2_reader *reader = r2_reader_of(ctx, args[0], exception);
-    if (reader == NULL || !r2_text(ctx, args[1], &reader->arena, &version, exception))
+    if (reader == NULL || !r2_text(ctx, args[1], &reader->arena, &version, exception) ||
+        !r2_text(ctx, args[5], &reader->arena, &key, exception))
         return NULL;
+    seal.on = hex_decode(key, seal.key, sizeof(seal.key)) == 0;
     struct r2_span span = {.offset = (uint64_t)js_to_number(ctx, args[2], 0),
                            .length = (uint64_t)js_to_number(ctx, args[3], 0)};
     AUTO(mem_release) char *bytes = mem_try(span.length + 1);
+    struct r2_fill fill = {reader->path, bytes, &seal};
     int r = bytes == NULL
                 ? -ENOMEM
-                : r2_fill_span(reader, version, js_to_number(ctx, args[4], 0) != 0, &span, bytes);
+                : r2_fill_span(reader, version, js_to_number(ctx, args[4], 0) != 0, &span, &fill);
+    r2_seal_done(&seal);
     if (r < 0) {
         (void)r2_fail(&err, r, 10001);
         return r2_throw(ctx, exception, &err);
@@ -284,21 +323,21 @@ static JS_NATIVE(r2_native_multipart_create)
     return isolate_keeper_call(ctx, OP_r2_multipart_create, buf_slice(&out), js_null(ctx), args[3]);
 }
 
-/* multipartPart(index, key, upload, number, body, size or -1, callback) */
+/* multipartPart(index, key, upload, number, body, size or -1, options as JSON, callback) */
 static JS_NATIVE(r2_native_multipart_part)
 {
-    CHECK(n_args == 7);
+    CHECK(n_args == 8);
     AUTO(arena_done) struct arena arena = {0};
     AUTO(buf_done) struct buf out = {0};
     struct msg_r2_multipart_part m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX),
                                       .number = (uint32_t)js_to_number(ctx, args[3], 0),
-                                      .size = (int64_t)js_to_number(ctx, args[5], -1),
-                                      .options = SLICE("{}")};
+                                      .size = (int64_t)js_to_number(ctx, args[5], -1)};
     if (!r2_key(ctx, args[1], &arena, &m.key, exception) ||
-        !r2_text(ctx, args[2], &arena, &m.upload, exception))
+        !r2_text(ctx, args[2], &arena, &m.upload, exception) ||
+        !r2_text(ctx, args[6], &arena, &m.options, exception))
         return NULL;
     msg_r2_multipart_part_pack(&out, &m);
-    return isolate_keeper_call(ctx, OP_r2_multipart_part, buf_slice(&out), args[4], args[6]);
+    return isolate_keeper_call(ctx, OP_r2_multipart_part, buf_slice(&out), args[4], args[7]);
 }
 
 /* multipartComplete(index, key, upload, parts as JSON, callback) */

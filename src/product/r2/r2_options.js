@@ -161,10 +161,21 @@ function customOf(value) {
     return out;
 }
 
+/* 32 bytes or their hex digits, as hex; undefined without a key. */
+export function ssecKeyOf(options) {
+    const key = options?.ssecKey;
+    if (key === undefined || key === null) return undefined;
+    const bytes = viewOf(key);
+    const text = bytes === null ? `${key}`.toLowerCase() : hex(bytes);
+    if (text.length !== 64) throw new Error("SSE-C Key must be 32 bytes in length");
+    if (!/^[0-9a-f]+$/.test(text)) throw new Error("SSE-C Key must be 32 bytes in length, as bytes or hex digits");
+    return text;
+}
+
 export function putOptions(options) {
     const out = {
         onlyIf: conditionOf(options.onlyIf), httpMetadata: httpMetadataOf(options.httpMetadata),
-        customMetadata: customOf(options.customMetadata),
+        customMetadata: customOf(options.customMetadata), ssecKey: ssecKeyOf(options),
     };
     let given = 0;
     for (const [member, name, size] of ALGORITHMS) {

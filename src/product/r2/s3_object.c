@@ -1,6 +1,7 @@
 /*
  * S3: objects. Conditions and ranges are evaluated by the keeper, the same way as for Workers.
  */
+#include "product/r2/r2_http.h"
 #include "product/r2/s3_impl.h"
 
 #include "api/text.h"
@@ -80,71 +81,14 @@ json_t *s3_put_options(struct s3 *s)
     return options;
 }
 
-/* A list of entity tags, quoted or not. */
-static json_t *s3_etags(struct slice text)
-{
-    json_t *list = json_array();
-    while (text.len > 0) {
-        struct slice item = slice_trim(slice_cut(&text, ','));
-        bool weak = slice_starts(item, SLICE("W/"));
-        item = slice_skip(item, weak ? 2 : 0);
-        if (item.len >= 2 && item.ptr[0] == '"' && item.ptr[item.len - 1] == '"')
-            item = slice_from(item.ptr + 1, item.len - 2);
-        json_array_append_new(list, json_pack("{s:o, s:b}", "v", api_text(item), "w", weak));
-    }
-    return list;
-}
-
 json_t *s3_condition(struct s3 *s, const char *prefix)
 {
-    static const struct {
-        const char *header, *member;
-        bool date;
-    } rows[] = {
-        {"if-match", "etagMatches", false},
-        {"if-none-match", "etagDoesNotMatch", false},
-        {"if-modified-since", "uploadedAfter", true},
-        {"if-unmodified-since", "uploadedBefore", true},
-    };
-    json_t *condition = json_object();
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int64_t ms;
-        const char *name = arena_printf(&s->req->arena, "%s%s", prefix, rows[i].header);
-        struct slice value = name == NULL ? SLICE("") : s3_header(s, name);
-        if (value.len > 0 && !rows[i].date)
-            json_object_set_new(condition, rows[i].member, s3_etags(value));
-        else if (value.len > 0 && clock_parse_http_date(value, &ms) == 0)
-            /* An object of this very second is not modified since, and unmodified since. */
-            json_object_set_new(
-                condition, rows[i].member,
-                json_integer(strcmp(rows[i].member, "uploadedBefore") == 0 ? ms + 1000 : ms));
-    }
-    if (json_object_size(condition) == 0) {
-        json_decref(condition);
-        return NULL;
-    }
-    json_object_set_new(condition, "secondsGranularity", json_true());
-    return condition;
+    return r2_http_condition(s->req->headers, prefix);
 }
 
-/* "bytes=1-2", "bytes=1-", "bytes=-2"; anything else is no range. */
 json_t *s3_range(struct slice text)
 {
-    uint64_t first, last;
-    if (!slice_starts(text, SLICE("bytes=")))
-        return NULL;
-    struct slice end = slice_skip(text, 6), begin = slice_trim(slice_cut(&end, '-'));
-    end = slice_trim(end);
-    if (begin.len == 0)
-        return slice_to_u64(end, &last) < 0 ? NULL : json_pack("{s:f}", "suffix", (double)last);
-    if (slice_to_u64(begin, &first) < 0)
-        return NULL;
-    if (end.len == 0)
-        return json_pack("{s:f}", "offset", (double)first);
-    if (slice_to_u64(end, &last) < 0 || last < first)
-        return NULL;
-    return json_pack("{s:f, s:f}", "offset", (double)first, "length",
-                     (double)last - (double)first + 1);
+    return r2_http_range(text);
 }
 
 /* --- get --- */

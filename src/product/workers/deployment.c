@@ -124,7 +124,7 @@ static int table_script(struct api *api, const json_t *script, json_t *into)
 static int table_build(struct api *api, json_t **ret, struct err *err)
 {
     AUTO(json_release) json_t *scripts = NULL, *routes = NULL, *domains = NULL, *namespaces = NULL;
-    AUTO(json_release) json_t *dispatch = NULL;
+    AUTO(json_release) json_t *dispatch = NULL, *buckets = NULL;
     AUTO(json_release) json_t *table = json_object();
     int64_t revision = 0;
     int r = db_run(api->db, "UPDATE worker_revision SET revision = revision + 1", NULL);
@@ -147,6 +147,11 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     if (r >= 0)
         r = db_rows(api->db, &dispatch,
                     "SELECT name, id, trusted AS \"trusted:bool\" FROM dispatch_namespaces", NULL);
+    if (r >= 0) /* rows of product/r2 */
+        r = db_rows(api->db, &buckets,
+                    "SELECT 'pub-' || id || '.r2.' || ? AS hostname, bucket FROM r2_public WHERE "
+                    "enabled UNION ALL SELECT hostname, bucket FROM r2_domains WHERE enabled",
+                    "s", api->domain);
     if (r >= 0)
         r = durable_table(api, &namespaces);
     size_t i;
@@ -167,6 +172,7 @@ static int table_build(struct api *api, json_t **ret, struct err *err)
     json_object_set(table, "namespaces", namespaces);
     json_object_set(table, "domains", domains);
     json_object_set(table, "dispatch", dispatch);
+    json_object_set(table, "buckets", buckets);
     *ret = TAKE(table);
     return 0;
 }
