@@ -239,6 +239,25 @@ static JS_NATIVE(isolate_load_rejected)
     return js_undefined(ctx);
 }
 
+/* The top level of a Worker may make code from strings since this date, its events may not. */
+static bool isolate_startup_eval(struct isolate *iso)
+{
+    static const char since[] = "2025-06-01";
+    const json_t *compat = json_object_get(iso->spec, "compat");
+    bool allowed = strcmp(json_str(compat, "date", ""), since) >= 0;
+    size_t i;
+    json_t *flag;
+    json_array_foreach(json_object_get(compat, "flags"), i, flag)
+    {
+        const char *name = json_is_string(flag) ? json_string_value(flag) : "";
+        if (strcmp(name, "allow_eval_during_startup") == 0)
+            allowed = true;
+        else if (strcmp(name, "disallow_eval_during_startup") == 0)
+            return false;
+    }
+    return allowed;
+}
+
 static JS_NATIVE(isolate_evaluate)
 {
     struct isolate *iso = js_user(ctx);
@@ -247,6 +266,7 @@ static JS_NATIVE(isolate_evaluate)
     int r = isolate_read_code(iso, slice_of(file), &code);
     if (r < 0)
         return js_throw(ctx, exception, "Error", "%s cannot be read (%d)", file, r);
+    vm_eval_allow(iso->vm, iso->options->allow_eval || isolate_startup_eval(iso));
     return vm_eval(iso->vm, json_str(iso->spec, "main", "worker.js"), buf_slice(&code), exception);
 }
 

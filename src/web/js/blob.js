@@ -1,4 +1,5 @@
 /* Blob and File: bytes in memory. https://w3c.github.io/FileAPI/ */
+import { flags } from "./compat.js";
 import { utf8, fromUtf8Raw, viewOf } from "./encoding.js";
 import { bytesStream } from "./body_source.js";
 import { wrapReadable } from "./streams/classes.js";
@@ -33,6 +34,8 @@ function collect(parts) {
     const pieces = [];
     let size = 0;
     for (const part of parts) {
+        if (flags.no_resizable_array_buffer_in_blob && part instanceof ArrayBuffer && part.resizable)
+            throw new TypeError("Cannot create a Blob with a resizable ArrayBuffer");
         const bytes = viewOf(part) ?? access.bytes(part) ?? utf8(`${part}`);
         size += bytes.byteLength;
         if (size > SIZE_MAX) throw new RangeError(`Blob size ${size} exceeds limit ${SIZE_MAX}`);

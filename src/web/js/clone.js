@@ -1,6 +1,7 @@
 /* structuredClone in memory. https://html.spec.whatwg.org/#structured-cloning */
 import { DOMException, isDOMException, isError } from "./errors.js";
 import { runtimePrototypes } from "./interfaces.js";
+import { bodilessClone } from "./request.js";
 import { File, blobBytes, makeBlob, makeFile } from "./blob.js";
 
 const ERRORS = new Map([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((c) => [c.name, c]));
@@ -97,6 +98,8 @@ class Cloner {
         if (value instanceof Date && isDate(value)) return this.keep(value, new Date(Date.prototype.getTime.call(value)));
         if (brand(value) === "[object RegExp]") return this.keep(value, new RegExp(value.source, value.flags));
         if (brand(value) === "[object Arguments]") throw refuse("#<Object> could not be cloned.");
+        const request = bodilessClone(value);
+        if (request !== null) return this.keep(value, request);
         if (isOpaque(value)) {
             const name = value.constructor?.name;
             throw refuse(`Could not serialize object of type "${typeof name === "string" ? name : "Object"}". This type does not support serialization.`);
@@ -128,7 +131,8 @@ class Cloner {
             Object.defineProperty(fresh, "name", { value: name, writable: true, configurable: true });
         if (typeof value.stack === "string")
             Object.defineProperty(fresh, "stack", { value: value.stack, writable: true, configurable: true });
-        for (const key of Object.keys(value)) if (!ERROR_OWN.has(key)) fresh[key] = this.clone(value[key]);
+        for (const key of Object.keys(value)) if (!ERROR_OWN.has(key))
+            Object.defineProperty(fresh, key, { value: this.clone(value[key]), writable: true, enumerable: true, configurable: true });
         if (Object.hasOwn(value, "cause"))
             Object.defineProperty(fresh, "cause", { value: this.clone(value.cause), writable: true, configurable: true });
         return fresh;
@@ -160,6 +164,7 @@ export function structuredClone(value, options = undefined) {
     if (arguments.length === 0) throw new TypeError("structuredClone() takes a value.");
     const transfer = options?.transfer === undefined ? [] : [...new Set(options.transfer)];
     for (const item of transfer) {
+        if (ArrayBuffer.isView(item)) throw refuse("Value could not be transferred.");
         if (!isBuffer(item)) throw new TypeError("Object is not transferable.");
         if (item.detached) throw refuse("An ArrayBuffer is detached and could not be cloned.");
     }

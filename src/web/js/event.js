@@ -62,6 +62,9 @@ export class ExecutionContext {
         throw reason ?? new Error("Worker execution was aborted due to call to ctx.abort().");
     }
 
+    /* Who the caller is, for Workers behind Access; nobody has said. */
+    get access() { return undefined; }
+
     get props() {
         if (this.#props !== undefined) return this.#props;
         const { props = "" } = this.#invocation;

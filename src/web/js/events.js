@@ -329,6 +329,6 @@ export class CloseEvent extends Event {
     }
 
     get code() { return Number(this.#init.code ?? 0); }
-    get reason() { return String(this.#init.reason ?? ""); }
+    get reason() { return String(this.#init.reason ?? "").toWellFormed(); }
     get wasClean() { return Boolean(this.#init.wasClean); }
 }

@@ -231,6 +231,8 @@ function responseOf(answer, call, redirected, manual) {
     return response;
 }
 
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // a value that needs no quotes
+
 /* data: URLs. https://fetch.spec.whatwg.org/#data-url-processor */
 function dataUrl(url) {
     const hash = url.indexOf("#");
@@ -246,6 +248,7 @@ function dataUrl(url) {
         bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
     }
     if (type.startsWith(";")) type = `text/plain${type}`;
+    type = type.replace(/="([^"\\;]*)"/g, (whole, value) => (TOKEN.test(value) ? `=${value}` : whole));
     return new Response(new Uint8Array(bytes), { statusText: "OK", headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
 }
 

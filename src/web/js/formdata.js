@@ -1,4 +1,5 @@
 /* FormData, and its two forms on the wire. https://xhr.spec.whatwg.org/#interface-formdata, RFC 7578 */
+import { flags } from "./compat.js";
 import { pairIterator, parseForm } from "./url.js";
 import { File, blobBytes, makeFile, concatBytes } from "./blob.js";
 import { utf8, fromUtf8 } from "./encoding.js";
@@ -185,7 +186,7 @@ class MultipartReader {
             throw new TypeError(`Content-Disposition header for FormData part must have the value "form-data", possibly followed by parameters. Got: "${kind}"`);
         const name = parameterOf(disposition, "name"), filename = parameterOf(disposition, "filename");
         if (name === undefined) throw new TypeError("Content-Disposition header in FormData part is missing a name.");
-        if (filename === undefined || (filename === "" && content.byteLength === 0)) this.form.append(name, fromUtf8(content));
+        if (flags.formdata_parser_converts_files_to_strings || filename === undefined || (filename === "" && content.byteLength === 0)) this.form.append(name, fromUtf8(content));
         else this.form.append(name, makeFile(content.slice(), filename, type ?? ""));
     }
 }

@@ -3,6 +3,7 @@
 /* Their prototypes: what structuredClone() refuses, and whose getters console.log() shows. */
 export const runtimePrototypes = new WeakSet();
 
+const INTERNAL = Symbol.for("cloudflare:internal-class");
 const OF_CLASSES = new Set(["constructor", "length", "name", "prototype"]);
 
 /* Methods of a class are enumerable in WebIDL; and objects say their class. */
@@ -16,6 +17,7 @@ export function asInterface(name, cls) {
         descriptor.enumerable = true;
         Object.defineProperty(owner, key, descriptor);
     }
+    Object.defineProperty(prototype, INTERNAL, { value: INTERNAL }); // how upstream's tests of equality know them
     Object.defineProperty(cls, "name", { value: name, configurable: true }); // bundling may have renamed it
     runtimePrototypes.add(prototype);
 }

@@ -1,4 +1,5 @@
 /* performance: the clock of an event stands still while script runs, so this is about names and marks. */
+import { current } from "./context.js";
 import { DOMException } from "./errors.js";
 import { structuredClone } from "./clone.js";
 
@@ -69,7 +70,7 @@ export class Performance {
     get eventCounts() { return new Map(); }
 
     now() {
-        return io.clock[0];
+        return current === null ? 0 : io.clock[0]; // before the first event there is no time
     }
 
     #add(entry) {

@@ -200,6 +200,10 @@ export class Request extends Body {
 }
 
 export const isRequest = access.is;
+/* For structuredClone(): a second one of a Request without a body; null for everything else. */
+export function bodilessClone(value) {
+    return access.is(value) && bodyKind(value) === NULL ? new Request(value) : null;
+}
 export const requestBlock = access.block;
 export const requestSignal = access.signalIfAny;
 export const requestCf = access.cfText;

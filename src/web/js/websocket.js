@@ -159,6 +159,8 @@ let access;
 function checkClose(code, reason) {
     if (code !== undefined && (!(code >= 1000 && code <= 4999) || code === 1004 || code === NO_CODE || code === ABNORMAL || code === 1015))
         throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
+    if (flags.pedantic_wpt && code !== undefined && code !== 1000 && code < 3000)
+        throw new DOMException(`Invalid WebSocket close code: ${code}.`, "InvalidAccessError");
     if (reason === undefined) return;
     if (code === undefined)
         throw new DOMException("If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError");

@@ -1,4 +1,5 @@
 /* The module `cloudflare:workers`, and those small ones beside it. */
+import { flags } from "./compat.js";
 import * as context from "./context.js";
 import { Fetcher } from "./fetch.js";
 import { load } from "./scripts.js";
@@ -56,7 +57,11 @@ export function setWorld(env, makeExports) {
 export const worldEnv = () => world.env;
 
 function forward(name, writable) {
-    const current = () => frameGet(name) ?? world[name];
+    const current = () => {
+        const value = frameGet(name);
+        if (!flags.disallow_importable_env) return value ?? world[name];
+        return typeof value === "object" && value !== null ? value : {};
+    };
     return new Proxy({}, {
         get: (_, key) => current()[key],
         has: (_, key) => key in current(),

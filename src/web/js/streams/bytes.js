@@ -48,6 +48,7 @@ export class ByteController {
         this.started = this.closeRequested = this.pulling = this.pullAgain = false;
         this.highWaterMark = highWaterMark;
         this.autoAllocate = autoAllocate;
+        this.portion = flags.pedantic_wpt ? 0 : autoAllocate; // what one default read gives at most; 0: one chunk
         this.source = source;
         this.pending = []; // of PullInto
         this.request = null; // byobRequest handed out
@@ -170,7 +171,12 @@ export class ByteController {
                 this.queue.push(chunk, chunk.byteLength);
             } else {
                 if (this.pending.length > 0) this.pending.shift();
-                reader.requests.shift().chunk(chunk);
+                if (this.portion === 0 || chunk.byteLength <= this.portion) {
+                    reader.requests.shift().chunk(chunk);
+                } else {
+                    this.queue.push(chunk, chunk.byteLength);
+                    reader.requests.shift().chunk(this.takeChunk());
+                }
             }
         } else if (reader !== null) {
             this.queue.push(chunk, chunk.byteLength);
@@ -196,9 +202,18 @@ export class ByteController {
     }
 
     takeChunk() {
-        const chunk = this.queue.shift();
+        const { queue } = this;
+        const chunk = this.portion === 0 || queue.items[queue.head].size === Math.min(queue.size, this.portion)
+            ? queue.shift() : this.takeBytes(Math.min(queue.size, this.portion));
         this.afterTake();
         return chunk;
+    }
+
+    /* Of as many chunks as it takes. */
+    takeBytes(length) {
+        const into = new PullInto(new ArrayBuffer(length), 0, length, length, 1, Uint8Array, "default");
+        this.fill(into);
+        return new Uint8Array(into.buffer);
     }
 
     afterTake() {

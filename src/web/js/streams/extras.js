@@ -47,9 +47,12 @@ export class IdentityTransformStream extends TransformStream {
     constructor(options = undefined, state = undefined) {
         super(TRANSFORM, options === TRANSFORM ? state : makeIdentity(options, null, isEmpty));
     }
-
-    get readable() { return super.readable; }
-    get writable() { return super.writable; }
+}
+if (flags.typescript_implemented_streams) {
+    for (const name of ["readable", "writable"]) {
+        const { get } = Object.getOwnPropertyDescriptor(TransformStream.prototype, name);
+        Object.defineProperty(IdentityTransformStream.prototype, name, { get, configurable: true, enumerable: true });
+    }
 }
 
 const LENGTH_MAX = 2n ** 64n;

@@ -39,4 +39,14 @@ export default {
     "error with byob pending": () => caught(async () => { let c; const s = new ReadableStream({ type: "bytes", start(x) { c = x; } }); const p = byob(s).read(new Uint8Array(4)); c.error(new RangeError("e")); return p; }),
     "byob cancel": async () => { let why; const s = new ReadableStream({ type: "bytes", cancel(r) { why = r; } }); await byob(s).cancel("x"); return why; },
     "byob release": () => caught(() => { const r = byob(source("a")); r.releaseLock(); return r.read(new Uint8Array(1)); }),
+    "default reads of what waits": async () => {
+        const lengths = [];
+        for (const sizes of [[3, 3], [1, 5000], [10000], [4096, 1], [4095, 2], [2, 4096]]) {
+            const reader = new ReadableStream({ type: "bytes", start(c) { for (const n of sizes) c.enqueue(new Uint8Array(n)); c.close(); } }).getReader();
+            const seen = [];
+            for (;;) { const { value, done } = await reader.read(); if (done) break; seen.push(value.byteLength); }
+            lengths.push(seen);
+        }
+        return lengths;
+    },
 };
