@@ -171,7 +171,8 @@ export class ByteController {
                 this.queue.push(chunk, chunk.byteLength);
             } else {
                 if (this.pending.length > 0) this.pending.shift();
-                if (this.portion === 0 || chunk.byteLength <= this.portion) {
+                const portion = this.portionNow();
+                if (portion === 0 || chunk.byteLength <= portion) {
                     reader.requests.shift().chunk(chunk);
                 } else {
                     this.queue.push(chunk, chunk.byteLength);
@@ -202,11 +203,15 @@ export class ByteController {
     }
 
     takeChunk() {
-        const { queue } = this;
-        const chunk = this.portion === 0 || queue.items[queue.head].size === Math.min(queue.size, this.portion)
-            ? queue.shift() : this.takeBytes(Math.min(queue.size, this.portion));
+        const { queue } = this, portion = Math.min(queue.size, this.portionNow());
+        const chunk = portion === 0 || queue.items[queue.head].size === portion ? queue.shift() : this.takeBytes(portion);
         this.afterTake();
         return chunk;
+    }
+
+    /* Readers of ours take chunks as they are. */
+    portionNow() {
+        return this.stream.reader?.portions === true ? this.portion : 0;
     }
 
     /* Of as many chunks as it takes. */

@@ -239,6 +239,7 @@ export class ReadableStreamDefaultReader {
 
     constructor(stream) {
         this.#reader = new r.ReaderState(readableOf(stream), false);
+        this.#reader.portions = true;
     }
 
     get closed() { return this.#reader.closed.promise; }

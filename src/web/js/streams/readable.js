@@ -28,6 +28,7 @@ export class ReaderState {
         if (stream.reader !== null) throw new TypeError("This ReadableStream is currently locked to a reader.");
         this.stream = stream;
         this.byob = byob;
+        this.portions = false; // a reader of the user's: see ByteController
         this.requests = [];
         stream.reader = this;
         if (stream.state === READABLE) this.closed = new Deferred();
