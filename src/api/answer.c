@@ -21,6 +21,8 @@ void api_answer_done(struct api_answer *answer)
     if (answer->stream != NULL)
         api_stream_drop(answer->stream);
     answer->stream = NULL;
+    if (answer->kind == API_ANSWER_FILE)
+        fd_release(&answer->file);
 }
 
 int api_ok_status(struct api_request *req, int status, json_t *result)
@@ -50,6 +52,16 @@ int api_raw(struct api_request *req, int status, const char *content_type, struc
     req->answer.status = status;
     api_answer_header(req, "content-type", slice_of(content_type));
     buf_append_slice(&req->answer.body, body);
+    return 0;
+}
+
+int api_file(struct api_request *req, int fd, int64_t offset, int64_t length)
+{
+    req->answer.kind = API_ANSWER_FILE;
+    req->answer.status = 200;
+    req->answer.file = fd;
+    req->answer.file_offset = offset;
+    req->answer.stream_length = length;
     return 0;
 }
 

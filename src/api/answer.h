@@ -7,7 +7,13 @@
 
 struct api_stream;
 
-enum api_answer_kind { API_ANSWER_NONE, API_ANSWER_JSON, API_ANSWER_RAW, API_ANSWER_STREAM };
+enum api_answer_kind {
+    API_ANSWER_NONE,
+    API_ANSWER_JSON,
+    API_ANSWER_RAW,
+    API_ANSWER_STREAM,
+    API_ANSWER_FILE
+};
 
 struct api_answer {
     enum api_answer_kind kind;
@@ -17,6 +23,8 @@ struct api_answer {
     struct buf headers;                               /* header block, extra fields */
     struct buf body;                                  /* raw bytes */
     struct api_stream *stream;                        /* owned until it is attached */
+    int file; /* owned: API_ANSWER_FILE, stream_length bytes from file_offset */
+    int64_t file_offset;
     int64_t stream_length; /* -1 unknown; of a raw answer: what HEAD says, 0 = the body's */
 };
 
@@ -33,6 +41,8 @@ NODISCARD int api_ok_page(struct api_request *req, struct err *err, const char *
 void api_set_info(struct api_request *req, json_t *result_info);
 /* Bytes without an envelope. */
 int api_raw(struct api_request *req, int status, const char *content_type, struct slice body);
+/* Part of a file, which is taken. */
+int api_file(struct api_request *req, int fd, int64_t offset, int64_t length);
 int api_streamed(struct api_request *req, struct api_stream *stream, int64_t length);
 void api_answer_header(struct api_request *req, const char *name, struct slice value);
 

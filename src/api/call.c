@@ -1,6 +1,7 @@
 #include "api/call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -164,17 +165,18 @@ static void call_begin(struct api_stream *s)
         call_wait_for_peer(s);
         return;
     }
-    bool empty = !call->has_body || call->body.len == 0;
-    s->stream =
-        wire_open(wire, call->op, call->args, -1, empty && !call->has_body, &call_events, s);
+    int fd = call->body_fd_plus_1 == 0 ? -1 : fcntl(call->body_fd_plus_1 - 1, F_DUPFD_CLOEXEC, 0);
+    bool has_body = call->has_body && fd < 0;
+    bool empty = !has_body || call->body.len == 0;
+    s->stream = wire_open(wire, call->op, call->args, fd, !has_body, &call_events, s);
     if (s->stream == NULL) {
         call_finish(s, -EPIPE);
         return;
     }
     call_progress(s);
-    if (call->has_body && empty)
+    if (has_body && empty)
         wire_send(s->stream, SLICE_NONE, true);
-    s->rest = call->has_body ? call->body : SLICE_NONE;
+    s->rest = has_body ? call->body : SLICE_NONE;
     call_pump(s);
 }
 

@@ -24,7 +24,8 @@ struct api_call {
     struct slice args;
     struct slice body; /* sent when has_body */
     bool has_body;
-    bool stream;      /* leave the reply's body on the wire: api_reply.stream */
+    int body_fd_plus_1; /* the body is all of this file, which the other side reads by itself; 0 = none */
+    bool stream;        /* leave the reply's body on the wire: api_reply.stream */
     size_t reply_max; /* most bytes of a collected body */
     int timeout_ms;   /* 0 = API_CALL_TIMEOUT_MS */
 };

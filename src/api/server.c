@@ -81,6 +81,12 @@ static void server_answer(struct api_exchange *e)
     struct api_answer *answer = &e->req.answer;
     AUTO(buf_done) struct buf headers = {0};
     server_headers(e, &headers);
+    if (answer->kind == API_ANSWER_FILE) {
+        http_respond(e->x, answer->status, buf_slice(&headers), answer->stream_length, false);
+        http_send_file(e->x, TAKE_FD(answer->file), answer->file_offset, answer->stream_length,
+                       true);
+        return;
+    }
     if (answer->kind == API_ANSWER_STREAM) {
         http_respond(e->x, answer->status, buf_slice(&headers), answer->stream_length, false);
         e->sink.data = server_on_stream;

@@ -13,6 +13,9 @@ void store_reply_done(struct store_reply *reply)
     if (reply->stream != NULL)
         api_stream_drop(reply->stream);
     reply->stream = NULL;
+    if (reply->fd > 0)
+        fd_release(&reply->fd);
+    reply->fd = 0;
 }
 
 static int store_take(struct store_call *call, struct api_reply *reply, struct store_reply *ret,
@@ -43,6 +46,7 @@ int store_call(struct api_request *req, struct store_call *call, struct store_re
         .args = buf_slice(&call->args),
         .body = call->body,
         .has_body = call->has_body,
+        .body_fd_plus_1 = call->by_file && req->body_fd >= 0 ? req->body_fd + 1 : 0,
         .stream = call->stream,
         .reply_max = call->reply_max,
     };
@@ -52,7 +56,7 @@ int store_call(struct api_request *req, struct store_call *call, struct store_re
     if (r < 0)
         return err_set(err, r, API_ERR_INTERNAL, "the keeper of this account does not answer: %s",
                        strerrorname_np(-r));
-    fd_release(&reply.fd);
+    ret->fd = reply.fd > 0 ? TAKE_FD(reply.fd) : 0;
     return store_take(call, &reply, ret, err);
 }
 

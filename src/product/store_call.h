@@ -15,6 +15,7 @@ struct store_call {
     struct buf args; /* packed message */
     struct slice body;
     bool has_body, stream;
+    bool by_file;     /* a body that lies in the request's file goes as this file */
     size_t reply_max; /* of a collected body */
     int code;         /* API error number when it fails without a number of its own */
 };
@@ -24,6 +25,7 @@ struct store_reply {
     json_t *json;              /* owned; NULL when none came */
     struct slice body;         /* in the request's arena */
     struct api_stream *stream; /* owned until api_streamed() */
+    int fd;                    /* owned: a file that the keeper passed; 0 = none */
 };
 
 void store_call_done(struct store_call *call);

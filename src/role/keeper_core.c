@@ -96,7 +96,7 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
                              int fd, bool end)
 {
     struct keeper_peer *peer = wire_user(w);
-    fd_release(&fd);
+    AUTO(fd_release) int given = fd;
     const struct keeper_row *row = op < OP_COUNT ? &keeper_rows[op] : NULL;
     struct keeper_stored *stored;
     if (row == NULL || row->op == NULL || !keeper_find_store(peer, row, args, &stored)) {
@@ -110,7 +110,7 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
         keeper_refuse(s, -EAGAIN, "shutting down");
         return;
     }
-    keeper_unit_start(peer, s, row->op, stored, args, end);
+    keeper_unit_start(peer, s, row->op, stored, args, peer->control ? TAKE_FD(given) : -1, end);
 }
 
 /* Public addresses of buckets: objects and settings are read, nothing else. */
@@ -136,7 +136,7 @@ void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, str
     if (k->idle != NULL)
         keeper_refuse(s, -EAGAIN, "shutting down");
     else
-        keeper_unit_start(k->gateway_peer, s, row->op, stored, args, end);
+        keeper_unit_start(k->gateway_peer, s, row->op, stored, args, -1, end);
 }
 
 void keeper_gateway_closed(struct keeper *k)

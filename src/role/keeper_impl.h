@@ -121,6 +121,7 @@ struct keeper_unit {
     struct work spool_work;
     struct buf spool_buf;
     struct digest *spool_md5;
+    int given_fd; /* owned: a file that holds all of the body, from control; -1 = none */
     int spool_result;
     uint64_t spooled; /* bytes in the file */
     bool spool_busy, spool_last;
@@ -134,13 +135,14 @@ struct keeper_unit {
 /* keeper_unit.c */
 extern const struct wire_stream_events keeper_unit_events;
 void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const struct keeper_op *op,
-                       struct keeper_stored *stored, struct slice args, bool end);
+                       struct keeper_stored *stored, struct slice args, int fd, bool end);
 void keeper_unit_ready(struct keeper_unit *u);  /* the body is complete */
 void keeper_unit_answer(struct keeper_unit *u); /* call.result and so on are filled */
 void keeper_unit_gone(struct keeper_unit *u);   /* its peer is going away */
 void keeper_refuse(struct wire_stream *s, int64_t result, const char *text); /* answer and close */
 
 /* keeper_spool.c */
+void keeper_spool_given(struct keeper_unit *u); /* takes the body from u->given_fd */
 void keeper_spool_more(struct keeper_unit *u);
 void keeper_send_more(struct keeper_unit *u);
 void keeper_spares_make(struct keeper_stored *s); /* in the store's lane; fills `fresh` */

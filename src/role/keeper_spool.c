@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { SEND_PIECE = 256 * 1024 };
+enum { SEND_PIECE = 256 * 1024, GIVEN_PIECE = 1024 * 1024 };
 
 static int keeper_spool_begin(struct keeper_unit *u)
 {
@@ -63,7 +63,8 @@ static void keeper_spool_done(struct work *work)
         keeper_unit_answer(u);
         return;
     }
-    wire_consumed(u->stream, n);
+    if (n > 0)
+        wire_consumed(u->stream, n);
     if (u->spool_last)
         keeper_unit_ready(u);
     else
@@ -95,6 +96,51 @@ void keeper_spool_more(struct keeper_unit *u)
     if (u->call.spool_fd < 0)
         keeper_spool_spare(u);
     u->spool_work = (struct work){.run = keeper_spool_run, .done = keeper_spool_done};
+    work_start(u->keeper->pool, &u->spool_work);
+}
+
+/* --- a body in a file of control's: read once, hashed and written on the way --- */
+
+static int keeper_given_copy(struct keeper_unit *u)
+{
+    struct keeper_call *c = &u->call;
+    AUTO(mem_release) char *piece = mem_new(GIVEN_PIECE);
+    for (;;) {
+        ssize_t n = pread(u->given_fd, piece, GIVEN_PIECE, (off_t)u->spooled);
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        if (u->spooled + (uint64_t)n > u->op->body_max)
+            return -E2BIG;
+        digest_update(u->spool_md5, slice_from(piece, (size_t)n));
+        if (c->veil != NULL)
+            c->veil(c, c->spool_id, u->spooled, piece, (size_t)n);
+        u->spooled += (uint64_t)n;
+        int r = file_write_all(c->spool_fd, slice_from(piece, (size_t)n));
+        if (r < 0)
+            return r;
+    }
+}
+
+static void keeper_given_run(struct work *work)
+{
+    struct keeper_unit *u = CONTAINER_OF(work, struct keeper_unit, spool_work);
+    u->spool_result = keeper_spool_begin(u);
+    if (u->spool_result == 0)
+        u->spool_result = keeper_given_copy(u);
+    if (u->spool_result < 0)
+        return;
+    u->call.body_size = u->spooled;
+    digest_value(u->spool_md5, u->call.md5);
+    u->spool_result = blob_sync_content(u->call.spool_fd);
+}
+
+void keeper_spool_given(struct keeper_unit *u)
+{
+    u->stage = UNIT_SPOOL;
+    u->body_end = u->spool_last = true;
+    u->spool_busy = true;
+    keeper_spool_spare(u);
+    u->spool_work = (struct work){.run = keeper_given_run, .done = keeper_spool_done};
     work_start(u->keeper->pool, &u->spool_work);
 }
 

@@ -20,6 +20,7 @@ static void keeper_unit_free(struct keeper_unit *u)
     list_remove(&u->peer_link);
     fd_release(&u->call.spool_fd);
     fd_release(&u->call.reply_fd);
+    fd_release(&u->given_fd);
     buf_done(&u->call.json);
     buf_done(&u->call.reply_body);
     buf_done(&u->body);
@@ -172,7 +173,7 @@ const struct wire_stream_events keeper_unit_events = {
 };
 
 void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const struct keeper_op *op,
-                       struct keeper_stored *stored, struct slice args, bool end)
+                       struct keeper_stored *stored, struct slice args, int fd, bool end)
 {
     struct keeper_unit *u = mem_new(sizeof(*u));
     u->keeper = peer->keeper;
@@ -186,6 +187,7 @@ void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const st
     u->call.control = peer->control;
     u->call.arena = &u->arena;
     u->call.spool_fd = u->call.reply_fd = -1;
+    u->given_fd = fd;
     u->body_end = end;
     list_push_back(&peer->units, &u->peer_link);
     wire_stream_own(s, &keeper_unit_events, u);
@@ -193,6 +195,8 @@ void keeper_unit_start(struct keeper_peer *peer, struct wire_stream *s, const st
         keeper_unit_fail(u, -ENOMEM, "out of memory");
         return;
     }
-    if (end || op->body == BODY_NONE)
+    if (fd >= 0 && op->body == BODY_SPOOL)
+        keeper_spool_given(u);
+    else if (end || op->body == BODY_NONE)
         keeper_unit_ready(u);
 }

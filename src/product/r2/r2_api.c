@@ -346,7 +346,8 @@ static int r2_api_put(struct api_request *req, struct err *err)
     AUTO(json_release) json_t *options = r2_put_options(req);
     AUTO(buf_done) struct buf text = {0};
     AUTO(store_call_done)
-    struct store_call call = {.op = OP_r2_put, .has_body = true, .code = R2_ERR_INPUT};
+    struct store_call call = {
+        .op = OP_r2_put, .has_body = true, .by_file = true, .code = R2_ERR_INPUT};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_r2_put m = {.binding = BINDING_NONE};
     char store[STORE_NAME_MAX];
@@ -391,7 +392,7 @@ static int r2_api_get(struct api_request *req, struct err *err)
     AUTO(store_call_done)
     struct store_call call = {.op = OP_r2_get, .stream = true, .code = R2_ERR_KEY_MISSING};
     AUTO(store_reply_done) struct store_reply reply = {0};
-    struct msg_r2_get m = {.options = SLICE("{}")};
+    struct msg_r2_get m = {.options = SLICE("{\"pass\":true}")};
     char store[STORE_NAME_MAX];
     int r = r2_key_of(req, &m.key, err);
     if (r == 0)
@@ -406,7 +407,9 @@ static int r2_api_get(struct api_request *req, struct err *err)
     if (r < 0)
         return r;
     r2_answer_headers(req, reply.json);
-    return api_streamed(req, TAKE(reply.stream), json_int(reply.json, "size", -1));
+    int64_t size = json_int(reply.json, "size", -1);
+    return reply.fd > 0 ? api_file(req, TAKE_FD(reply.fd), 0, size)
+                        : api_streamed(req, TAKE(reply.stream), size);
 }
 
 static int r2_api_remove(struct api_request *req, struct err *err)

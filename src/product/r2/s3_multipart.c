@@ -56,7 +56,8 @@ int s3_multipart_part(struct s3 *s)
 {
     AUTO(buf_done) struct buf text = {0};
     AUTO(store_call_done)
-    struct store_call call = {.op = OP_r2_multipart_part, .has_body = true, .body = s->body};
+    struct store_call call = {
+        .op = OP_r2_multipart_part, .has_body = true, .by_file = true, .body = s->body};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *options = json_object();
     struct msg_r2_multipart_part m = {.binding = BINDING_NONE,

@@ -164,7 +164,10 @@ static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
         s->req->answer.stream_length = head ? length : 0;
         return 0;
     }
-    api_streamed(s->req, TAKE(reply->stream), length);
+    if (reply->fd > 0)
+        api_file(s->req, TAKE_FD(reply->fd), offset, length);
+    else
+        api_streamed(s->req, TAKE(reply->stream), length);
     s->req->answer.status = range != NULL ? 206 : 200;
     return 0;
 }
@@ -195,7 +198,7 @@ int s3_object_get(struct s3 *s)
     AUTO(buf_done) struct buf text = {0};
     AUTO(store_call_done) struct store_call call = {.op = OP_r2_get, .stream = !head};
     AUTO(store_reply_done) struct store_reply reply = {0};
-    AUTO(json_release) json_t *options = json_pack("{s:b}", "head", head);
+    AUTO(json_release) json_t *options = json_pack("{s:b, s:b}", "head", head, "pass", 1);
     json_t *only_if = s3_condition(s, "");
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
@@ -217,7 +220,7 @@ int s3_object_put(struct s3 *s)
 {
     AUTO(buf_done) struct buf text = {0};
     AUTO(store_call_done)
-    struct store_call call = {.op = OP_r2_put, .has_body = true, .body = s->body};
+    struct store_call call = {.op = OP_r2_put, .has_body = true, .by_file = true, .body = s->body};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *options = s3_put_options(s);
     json_t *only_if = s3_condition(s, "");
