@@ -5,14 +5,15 @@
 import * as context from "../../web/js/context.js";
 import { NULL, TEXT, BYTES, bodyKind, bodySource, bodyTake, Channel } from "../../web/js/body.js";
 import { responseStreamSource } from "../../web/js/event.js";
-import { codingOf, countSubrequest, failure } from "../../web/js/fetch.js";
+import { codingOf, encoded } from "../../web/js/codings.js";
+import { countSubrequest, failure } from "../../web/js/fetch.js";
 import { findInBlock } from "../../web/js/headers.js";
 import { isRequest, Request, requestBlock } from "../../web/js/request.js";
 import * as responses from "../../web/js/response.js";
 import { sendStream } from "../../web/js/send.js";
 import { utf8 } from "../../web/js/encoding.js";
 
-const { io, zlib } = native;
+const { io } = native;
 const MATCH = 1, PUT = 2, DELETE = 3; // product/messages.h
 const NAME_MAX = 1024;
 const MAKE = Symbol("make");
@@ -66,7 +67,7 @@ function bodyOf(response) {
     if (kind === TEXT || kind === BYTES) {
         const body = bodySource(response);
         if (coding === null || responses.responseManual(response)) return { body, send: null };
-        return { body: zlib.push(zlib.open(coding, false), typeof body === "string" ? utf8(body) : body, true), send: null };
+        return { body: encoded(coding, typeof body === "string" ? utf8(body) : body), send: null };
     }
     const source = responseStreamSource(response, kind, coding);
     return {

@@ -8,9 +8,9 @@ import * as context from "./context.js";
 import { errnoError } from "./errors.js";
 import { makeByteStream } from "./streams/bytes.js";
 import { fromUtf8 } from "./encoding.js";
+import { coder } from "./codings.js";
 
 const io = native.io;
-const zlib = native.zlib;
 
 /* Filled by who can pipe natively. */
 export const hooks = { nativePipe: null };
@@ -67,15 +67,14 @@ export class Channel {
 
 export function inflateAll(bytes, encoding) {
     if (bytes.byteLength === 0) return bytes;
-    const handle = zlib.open(encoding, true);
-    const out = zlib.push(handle, bytes, true);
+    const out = coder(encoding, true).push(bytes, true);
     if (out === undefined) throw new TypeError("Decompression failed.");
     return new Uint8Array(out);
 }
 
 /* The byte stream of a channel. While nothing was read, state.channel tells that it is one. */
 export function channelStream(channel) {
-    const inflate = channel.encoding === null ? null : zlib.open(channel.encoding, true);
+    const inflate = channel.encoding === null ? null : coder(channel.encoding, true);
     let any = false;
     const state = makeByteStream({
         async pull() {
@@ -109,7 +108,7 @@ export function channelStream(channel) {
 }
 
 function decoded(inflate, piece, last) {
-    const out = zlib.push(inflate, new Uint8Array(piece), last);
+    const out = inflate.push(new Uint8Array(piece), last);
     if (out === undefined) throw new TypeError("Decompression failed.");
     return new Uint8Array(out);
 }

@@ -15,8 +15,9 @@ import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { makeReader, streamCancel } from "./streams/readable.js";
-import { codingOf, ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
+import { ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
 import { releaseSocket, coupleSocket, handOnSocket } from "./websocket.js";
+import { codingOf, encoded } from "./codings.js";
 import { flags } from "./compat.js";
 import { utf8 } from "./encoding.js";
 import { toWire } from "./headers.js";
@@ -25,7 +26,6 @@ import { startTimer, stopTimer } from "./timers.js";
 import { frame } from "./workers.js";
 
 const io = native.io;
-const zlib = native.zlib;
 const EIO = -5;
 const HUNG_CHECK_MS = 100;
 const THROWN_MAX = 4096; // characters of a thrown error's text that another Worker sees
@@ -231,7 +231,7 @@ function respondWhole(invocation, response, kind) {
         if (coding !== null) {
             flags = ENCODE_MANUAL;
             if (!responses.responseManual(response))
-                body = zlib.push(zlib.open(coding, false), typeof body === "string" ? utf8(body) : body, true);
+                body = encoded(coding, typeof body === "string" ? utf8(body) : body);
         }
     }
     invocation.answered = true;
@@ -255,8 +255,7 @@ export function responseStreamSource(response, kind, coding) {
 }
 
 function compressed(stream, coding) {
-    const { readable } = wrapReadable(stream).pipeThrough(makeCompression(coding));
-    return readableOf(readable);
+    return readableOf(wrapReadable(stream).pipeThrough(makeCompression(coding)));
 }
 
 let makeCompression = null;

@@ -12,6 +12,7 @@ import { channelStream, untouched } from "./body_source.js";
 import { findInBlock } from "./headers.js";
 import { onAborted } from "./abort.js";
 import { sendStream } from "./send.js";
+import { acceptedCodings, codingOf } from "./codings.js";
 import { URL } from "./url.js";
 import { fetchedSocket } from "./websocket.js";
 
@@ -22,19 +23,9 @@ const REDIRECTS_MAX = 20;
 export const HAS_BODY = 1, ENCODE_MANUAL = 2, PASS_THROUGH = 4, REDIRECT_MANUAL = 8, THREW = 32, WEBSOCKET = 64, JOINABLE = 4096,
     COMPRESS = 128, RETRYABLE = 256, RPC = 512, OVERLOADED = 1024, OBJECT_RESET = 2048, CACHE_NO_STORE = 65536, CACHE_RENEW = 131072;
 
-const CODINGS = new Set(["gzip", "deflate", "x-gzip"]);
-
 export let subrequestsMax = 1000;
 export function setSubrequestsMax(n) {
     subrequestsMax = n;
-}
-
-/* What a content-encoding header asks to take off, or null. */
-export function codingOf(value) {
-    if (value === undefined) return null;
-    const name = value.trim().toLowerCase();
-    if (!CODINGS.has(name)) return null;
-    return name === "deflate" ? "deflate" : "gzip";
 }
 
 function isRedirect(status) {
@@ -193,7 +184,7 @@ async function run(binding, request, object = null, objectName = null) {
     }
     if (request.cache !== undefined) cacheMode(call, request.cache);
     if (binding === WORLD && findInBlock(call.headers, "accept-encoding", 0) === undefined)
-        call.headers += "accept-encoding: gzip\r\n";
+        call.headers += `accept-encoding: ${acceptedCodings()}\r\n`;
     const trail = [];
     for (;;) {
         const answer = await exchange(binding, call);

@@ -4,6 +4,7 @@ import { TransformStream, TRANSFORM } from "./classes.js";
 import { viewOf, utf8, TextDecoder } from "../encoding.js";
 import { highWaterMarkOf } from "./common.js";
 import { flags } from "../compat.js";
+import { coder } from "../codings.js";
 
 const zlib = native.zlib;
 const CODEC_BUFFER = 256 * 1024; // a little data goes through although nobody reads yet, as upstream
@@ -115,8 +116,16 @@ export class DecompressionStream extends TransformStream {
     }
 }
 
+/* For bodies whose headers name a content coding. */
 export function compression(coding) {
-    return new CompressionStream(coding);
+    const { push } = coder(coding, false);
+    const give = (t, out) => {
+        if (out.byteLength > 0) t.enqueue(new Uint8Array(out));
+    };
+    return new TransformStream(TRANSFORM, makeByteTransform(
+        (chunk, t) => give(t, push(bytesIn(chunk), false)),
+        (t) => give(t, push(new Uint8Array(0), true)),
+        { readableHighWaterMark: CODEC_BUFFER }));
 }
 
 export class TextEncoderStream extends TransformStream {
