@@ -13,6 +13,7 @@ let handleOf, isDone;
 class Digest extends Transform {
     #handle;
     #done = false;
+    #bytes = null; // the result, once there is one
 
     constructor(handle, options) {
         super(options);
@@ -25,13 +26,13 @@ class Digest extends Transform {
     }
 
     _flush(callback) {
-        this.push(encode(this._final_bytes()));
+        this.push(encode(this._final_bytes(false))); // digest() may still be asked
         callback();
     }
 
-    _final_bytes() {
-        this.#done = true;
-        return n.hashDigest(this.#handle);
+    _final_bytes(done = true) {
+        this.#done ||= done;
+        return (this.#bytes ??= n.hashDigest(this.#handle));
     }
 
     update(data, encoding) {
@@ -50,8 +51,6 @@ delete Digest.prototype.constructor; // takes a native object: not for others
 const unsupported = () => Object.assign(new Error("Digest method not supported"), { code: "ERR_OSSL_EVP_UNSUPPORTED" });
 
 class HashImpl extends Digest {
-    #cached = null;
-
     constructor(algorithm, options = undefined) {
         let handle;
         if (algorithm instanceof Digest) handle = n.hashCopy(handleOf(algorithm));
@@ -73,8 +72,7 @@ class HashImpl extends Digest {
 
     digest(encoding = undefined) {
         if (isDone(this)) throw new ERR_CRYPTO_HASH_FINALIZED();
-        this.#cached = this._final_bytes();
-        return encode(this.#cached, encoding);
+        return encode(this._final_bytes(), encoding);
     }
 }
 
@@ -83,7 +81,7 @@ class HmacImpl extends Digest {
         validateString(algorithm, "hmac");
         const secret = require("./crypto_keys.js").secretBytes(key, "key", options?.encoding);
         const handle = n.hmacOpen(algorithm, secret);
-        if (handle === undefined) throw Object.assign(new ERR_CRYPTO_INVALID_DIGEST(algorithm), { message: `Invalid digest: ${algorithm}` });
+        if (handle === undefined) throw Object.assign(new Error(`Digest method not supported: ${algorithm}`), { code: "ERR_CRYPTO_INVALID_DIGEST" });
         super(handle, options);
     }
 
@@ -105,20 +103,25 @@ const Hash = callable(HashImpl, "Hash"), Hmac = callable(HmacImpl, "Hmac");
 function hash(algorithm, input, options = "hex") {
     validateString(algorithm, "algorithm");
     if (typeof input !== "string" && !ArrayBuffer.isView(input)) throw new ERR_INVALID_ARG_TYPE("input", ["Buffer", "TypedArray", "DataView", "string"], input);
+    if (typeof options !== "string" && (typeof options !== "object" || options === null)) throw new ERR_INVALID_ARG_TYPE("options", ["string", "Object"], options);
     const encoding = typeof options === "object" ? options.outputEncoding ?? "hex" : options;
     const out = n.hashOnce(algorithm, bytesOf(input, "input"));
     if (out === undefined) throw unsupported();
     return encode(out, encoding);
 }
 
-/* --- derivation --- */
+/* --- derivation: what one call may cost, as upstream --- */
+
+const DERIVED_HASHES_MAX = 255, SCRYPT_COST_MAX = 2 ** 20;
 
 function checkPbkdf2(password, salt, iterations, keylen, digest) {
     if (typeof digest !== "string") throw new ERR_INVALID_ARG_TYPE("digest", "string", digest);
     const p = bytesOf(password, "password"), s = bytesOf(salt, "salt");
     validateInt32(iterations, "iterations", 1);
     validateInt32(keylen, "keylen", 0);
-    if (!n.hashKnown(digest)) throw new ERR_CRYPTO_INVALID_DIGEST(digest);
+    const size = n.hashKnown(digest) ? n.hashOnce(digest, new Uint8Array(0)).byteLength : 0;
+    if (size > 0 && keylen > DERIVED_HASHES_MAX * size) throw new RangeError("Pbkdf2 failed: derived key length exceeds maximum for this hash");
+    if (size === 0) return () => { throw new ERR_CRYPTO_INVALID_DIGEST(digest); };
     return () => encode(n.pbkdf2(digest, p, s, iterations, keylen));
 }
 
@@ -151,13 +154,12 @@ function checkScrypt(password, salt, keylen, options) {
             maxmem = options.maxmem || maxmem;
         }
     }
-    if (N < 2 || (N & (N - 1)) !== 0) throw new ERR_CRYPTO_INVALID_SCRYPT_PARAMS();
-    if (128 * N * r > maxmem) {
-        const error = new ERR_CRYPTO_INVALID_SCRYPT_PARAMS();
-        error.message = "Invalid scrypt params: memory limit exceeded";
-        throw error;
-    }
-    return () => encode(n.scrypt(p, s, N, r, q, maxmem, keylen));
+    const wrong = N < 2 || (N & (N - 1)) !== 0, heavy = 128 * N * r > maxmem, costly = N * r * q > SCRYPT_COST_MAX;
+    return () => {
+        if (wrong || costly) throw new ERR_CRYPTO_INVALID_SCRYPT_PARAMS();
+        if (heavy) throw Object.assign(new ERR_CRYPTO_INVALID_SCRYPT_PARAMS(), { message: "Invalid scrypt params: memory limit exceeded" });
+        return encode(n.scrypt(p, s, N, r, q, maxmem, keylen));
+    };
 }
 
 function scrypt(password, salt, keylen, options, callback) {
@@ -174,9 +176,11 @@ function checkHkdf(digest, key, salt, info, length) {
     const s = bytesOf(salt, "salt"), i = bytesOf(info, "info");
     validateInteger(length, "length", 0, 2147483647);
     if (i.byteLength > 1024) throw new ERR_OUT_OF_RANGE("info", "must not contain more than 1024 bytes", i.byteLength);
-    if (!n.hashKnown(digest)) throw new ERR_CRYPTO_INVALID_DIGEST(digest);
-    if (length > 255 * n.hashOnce(digest, new Uint8Array(0)).byteLength) throw new ERR_CRYPTO_INVALID_KEYLEN();
-    return () => n.hkdf(digest, secret, s, i, length);
+    return () => {
+        if (!n.hashKnown(digest)) throw new ERR_CRYPTO_INVALID_DIGEST(digest);
+        if (length > DERIVED_HASHES_MAX * n.hashOnce(digest, new Uint8Array(0)).byteLength) throw new ERR_CRYPTO_INVALID_KEYLEN();
+        return n.hkdf(digest, secret, s, i, length);
+    };
 }
 
 function hkdf(digest, key, salt, info, length, callback) {

@@ -9,6 +9,7 @@ const { bytesOf, later } = require("./crypto_util.js");
 const n = native.node;
 const MARK = Symbol.for("selvedge.KeyObject");
 const OWN = Symbol("own");
+const MODULUS_MAX = 16384;
 const CURVES = { "prime256v1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "secp256k1" };
 const NAMED = Object.fromEntries(Object.entries(CURVES).map(([k, v]) => [v, k]));
 const OKP = { ed25519: "Ed25519", ed448: "Ed448", x25519: "X25519", x448: "X448" };
@@ -88,8 +89,8 @@ class AsymmetricKeyObject extends KeyObject {
             if (!Object.hasOwn(CURVES, curve)) throw Object.assign(new Error(`Unsupported JWK EC curve: ${curve}.`), { code: "ERR_CRYPTO_JWK_UNSUPPORTED_CURVE" });
             return { kty: "EC", x: b64(parts.x), y: b64(parts.y), crv: CURVES[curve], ...(isPrivate ? { d: b64(parts.d) } : {}) };
         }
-        if (Object.hasOwn(OKP, type)) return { crv: OKP[type], ...(isPrivate ? { d: b64(parts.d) } : {}), x: b64(parts.x), kty: "OKP" };
-        throw Object.assign(new Error("Unsupported JWK Key Type."), { code: "ERR_CRYPTO_JWK_UNSUPPORTED_KEY_TYPE" });
+        if (Object.hasOwn(OKP, type)) return { ...(type === "ed25519" ? { alg: "EdDSA" } : {}), crv: OKP[type], ...(isPrivate ? { d: b64(parts.d) } : {}), x: b64(parts.x), kty: "OKP" };
+        throw Object.assign(new Error("Key type is invalid for JWK export"), { code: "ERR_CRYPTO_JWK_UNSUPPORTED_KEY_TYPE" });
     }
 }
 
@@ -121,11 +122,12 @@ function writeKey(key, options, isPrivate) {
 }
 
 class PublicKeyObject extends AsymmetricKeyObject {
-    export(options) { return writeKey(this, options, false); }
     toCryptoKey(algorithm, extractable, usages) { return crypto.subtle.importKey("spki", this.export({ format: "der", type: "spki" }), algorithm, extractable, usages); }
+    export(options) { return writeKey(this, options, false); }
 }
 
 class PrivateKeyObject extends AsymmetricKeyObject {
+    toCryptoKey(algorithm, extractable, usages) { return crypto.subtle.importKey("pkcs8", this.export({ format: "der", type: "pkcs8" }), algorithm, extractable, usages); }
     export(options) { return writeKey(this, options, true); }
 }
 
@@ -145,15 +147,18 @@ function derInteger(bytes) {
 const OIDS = { prime256v1: "06082a8648ce3d030107", secp384r1: "06052b81040022", secp521r1: "06052b81040023", secp256k1: "06052b8104000a" };
 const EC_PUBLIC = Buffer.from("06072a8648ce3d0201", "hex");
 
+const NEEDED = { RSA: ["n", "e"], EC: ["crv", "x", "y"], OKP: ["crv"] };
+
 function fromJwk(key, wantPrivate) {
     validateObject(key, "key.key");
     validateOneOf(key.kty, "key.key.kty", ["RSA", "EC", "OKP"]);
+    const missing = [...NEEDED[key.kty], ...(wantPrivate ? ["d"] : [])].find((name) => key[name] === undefined);
+    if (missing !== undefined) throw Object.assign(new Error(`${key.kty} JWK missing ${missing} parameter`), { code: "ERR_CRYPTO_INVALID_JWK" });
     const isPrivate = wantPrivate && key.d !== undefined;
     const b64 = (name) => {
         validateString(key[name], `key.key.${name}`);
         return Buffer.from(key[name], "base64url");
     };
-    if (wantPrivate && !isPrivate) validateString(key.d, "key.key.d");
     let handle;
     try {
         if (key.kty === "OKP") {
@@ -181,6 +186,8 @@ function fromJwk(key, wantPrivate) {
 
 const PRIVATE_PEM = /-----BEGIN (ENCRYPTED |RSA |EC )?PRIVATE KEY/;
 
+const KEY_KINDS = ["ArrayBuffer", "Buffer", "TypedArray", "DataView", "string", "object"];
+
 /* What createPublicKey() and its kind take: { handle, isPrivate }. */
 function parseKey(input, wantPrivate) {
     if (isKeyObject(input)) {
@@ -189,9 +196,11 @@ function parseKey(input, wantPrivate) {
     }
     if (input instanceof CryptoKey) return parseKey(KeyObject.from(input), wantPrivate);
     const plain = typeof input === "string" || ArrayBuffer.isView(input) || input instanceof ArrayBuffer;
-    if (!plain && (typeof input !== "object" || input === null)) throw new ERR_INVALID_ARG_TYPE("key", ["ArrayBuffer", "Buffer", "TypedArray", "DataView", "string", "KeyObject", "CryptoKey"], input);
+    if (input === undefined || input === null) throw new ERR_INVALID_ARG_TYPE("key", KEY_KINDS, input);
     const { key = undefined, format = "pem", type = undefined, passphrase = undefined, encoding = undefined } = plain ? { key: input } : input;
+    if (key === undefined || key === null) throw new ERR_INVALID_ARG_TYPE("options.key", KEY_KINDS, key);
     if (isKeyObject(key) || key instanceof CryptoKey) return parseKey(key, wantPrivate);
+    if (typeof key !== "string" && typeof key !== "object") throw new ERR_INVALID_ARG_TYPE("key", KEY_KINDS, key);
     if (format === "jwk") return { handle: fromJwk(key, wantPrivate || key?.d !== undefined), isPrivate: key?.d !== undefined };
     validateOneOf(format, "key.format", ["pem", "der", "jwk"]);
     if (typeof key !== "string" && !ArrayBuffer.isView(key) && !(key instanceof ArrayBuffer)) throw new ERR_INVALID_ARG_TYPE("key.key", ["ArrayBuffer", "Buffer", "TypedArray", "DataView", "string", "KeyObject", "CryptoKey"], key);
@@ -250,6 +259,7 @@ function makePair(type, options) {
     case "rsa": case "rsa-pss": {
         validateObject(options, "options");
         validateUint32(o.modulusLength, "options.modulusLength");
+        if (o.modulusLength > MODULUS_MAX) throw new RangeError(`options.modulusLength must not be greater than ${MODULUS_MAX}`);
         if (o.publicExponent !== undefined) validateUint32(o.publicExponent, "options.publicExponent");
         const pss = type === "rsa-pss";
         return n.keyMake(pss ? "RSA-PSS" : "RSA", o.modulusLength, o.publicExponent ?? 65537, pss ? o.hashAlgorithm ?? "" : "", pss ? o.mgf1HashAlgorithm ?? "" : "", pss ? o.saltLength ?? -1 : -1);
@@ -262,7 +272,7 @@ function makePair(type, options) {
         return handle;
     }
     case "ed25519": case "ed448": case "x25519": case "x448": return n.keyMake(type.toUpperCase(), 0, 0);
-    default: throw new ERR_INVALID_ARG_VALUE("type", type, "must be a supported key type");
+    default: throw new ERR_INVALID_ARG_VALUE("type", type, "must be one of: 'rsa', 'ec', 'ed25519', 'x25519', 'dh'");
     }
 }
 
@@ -296,9 +306,9 @@ function secretJob(type, options) {
     validateString(type, "type");
     validateObject(options, "options");
     const { length } = options;
-    if (type === "hmac") validateInteger(length, "options.length", 8, 2 ** 31 - 1);
+    if (type === "hmac") validateInteger(length, "options.length", 8, 65536);
     else if (type === "aes") validateOneOf(length, "options.length", [128, 192, 256]);
-    else throw new ERR_INVALID_ARG_VALUE("type", type, "must be a supported key type");
+    else throw new ERR_INVALID_ARG_VALUE("type", type, "must be one of: 'rsa', 'ec', 'ed25519', 'x25519', 'dh'");
     return () => createSecretKey(require("./crypto_random.js").randomBytes(length >> 3));
 }
 function generateKey(type, options, callback) {

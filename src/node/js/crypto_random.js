@@ -5,6 +5,7 @@ const { later } = require("./crypto_util.js");
 
 const n = native.node;
 const PIECE = 65536;
+const PRIME_BITS_MAX = 8192; // minutes beyond
 const INTEGER_MAX = 2 ** 48 - 1;
 
 /* Through the global's own function: it knows where there is no randomness yet. */
@@ -102,6 +103,7 @@ const toBig = (value, name) => {
 
 function primeJob(size, options = {}) {
     validateInt32(size, "size", 1);
+    if (size > PRIME_BITS_MAX) throw new RangeError(`The prime size must not be greater than ${PRIME_BITS_MAX} bits`);
     validateObject(options, "options");
     const { safe = false, bigint = false } = options;
     validateBoolean(safe, "options.safe");
