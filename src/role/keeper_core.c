@@ -110,6 +110,11 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
         keeper_refuse(s, -EAGAIN, "shutting down");
         return;
     }
+    if (keeper_damage_refuses(stored, row->op)) {
+        char text[KEEPER_NAME_MAX + 128];
+        keeper_refuse(s, -EUCLEAN, keeper_damage_text(stored, text, sizeof(text)));
+        return;
+    }
     keeper_unit_start(peer, s, row->op, stored, args, peer->control ? TAKE_FD(given) : -1, end);
 }
 

@@ -243,6 +243,7 @@ static void keeper_group_over(struct keeper_stored *s)
         list_remove(l);
         if (u->op->op == OP_alarm_set && u->call.result >= 0)
             keeper_alarm_changed(u);
+        keeper_damage_look(s, u);
         keeper_unit_answer(u);
     }
     if (!wrote || !keeper_settle_due(s)) {

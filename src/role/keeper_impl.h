@@ -57,6 +57,7 @@ struct keeper_stored {
     bool again;          /* the log did not take a commit: the next one has to carry everything */
     bool busy;           /* the group's job is under way */
     bool create;         /* the group may make the directory */
+    bool damaged; /* its files are: nothing but reading copies and dropping is done any more */
     bool sweep_due, close_due, relief_due;
     struct keeper_spare spares[KEEPER_SPARES_MAX]; /* the loop's */
     struct keeper_spare
@@ -160,6 +161,11 @@ void keeper_log_check(struct keeper *k);
 void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                          int fd, bool end);
 void keeper_gateway_closed(struct keeper *k);
+
+/* keeper_damage.c */
+void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u); /* an op is over */
+bool keeper_damage_refuses(const struct keeper_stored *s, const struct keeper_op *op);
+const char *keeper_damage_text(const struct keeper_stored *s, char *buf, size_t size);
 
 /* keeper_alarm.c */
 void keeper_alarm_changed(const struct keeper_unit *u); /* an alarm_set has been committed */

@@ -35,6 +35,11 @@ static int kv_error(int rc)
         return -ENOENT;
     case MDB_MAP_FULL:
         return -ENOSPC;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return -EUCLEAN;
     case MDB_BAD_VALSIZE:
         return -EINVAL;
     default:

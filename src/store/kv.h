@@ -5,7 +5,7 @@
  * directory and process (LMDB's locks are per process). The keeper opens it for writing; isolates open
  * it read-only through a read-only mount in which only lock.mdb is writable. Calls may block on the
  * disk. Errors: -ENOENT absent, -ENOSPC map full, -EINVAL a key that is no UTF-8 or is too long,
- * -EIO for what else the disk can do.
+ * -EUCLEAN the file is damaged, -EIO for what else the disk can do.
  *
  * Order is that of the keys' UTF-8 bytes. Semantics: Workers KV (developers.cloudflare.com/kv).
  */

@@ -48,7 +48,7 @@ static const struct sql_code sql_codes[] = {
     {SQLITE_READONLY, -EACCES, "SQLITE_READONLY"},
     {SQLITE_INTERRUPT, -ETIMEDOUT, "SQLITE_INTERRUPT"},
     {SQLITE_IOERR, -EIO, "SQLITE_IOERR"},
-    {SQLITE_CORRUPT, -EIO, "SQLITE_CORRUPT"},
+    {SQLITE_CORRUPT, -EUCLEAN, "SQLITE_CORRUPT"},
     {SQLITE_FULL, -ENOSPC, "SQLITE_FULL"},
     {SQLITE_CANTOPEN, -ENOENT, "SQLITE_CANTOPEN"},
     {SQLITE_SCHEMA, -EAGAIN, "SQLITE_SCHEMA"},
@@ -58,7 +58,7 @@ static const struct sql_code sql_codes[] = {
     {SQLITE_MISUSE, -EINVAL, "SQLITE_MISUSE"},
     {SQLITE_AUTH, -EACCES, "SQLITE_AUTH"},
     {SQLITE_RANGE, -EINVAL, "SQLITE_RANGE"},
-    {SQLITE_NOTADB, -EIO, "SQLITE_NOTADB"},
+    {SQLITE_NOTADB, -EUCLEAN, "SQLITE_NOTADB"},
 };
 
 static const struct sql_code *sql_code_of(int rc)

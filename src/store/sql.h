@@ -7,7 +7,7 @@
  *
  * A connection belongs to one thread at a time; calls may block on the disk. Errors: -EINVAL what the
  * statement's author did wrong (err has "message: SQLITE_CODE"), -EEXIST a constraint, -ETIMEDOUT past
- * sql_deadline(), -EAGAIN locked, -ENOSPC, -E2BIG, -EIO. Error texts are those of D1
+ * sql_deadline(), -EAGAIN locked, -ENOSPC, -E2BIG, -EUCLEAN the file is damaged, -EIO. Error texts are those of D1
  * (developers.cloudflare.com/d1): SQLite's message, " at offset N" where known, ": SQLITE_NAME".
  */
 #pragma once

@@ -37,7 +37,7 @@ static int copy_pages(sqlite3 *to, sqlite3 *from)
 
 static int copy_failed(int rc, struct err *err)
 {
-    int r = (rc & 0xff) == SQLITE_FULL ? -ENOSPC : (rc & 0xff) == SQLITE_CORRUPT ? -EBADMSG : -EIO;
+    int r = (rc & 0xff) == SQLITE_FULL ? -ENOSPC : (rc & 0xff) == SQLITE_CORRUPT ? -EUCLEAN : -EIO;
     return err_set(err, r, rc, "the database cannot be copied: %s", sqlite3_errstr(rc));
 }
 
