@@ -238,15 +238,24 @@ static void upgrade(struct call *c, struct isolate_link *l, const struct msg_con
     call_set_back(c, &next_back, t);
 }
 
-/* "host:port" with a port that may be connected to. */
+/* The port of "host:port" or "[v6]:port". The isolate may be hostile: nothing else is let through to who parses the
+ * address again, so that both see the same port. */
 static int port_of(struct slice authority)
 {
-    size_t at = authority.len;
+    ssize_t bracket = slice_find(authority, ']');
+    struct slice port_text = bracket < 0 ? authority : slice_skip(authority, (size_t)bracket);
     uint64_t port;
 
-    while (at > 0 && authority.ptr[at - 1] != ':')
-        at--;
-    if (at == 0 || slice_to_u64(slice_skip(authority, at), &port) < 0 || port == 0 || port > 65535)
+    for (size_t i = 0; i < authority.len; i++) {
+        char c = authority.ptr[i];
+        bool in_v6 = (ssize_t)i <= bracket && (c == ':' || (c == '[' && i == 0) || c == ']');
+        bool plain =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+        if (!plain && !in_v6 && c != ':')
+            return -EINVAL;
+    }
+    (void)slice_cut(&port_text, ':'); /* the host */
+    if (slice_to_u64(port_text, &port) < 0 || port == 0 || port > 65535)
         return -EINVAL;
     return (int)port;
 }

@@ -16,6 +16,7 @@ export const areas = {
     streams: {},
     blob: {},
     cache: {},
+    sockets: {},
     ratelimit: { bindings: [{ name: "RATE", type: "ratelimit", namespace_id: "1001", simple: { limit: 3, period: 60 } }] },
     abort: {},
     events: {},

@@ -5,6 +5,7 @@ import * as context from "../../web/js/context.js";
 import { Channel } from "../../web/js/body_source.js";
 import { findInBlock } from "../../web/js/headers.js";
 import { viewOf } from "../../web/js/encoding.js";
+import { asInterface } from "../../web/js/interfaces.js";
 import { errnoError } from "../../web/js/errors.js";
 import { countSubrequest } from "../../web/js/fetch.js";
 import { makeByteStream } from "../../web/js/streams/bytes.js";
@@ -16,6 +17,7 @@ import { URL } from "../../web/js/url.js";
 
 const { io } = native;
 const MAKE = Symbol("make");
+const VALID = /^[\w.:[\]-]{1,255}$/; // of a whole address
 const MODES = new Set(["off", "on", "starttls"]);
 const FAILED = "proxy request failed, cannot connect to the specified address";
 
@@ -34,6 +36,7 @@ function parsed(text) {
     if (url === null) throw new TypeError("Specified address could not be parsed.");
     if (url.hostname === "") throw new TypeError("Specified address is missing hostname.");
     if (url.port === "") throw new TypeError("Specified address is missing port.");
+    if (!VALID.test(text)) throw new TypeError("Specified address is empty string, contains unsupported characters or is too long.");
     return { host: url.hostname.toLowerCase(), authority: `${url.hostname.toLowerCase()}:${url.port}` };
 }
 
@@ -64,7 +67,7 @@ export class Socket {
     #over = false;
 
     /* upgrade: the channel that goes over to TLS, or 0. */
-    constructor(key, { host, authority, options, secure, upgrade }) {
+    constructor(key, { host, authority, options, secure, upgrade } = {}) {
         if (key !== MAKE) throw new TypeError("Illegal constructor");
         const invocation = context.need();
         countSubrequest();
@@ -200,11 +203,9 @@ export class Socket {
         this.#closed.resolve(undefined);
         return secure;
     }
-
-    static {
-        Object.defineProperty(this.prototype, Symbol.toStringTag, { value: "Socket", configurable: true });
-    }
 }
+
+asInterface("Socket", Socket);
 
 export function connect(address, options = undefined) {
     const { host, authority } = authorityOf(address);
