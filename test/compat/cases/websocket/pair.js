@@ -2,7 +2,8 @@ import { caught, kind } from "../../worker/report.js";
 
 const pair = () => Object.values(new WebSocketPair());
 const accepted = () => { const [a, b] = pair(); a.accept(); b.accept(); return [a, b]; };
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+// In steps: a process that was not scheduled for long still gets a turn for each message.
+const wait = async (ms) => { for (let i = 0; i < ms; i++) await new Promise((resolve) => setTimeout(resolve, 1)); };
 const show = (data) => (typeof data === "string" ? data : data instanceof ArrayBuffer ? ["buffer", ...new Uint8Array(data)] : ["blob", data.size]);
 // Closings and messages, as they come; not errors: workerd reports a lost connection after a clean close as well.
 function log(...sockets) {
