@@ -14,7 +14,7 @@ import { fetch, Fetcher } from "./fetch.js";
 import { structuredClone } from "./clone.js";
 import { console } from "./console.js";
 import { installWasm } from "./wasm.js";
-import { FetchEvent, ScheduledEvent, onServiceWorkerListener } from "./service_worker.js";
+import { FetchEvent, ScheduledEvent, TailEvent, onServiceWorkerListener } from "./service_worker.js";
 import { flags, reflectFlags, setFlags } from "./compat.js";
 import { asInterface } from "./interfaces.js";
 import { Crypto, crypto } from "./random.js";
@@ -45,7 +45,7 @@ const CLASSES = {
     DOMException: errors.DOMException,
     Event: events.Event, EventTarget: events.EventTarget, CustomEvent: events.CustomEvent, ExtendableEvent: events.ExtendableEvent,
     ErrorEvent: events.ErrorEvent, PromiseRejectionEvent: events.PromiseRejectionEvent, MessageEvent: events.MessageEvent,
-    CloseEvent: events.CloseEvent, FetchEvent, ScheduledEvent,
+    CloseEvent: events.CloseEvent, FetchEvent, ScheduledEvent, TailEvent,
     AbortController: abort.AbortController, AbortSignal: abort.AbortSignal,
     TextEncoder: encoding.TextEncoder, TextDecoder: encoding.TextDecoder,
     URL: url.URL, URLSearchParams: url.URLSearchParams,
