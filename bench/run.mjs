@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// Measures. Usage: node bench/run.mjs [name…]   (http cold memory kv d1 durable durable_objects websocket hibernation rpc html streams start)
-=======
-// Measures. Usage: node bench/run.mjs [name…]   (http cold memory kv d1 durable durable_objects websocket hibernation rpc html r2 start)
->>>>>>> 26fe784 (bench: objects over HTTP next to nginx)
+// Measures. Usage: node bench/run.mjs [name…]   (http cold memory kv d1 durable durable_objects websocket hibernation rpc html streams r2 start)
 //
 // Each bench starts Selvedge and its peer in one run and takes turns between them, so that what else
 // the machine does hits both. Results go to results/<name>.json and into the tables of README.md.
@@ -13,11 +9,7 @@ import os from "node:os";
 import { machineFacts } from "./lib/facts.mjs";
 import { round } from "./lib/stats.mjs";
 
-<<<<<<< HEAD
-const ALL = ["start", "http", "cold", "memory", "kv", "d1", "durable", "durable_objects", "websocket", "hibernation", "rpc", "html", "streams"];
-=======
-const ALL = ["start", "http", "cold", "memory", "kv", "d1", "durable", "durable_objects", "websocket", "hibernation", "rpc", "html", "r2"];
->>>>>>> 26fe784 (bench: objects over HTTP next to nginx)
+const ALL = ["start", "http", "cold", "memory", "kv", "d1", "durable", "durable_objects", "websocket", "hibernation", "rpc", "html", "streams", "r2"];
 const names = process.argv.length > 2 ? process.argv.slice(2) : ALL;
 const settings = { rounds: Number(process.env.BENCH_ROUNDS ?? 3), seconds: Number(process.env.BENCH_SECONDS ?? 5) };
 const here = (path) => new URL(path, import.meta.url);
