@@ -1,10 +1,12 @@
 /* node:process and the global `process`. What it says of the machine is fixed; what it does ends with the request. */
 const EventEmitter = require("./events.js");
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateString } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE }, notImplemented, validateFunction, validateInteger, validateString } = require("./errors.js");
 
 const clock = native.io.clock;
-let directory = "/bundle";
-let mask = 0o022;
+const HOME = "/bundle", UMASK = 0o022, PATH_MAX = 4096;
+const directories = new WeakMap(); // of the requests that went elsewhere: /tmp, too, is theirs
+const OUTSIDE = {}; // of requests
+directories.set(OUTSIDE, HOME);
 let exitCode;
 
 /* Strings only, as the environment of a process. */
@@ -126,23 +128,23 @@ Object.assign(process, {
     },
     permission: { has: () => true }, report: { compact: false, directory: "", filename: "", reportOnFatalError: false, reportOnSignal: false, signal: "SIGUSR2", getReport: () => ({}), writeReport: () => "" }, allowedNodeEnvironmentFlags: new Set(),
     nextTick, emitWarning, hrtime, memoryUsage, exit, reallyExit: exit, abort: exit,
-    cwd: () => directory,
+    cwd: () => directories.get(web.context.current ?? OUTSIDE) ?? directories.get(OUTSIDE),
     chdir(path) {
         validateString(path, "directory");
         const target = require("./path.js").resolve(path);
-        require("./fs.js").readdirSync(target);
-        directory = target;
+        const there = path.length <= PATH_MAX && require("./fs.js").statSync(target, { throwIfNoEntry: false });
+        if (path.length > PATH_MAX) throw require("./util.js").uvError("ENAMETOOLONG", "chdir", { path });
+        if (there === undefined) throw require("./util.js").uvError("ENOENT", "chdir", { path });
+        if (!there.isDirectory()) throw require("./util.js").uvError("ENOTDIR", "chdir", { path });
+        directories.set(web.context.current ?? OUTSIDE, target);
     },
     uptime: () => 0, cpuUsage: () => ({ user: 0, system: 0 }), threadCpuUsage: () => ({ user: 0, system: 0 }),
     resourceUsage: () => ({ userCPUTime: 0, systemCPUTime: 0, maxRSS: 0, sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
     constrainedMemory: () => 0, availableMemory: () => 0, umask(value = undefined) {
-        const old = mask;
-        if (value !== undefined) {
-            const next = typeof value === "string" ? parseInt(value, 8) : value;
-            validateInteger(next, "mask", 0, 0xffffffff);
-            mask = next & 0o777;
-        }
-        return old;
+        const good = typeof value === "string" ? /^[0-7]+$/.test(value) : value === value >>> 0;
+        if (value !== undefined && typeof value !== "string" && typeof value !== "number") throw new ERR_INVALID_ARG_TYPE("mask", ["number", "string"], value);
+        if (value !== undefined && !good) throw new ERR_INVALID_ARG_VALUE("mask", value, "must be a 32-bit unsigned integer or an octal string");
+        return UMASK;
     },
     getuid: () => 0, geteuid: () => 0, getgid: () => 0, getegid: () => 0, getgroups: () => [],
     setuid: nothing, seteuid: nothing, setgid: nothing, setegid: nothing, setgroups: nothing, initgroups: nothing,
@@ -159,9 +161,10 @@ Object.assign(process, {
     },
     _channel: undefined, _disconnect: undefined, _exiting: false, _handleQueue: undefined, _pendingMessage: undefined, _preload_modules: [], _send: undefined,
     channel: null, connected: false, domain: null, getSourceMapsSupport: () => ({ enabled: false, nodeModules: false, generatedCode: false }),
-    ...Object.fromEntries(["_debugEnd", "_debugProcess", "_fatalException", "_getActiveHandles", "_getActiveRequests", "_kill", "_linkedBinding", "_rawDebug",
-        "_startProfilerIdleNotifier", "_stopProfilerIdleNotifier", "_tickCallback", "execve", "send"].map((name) => [name, { [name]: () => notImplemented(`process.${name}`) }[name]])),
-    finalization: { register: nothing, unregister: nothing, registerBeforeExit: nothing },
+    ...Object.fromEntries(["_fatalException", "_getActiveHandles", "_getActiveRequests", "_kill", "_linkedBinding", "_rawDebug",
+        "execve"].map((name) => [name, { [name]: () => notImplemented(`process.${name}`) }[name]])),
+    ...Object.fromEntries(["_debugEnd", "_debugProcess", "_startProfilerIdleNotifier", "_stopProfilerIdleNotifier", "_tickCallback"].map((name) => [name, { [name]() {} }[name]])),
+    send: () => false, finalization: { register: nothing, unregister: nothing, registerBeforeExit: nothing },
 });
 
 function lazy(name, get, enumerable = true) {
