@@ -34,6 +34,8 @@ struct product {
     const char *native_group;
     const struct js_native_row *natives;
     size_t n_natives;
+    /* In the isolate: a note from the keeper. */
+    void (*note)(uint16_t op, struct slice args);
     /* The operations the keeper performs for it. */
     const struct keeper_op *ops;
     size_t n_ops;

@@ -124,8 +124,19 @@ static void isolate_keeper_open(struct wire *wire UNUSED, struct wire_stream *s,
     wire_stream_close(s, -EOPNOTSUPP);
 }
 
+static void isolate_keeper_note(struct wire *wire UNUSED, uint32_t stream_id UNUSED, uint16_t op,
+                                struct slice args, int fd)
+{
+    fd_release(&fd);
+    for (size_t i = 0; products[i] != NULL; i++) {
+        if (products[i]->note != NULL)
+            products[i]->note(op, args);
+    }
+}
+
 static const struct wire_events isolate_keeper_events = {
     .open = isolate_keeper_open,
+    .note = isolate_keeper_note,
     .closed = isolate_keeper_closed,
 };
 

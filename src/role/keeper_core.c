@@ -50,6 +50,7 @@ static void keeper_peer_drop(struct keeper_peer *peer)
         if (peer->grants[i].stored != NULL)
             peer->grants[i].stored->n_attached--;
     }
+    keeper_leases_drop(peer->keeper, peer);
     list_remove(&peer->link);
     wire_destroy(peer->wire);
     free(peer);
@@ -97,6 +98,11 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
 {
     struct keeper_peer *peer = wire_user(w);
     AUTO(fd_release) int given = fd;
+    if (op == OP_object_lease || op == OP_object_commit) {
+        if (!keeper_object_open(peer, s, op, args))
+            keeper_peer_forbidden(peer, s, op);
+        return;
+    }
     const struct keeper_row *row = op < OP_COUNT ? &keeper_rows[op] : NULL;
     struct keeper_stored *stored;
     if (row == NULL || row->op == NULL || !keeper_find_store(peer, row, args, &stored)) {
@@ -154,8 +160,20 @@ void keeper_gateway_closed(struct keeper *k)
     free(peer);
 }
 
-static const struct wire_events keeper_wire_events = {.open = keeper_peer_open,
-                                                      .closed = keeper_peer_closed};
+static void keeper_peer_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t op,
+                             struct slice args, int fd)
+{
+    struct keeper_peer *peer = wire_user(w);
+    fd_release(&fd);
+    if (op == OP_object_settled && keeper_object_note(peer, args))
+        return;
+    LOG(LOG_WARN, "keeper_forbidden", F("isolate", "%llu", (unsigned long long)peer->isolate),
+        F("op", "%s", message_name(op)));
+    keeper_peer_drop(peer);
+}
+
+static const struct wire_events keeper_wire_events = {
+    .open = keeper_peer_open, .note = keeper_peer_note, .closed = keeper_peer_closed};
 
 static struct keeper_peer *keeper_peer_new(struct keeper *k, int fd)
 {
@@ -216,6 +234,10 @@ static void keeper_relieve(struct keeper *k)
     log_oldest(k->log, &names);
     for (struct slice rest = buf_slice(&names); rest.len > 0;) {
         struct slice name = slice_cut(&rest, 0), left = name;
+        if (slice_find_slice(name, SLICE("/objects/")) >= 0) {
+            keeper_object_relieve(k, name);
+            continue;
+        }
         struct slice kind = slice_cut(&left, '/'), id = slice_cut(&left, '/');
         struct keeper_stored *s =
             keeper_store_of(k, slice_from(kind.ptr, (size_t)(id.ptr + id.len - kind.ptr)));
@@ -275,9 +297,11 @@ static int keeper_log_open(struct keeper *k, const char *boot, struct err *err)
     if (r < 0)
         return err_set(err, r, 0, "the directory of the durable log cannot be made (%d)", r);
     r = log_open(&options, &k->log, err);
-    if (r == 0)
-        sql_door(k->log, k->root);
-    return r;
+    if (r < 0)
+        return r;
+    k->first_epoch = log_epoch(k->log);
+    sql_door(k->log, k->root);
+    return 0;
 }
 
 int keeper_create(struct loop *loop, const struct keeper_options *options, struct keeper **ret,
@@ -312,7 +336,7 @@ void keeper_destroy(struct keeper *k)
         wire_destroy(TAKE(k->gateway));
     LIST_FOR_SAFE (l, &k->peers)
         keeper_peer_drop(LIST_ENTRY(l, struct keeper_peer, link));
-    while (k->n_units > 0)
+    while (k->n_units > 0 || k->n_reliefs > 0)
         loop_turn(k->loop, 100);
     size_t at = 0;
     struct slice name;
@@ -328,6 +352,8 @@ void keeper_destroy(struct keeper *k)
     work_pool_destroy(k->pool);
     sql_door(NULL, "");
     log_close(k->log);
+    keeper_leases_drop(k, NULL);
+    map_done(&k->leases);
     map_done(&k->stores);
     free(k);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/buf.h"
 #include "core/err.h"
 #include "core/loop.h"
 #include "core/slice.h"
@@ -34,3 +35,6 @@ void keeper_alarms_load(struct keeper *k);
 NODISCARD int keeper_add_isolate(struct keeper *k, int fd, uint64_t isolate, struct slice spec);
 /* Takes no more operations; calls idle(arg) once everything queued is answered. */
 void keeper_drain(struct keeper *k, void (*idle)(void *arg), void *arg);
+/* Records that an isolate sends, under the keeper's name. -EBADMSG when anything about them is wrong. */
+NODISCARD int keeper_object_records(struct slice bytes, struct slice name, uint64_t epoch,
+                                    struct buf *ret);

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the keeper role: keeper.c (process), keeper_core.c (peers and grants),
  * keeper_unit.c (one operation from its first byte to its answer), keeper_spool.c (large bodies),
- * keeper_alarm.c (alarms of Durable Objects), keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
+ * keeper_alarm.c (alarms of Durable Objects), keeper_object.c (their leases and commits), keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
  *
  * The life of an operation (struct keeper_unit):
  *
@@ -34,6 +34,7 @@ enum {
     KEEPER_ARENA_MAX = 128 * 1024 * 1024,
     KEEPER_IDLE_S = 300, /* an unused store is closed after this */
     KEEPER_GRANTS_MAX = 128,
+    KEEPER_RELIEFS_MAX = 8,
     KEEPER_SPARES_MAX = 16, /* empty spool files made ahead, so that no put waits for their names */
     KEEPER_SPARES_MIN = 6
 };
@@ -72,6 +73,9 @@ struct keeper {
     struct loop *loop;      /* borrowed */
     struct work_pool *pool; /* owned */
     struct log *log;        /* owned */
+    struct map leases;      /* name of an object's database -> struct keeper_lease, owned */
+    uint64_t first_epoch;   /* of this process */
+    unsigned n_reliefs;     /* objects that are being put into their files */
     struct timer end;       /* the log's disk has failed: the process begins anew */
     char root[KEEPER_ROOT_MAX];
     struct map stores; /* name -> struct keeper_stored, owned */
@@ -166,6 +170,15 @@ void keeper_gateway_closed(struct keeper *k);
 void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u); /* an op is over */
 bool keeper_damage_refuses(const struct keeper_stored *s, const struct keeper_op *op);
 const char *keeper_damage_text(const struct keeper_stored *s, char *buf, size_t size);
+
+/* keeper_object.c: false = the message is malformed or forbidden */
+bool keeper_object_open(struct keeper_peer *peer, struct wire_stream *s, uint16_t op,
+                        struct slice args);
+bool keeper_object_note(struct keeper_peer *peer, struct slice args);
+/* The log is held up by this object's records. */
+void keeper_object_relieve(struct keeper *k, struct slice name);
+/* Those of a peer; NULL = all. */
+void keeper_leases_drop(struct keeper *k, const struct keeper_peer *peer);
 
 /* keeper_alarm.c */
 void keeper_alarm_changed(const struct keeper_unit *u); /* an alarm_set has been committed */

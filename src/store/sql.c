@@ -9,6 +9,7 @@
  */
 #include "store/sql_impl.h"
 
+#include "core/file.h"
 #include "store/log.h"
 
 #include <errno.h>
@@ -444,13 +445,28 @@ uint32_t sql_log_pages(const struct sql *db)
     return db->log_pages;
 }
 
+int sql_sync_name(struct sql *db)
+{
+    char dir[SQL_PATH_MAX];
+    snprintf(dir, sizeof(dir), "%s", db->path);
+    char *slash = strrchr(dir, '/');
+    if (!db->fresh || slash == NULL)
+        return 0;
+    *slash = '\0';
+    int r = file_sync_dir(AT_FDCWD, dir);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    db->fresh = false;
+    return 0;
+}
+
 void sql_checkpoint(struct sql *db)
 {
     int total = 0, done = 0;
     if (sql_log_settle(db) < 0)
         return; /* the file must not get what the log does not have */
     int rc = sqlite3_wal_checkpoint_v2(db->db, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &done);
-    if (rc != SQLITE_OK || done < total)
+    if (rc != SQLITE_OK || done < total || sql_sync_name(db) < 0)
         return; /* a reader still needs the older pages */
     db->log_pages = 0;
     if (db->log != NULL)

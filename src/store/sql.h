@@ -31,7 +31,7 @@ enum sql_open_flags {
     SQL_TENANT = 2, /* statements come from tenants: limits and authorizer */
     /* With SQL_WRITE: the database of a Durable Object. The connection is the only one (the lock on the file is
      * the lease: -EAGAIN while another process has it), nobody else reads, no transaction number is kept, and
-     * commits are durable only after sql_object_sync(). */
+     * commits are durable when the log has them: sql_open_logged(). */
     SQL_OBJECT = 4,
 };
 
@@ -173,11 +173,9 @@ void sql_checkpoint(struct sql *db);
 uint32_t sql_log_pages(const struct sql *db);
 
 /* --- Durable Objects (SQL_OBJECT) --- */
-/* Before the first sql_object_sync() of a commit, on the connection's thread. -EIO. */
-NODISCARD int sql_object_sync_prepare(struct sql *db);
-/* Makes durable what was committed before the call. On any thread, also while the connection is being used; the
- * connection must not be closed meanwhile. */
-NODISCARD int sql_object_sync(struct sql *db);
+/* Before it is closed, when everything is durable in the log: its own file has it all afterwards, synced. Any thread,
+ * alone. False when it was not done. */
+bool sql_object_settle(struct sql *db);
 /* Everything goes, tables of ours included; cached statements stay valid objects. Outside a transaction. */
 NODISCARD int sql_object_wipe(struct sql *db, struct err *err);
 /* A table of ours or of the tenant's exists. */

@@ -91,6 +91,8 @@ int sql_wal_hook(void *arg, sqlite3 *handle, const char *name, int pages);
 /* sql_cost.c: counts rows written. */
 void sql_preupdate(void *arg, sqlite3 *handle, int op, const char *database, const char *table,
                    sqlite3_int64 old_row, sqlite3_int64 new_row);
+/* A file that was made is found after a power cut. */
+NODISCARD int sql_sync_name(struct sql *db);
 /* sql_object.c: before and after SQLite has opened the file */
 int sql_object_prepare_file(struct sql *db, struct err *err);
 int sql_object_open(struct sql *db, struct err *err);

@@ -106,6 +106,7 @@ int sql_log_pragmas(struct sql *db, struct err *err)
     uint32_t n_pages = 0;
     if (r == 0)
         r = sql_pragma(db, "PRAGMA page_count", &n_pages, err);
+    db->fresh |= n_pages == 0;
     if (r == 0 && n_pages == 0)
         r = sql_exec(db, "PRAGMA journal_mode=MEMORY", err);
     return r == 0 ? sql_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", err) : r;

@@ -5,7 +5,7 @@
  * SQLite takes the file's exclusive lock when it opens the database and keeps it until it closes: a second
  * process cannot run the object, whatever it believes, and the kernel lets go when a process dies.
  *
- * Commits only append to the log; who shows their effects to others calls sql_object_sync() first.
+ * Commits only append to SQLite's log; they are durable when the keeper's log has their records (sql_log_take()).
  */
 #include "store/sql_impl.h"
 
@@ -34,20 +34,19 @@ static int object_make(struct sql *db, struct err *err)
 int sql_object_open(struct sql *db, struct err *err)
 {
     int on = 1;
-    /* A fresh file changes to the log without syncs; it is synced before anybody hears of it. */
-    int r =
-        sql_exec(db,
-                 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-512; "
-                 "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE; COMMIT; "
-                 "PRAGMA synchronous=NORMAL;",
-                 err);
+    int r = sql_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-512;", err);
+    if (r == 0)
+        r = sql_log_pragmas(db, err);
+    if (r == 0)
+        r = sql_exec(db, "BEGIN IMMEDIATE; COMMIT;", err);
     if (r < 0)
         return r;
     sqlite3_file_control(db->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_hook(db->db, sql_wal_hook, db);
     sqlite3_preupdate_hook(db->db, sql_preupdate, db);
-    return sql_commit_open(db, err);
+    r = sql_commit_open(db, err);
+    return r == 0 ? sql_log_catch_up(db, err) : r;
 }
 
 int sql_object_prepare_file(struct sql *db, struct err *err)
@@ -55,73 +54,18 @@ int sql_object_prepare_file(struct sql *db, struct err *err)
     return object_make(db, err);
 }
 
-/* --- syncing --- */
-
-enum {
-    LOG_FRAME = 4096 + 24,
-    LOG_AHEAD = 4 * LOG_FRAME,
-    LOG_STEP_FIRST = 64 * 1024,
-    LOG_STEP_MOST = 1024 * 1024
-};
-
-/* Zeros behind the log's end mean nothing to SQLite, and a sync that need not change the file's size takes half as
- * long. An object that writes much gets more of them. On the connection's thread: nobody appends meanwhile. */
-static void object_log_fill(struct sql *db)
-{
-    static const char zeros[LOG_STEP_MOST];
-    struct stat st;
-    int64_t end = (int64_t)db->log_pages * LOG_FRAME;
-    if (end + LOG_AHEAD <= db->log_filled || fstat(db->log_fd, &st) < 0)
-        return;
-    int64_t step = MIN(MAX(end, (int64_t)LOG_STEP_FIRST), (int64_t)LOG_STEP_MOST);
-    ssize_t n =
-        end + LOG_AHEAD <= st.st_size ? 0 : pwrite(db->log_fd, zeros, (size_t)step, st.st_size);
-    db->log_filled = st.st_size + MAX(n, (ssize_t)0); /* appending works as well, only slower */
-}
-
-int sql_object_sync_prepare(struct sql *db)
-{
-    char name[SQL_PATH_MAX + 8];
-    if (db->log_fd < 0) {
-        snprintf(name, sizeof(name), "%s-wal", db->path);
-        db->log_fd = open(name, O_RDWR | O_CLOEXEC);
-    }
-    if (db->log_fd < 0)
-        return -EIO;
-    object_log_fill(db);
-    return 0;
-}
-
-/* The file itself (without its header SQLite would not look at the log) and both names. */
-static int object_sync_fresh(struct sql *db)
-{
-    sqlite3_file *file = NULL;
-    char dir[SQL_PATH_MAX];
-    snprintf(dir, sizeof(dir), "%s", db->path);
-    char *slash = strrchr(dir, '/');
-    if (slash == NULL)
-        return -EIO;
-    *slash = '\0';
-    sqlite3_file_control(db->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    if (file == NULL || file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
-        return -EIO;
-    AUTO(fd_release) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -EIO : 0;
-}
-
-int sql_object_sync(struct sql *db)
-{
-    if (fdatasync(db->log_fd) < 0)
-        return -EIO;
-    if (!db->fresh)
-        return 0;
-    int r = object_sync_fresh(db);
-    if (r == 0)
-        db->fresh = false;
-    return r;
-}
-
 /* --- all else --- */
+
+bool sql_object_settle(struct sql *db)
+{
+    int total = 0, done = 0;
+    if (sql_log_pending(db))
+        return false;
+    if (db->log_pages == 0 && db->sequence == 0)
+        return true; /* nothing was written, nor found */
+    int rc = sqlite3_wal_checkpoint_v2(db->db, "main", SQLITE_CHECKPOINT_TRUNCATE, &total, &done);
+    return rc == SQLITE_OK && sql_sync_name(db) == 0;
+}
 
 int sql_object_wipe(struct sql *db, struct err *err)
 {

@@ -51,11 +51,17 @@ struct durable_object {
     struct link dirty; /* in the isolate's list of objects to commit at the end of the turn */
     unsigned held;     /* transactions of the script's that span turns */
     bool has_kv, has_metadata, epoch_counted;
-    bool closing, broken;
+    bool closing, shutting, broken;
     int64_t epoch;
-    struct work sync, shut;
-    bool syncing;
-    int sync_result;
+    /* On the way to the log (durable_log.c). */
+    uint32_t index; /* of the class's binding */
+    char id[DURABLE_ID_LEN + 1];
+    uint64_t lease;             /* the number under which it may write */
+    struct buf out;             /* records to be sent */
+    struct wire_stream *stream; /* a message under way; owned */
+    bool settle;                /* the log waits until it is in its file */
+    bool clean;                 /* it was when it was closed */
+    struct work shut;
     double sync_target;
     struct map statements; /* text -> struct durable_stmt, owned */
     struct link recent;    /* the same, most recently used last */
@@ -68,6 +74,18 @@ struct durable_object {
 NODISCARD int durable_begin(struct durable_object *o, struct err *err);
 /* Tables of ours may have come or gone. */
 void durable_look(struct durable_object *o);
+/* It cannot go on: the script is told why. */
+void durable_break(struct durable_object *o, const char *text);
+/* An answer of the log has come. */
+void durable_sent(struct durable_object *o);
+
+/* --- durable_log.c --- */
+/* Sends what was committed, unless something is under way. */
+void durable_send(struct durable_object *o);
+/* clean: all that was committed is in the object's file; over: it is closed. */
+void durable_settled(struct durable_object *o, bool clean, bool over);
+void durable_note(uint16_t op, struct slice args);
+
 /* NULL and an exception when the handle is none, or broken. */
 struct durable_object *durable_of(js_context ctx, js_value handle, js_value *exception);
 /* Its cursors are over, compiled statements go. */

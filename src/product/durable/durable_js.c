@@ -1,9 +1,9 @@
 /*
  * Open objects of an isolate: transactions by turns, syncs, the key-value table, alarms.
  *
- * The first write of a turn begins a transaction; when the turn's microtasks have run it is committed, which only
- * appends to the log, and a job on the pool makes it durable: one per object at a time, so turns that end
- * meanwhile share the next one. The script holds back what the world may see until that is done
+ * The first write of a turn begins a transaction; when the turn's microtasks have run it is committed without a
+ * sync, and its pages are sent to the keeper's log (durable_log.c), which makes them durable: one message per object at a
+ * time, so turns that end meanwhile share the next one. The script holds back what the world may see until that is done
  * (gates.js); it learns of it by a callback.
  *
  * Calls into SQLite run on the VM's thread: an object's database is local, and its reads are synchronous for
@@ -19,7 +19,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { CHECKPOINT_PAGES = 1000, CLOSE_CHECKPOINT_PAGES = 32, ARENA_MAX = 64 * 1024 * 1024 };
+enum { CHECKPOINT_PAGES = 1000, ARENA_MAX = 64 * 1024 * 1024 };
 
 /* What the script's callback is told. */
 enum durable_news { NEWS_SYNCED, NEWS_BROKEN, NEWS_CLOSED };
@@ -83,9 +83,7 @@ static void durable_tell(enum durable_news news, uint32_t handle, const char *te
 
 /* --- the end of a turn --- */
 
-static void durable_sync_start(struct durable_object *o);
-
-static void durable_break(struct durable_object *o, const char *text)
+void durable_break(struct durable_object *o, const char *text)
 {
     if (o->broken)
         return;
@@ -95,42 +93,46 @@ static void durable_break(struct durable_object *o, const char *text)
 
 static void durable_shut(struct durable_object *o);
 
-static void durable_sync_run(struct work *work)
+/* The file must not get what the log does not have. */
+static void durable_settle(struct durable_object *o)
 {
-    struct durable_object *o = CONTAINER_OF(work, struct durable_object, sync);
-    o->sync_result = sql_object_sync(o->db);
+    bool all =
+        o->stats[DURABLE_SYNCED] == o->stats[DURABLE_COMMITTED] && o->stats[DURABLE_OPEN] == 0;
+    if (!all || o->stream != NULL || o->broken || o->closing ||
+        (!o->settle && sql_log_pages(o->db) <= CHECKPOINT_PAGES))
+        return;
+    o->settle = false;
+    sql_checkpoint(o->db);
+    if (sql_log_pages(o->db) == 0)
+        durable_settled(o, true, false);
 }
 
-static void durable_sync_done(struct work *work)
+void durable_sent(struct durable_object *o)
 {
-    struct durable_object *o = CONTAINER_OF(work, struct durable_object, sync);
-    o->syncing = false;
-    if (o->sync_result < 0) {
-        durable_break(o,
-                      "Durable Object storage could not be written to disk; the object was reset.");
-    } else {
-        o->stats[DURABLE_SYNCED] = o->sync_target;
-        if (o->stats[DURABLE_COMMITTED] > o->sync_target && !o->closing)
-            durable_sync_start(o);
-        durable_tell(NEWS_SYNCED, o->handle, "");
-    }
-    if (o->closing && !o->syncing)
+    if (o->closing) {
+        /* What is left to be sent is not acknowledged either: it stays in the file, where the next instance finds it. */
         durable_shut(o);
-}
-
-static void durable_sync_start(struct durable_object *o)
-{
-    if (o->syncing || o->broken)
-        return;
-    if (sql_object_sync_prepare(o->db) < 0) {
-        durable_break(o,
-                      "Durable Object storage could not be written to disk; the object was reset.");
         return;
     }
-    o->syncing = true;
-    o->sync_target = o->stats[DURABLE_COMMITTED];
-    o->sync = (struct work){.run = durable_sync_run, .done = durable_sync_done};
-    work_start(isolate_pool(o->iso), &o->sync);
+    if (o->broken)
+        return;
+    durable_send(o);
+    durable_settle(o);
+    durable_tell(NEWS_SYNCED, o->handle, "");
+}
+
+void durable_note(uint16_t op, struct slice args)
+{
+    struct msg_object_settle m;
+    if (op != OP_object_settle || msg_object_settle_unpack(args, &m) < 0)
+        return;
+    for (uint32_t i = 0; i < world.n_objects; i++) {
+        struct durable_object *o = world.objects[i];
+        if (o == NULL || !slice_eq(slice_of(o->id), m.object))
+            continue;
+        o->settle = true;
+        durable_settle(o);
+    }
 }
 
 static void durable_commit(struct durable_object *o)
@@ -140,9 +142,7 @@ static void durable_commit(struct durable_object *o)
     int r = sql_commit(o->db, &err);
     if (r == 0) {
         o->stats[DURABLE_COMMITTED]++;
-        durable_sync_start(o);
-        if (sql_log_pages(o->db) > CHECKPOINT_PAGES && !o->syncing)
-            sql_checkpoint(o->db);
+        durable_send(o);
         return;
     }
     sql_rollback(o->db);
@@ -265,15 +265,18 @@ static void durable_free(struct durable_object *o)
     world.objects[o->handle - 1] = NULL;
     world.n_open--;
     durable_statements_drop(o);
+    if (o->stream != NULL)
+        wire_stream_close(o->stream, -ECANCELED);
+    buf_done(&o->out);
     sql_release(&o->db);
     arena_done(&o->arena);
     list_push_back(&world.spare, &o->dirty);
 }
 
-/* open(index, id): a handle, or the negative errno of a database that cannot be had now. */
+/* open(index, id, epoch): a handle, or the negative errno of a database that cannot be had now. */
 static JS_NATIVE(durable_open)
 {
-    CHECK(n_args == 2);
+    CHECK(n_args == 3);
     char path[DURABLE_PATH_MAX];
     struct err err = {0};
     if (world.n_open >= DURABLE_OBJECTS_MAX)
@@ -282,12 +285,20 @@ static JS_NATIVE(durable_open)
     if (r < 0)
         return js_throw(ctx, exception, "TypeError", "no such object");
     struct durable_object *o = durable_take(js_user(ctx));
-    r = sql_open(path, SQL_WRITE | SQL_TENANT | SQL_OBJECT, &o->db, &err);
+    o->index = (uint32_t)js_to_number(ctx, args[0], 0);
+    o->lease = (uint64_t)js_to_number(ctx, args[2], 0);
+    memcpy(o->id, path + strlen(path) - strlen(".sqlite") - DURABLE_ID_LEN, DURABLE_ID_LEN);
+    struct sql_logging logging = {.name = SLICE_NONE, .epoch = o->lease};
+    r = sql_open_logged(path, SQL_WRITE | SQL_TENANT | SQL_OBJECT, &logging, &o->db, &err);
     if (r < 0) {
         durable_free(o);
         if (r != -EAGAIN)
             LOG(LOG_WARN, "object_not_opened", F("error", "%s", err.text));
         return js_number(ctx, r);
+    }
+    if (sql_log_pending(o->db)) { /* what an instance that ended has left */
+        o->stats[DURABLE_COMMITTED]++;
+        durable_send(o);
     }
     durable_look(o);
     if (metadata_get(o, METADATA_EPOCH, &o->epoch))
@@ -298,8 +309,8 @@ static JS_NATIVE(durable_open)
 static void durable_shut_run(struct work *work)
 {
     struct durable_object *o = CONTAINER_OF(work, struct durable_object, shut);
-    if (sql_log_pages(o->db) > CLOSE_CHECKPOINT_PAGES)
-        sql_checkpoint(o->db);
+    if (o->clean)
+        o->clean = sql_object_settle(o->db);
     sql_release(&o->db);
 }
 
@@ -307,13 +318,18 @@ static void durable_shut_done(struct work *work)
 {
     struct durable_object *o = CONTAINER_OF(work, struct durable_object, shut);
     uint32_t handle = o->handle;
+    durable_settled(o, o->clean, true);
     durable_free(o);
     durable_tell(NEWS_CLOSED, handle, "");
 }
 
 static void durable_shut(struct durable_object *o)
 {
+    if (o->shutting)
+        return;
+    o->shutting = true;
     durable_statements_drop(o);
+    o->clean = !o->broken && o->stats[DURABLE_SYNCED] == o->stats[DURABLE_COMMITTED];
     o->shut = (struct work){.run = durable_shut_run, .done = durable_shut_done};
     work_start(isolate_pool(o->iso), &o->shut);
 }
@@ -330,7 +346,7 @@ static JS_NATIVE(durable_close)
     o->closing = true;
     list_remove(&o->dirty);
     sql_rollback(o->db);
-    if (!o->syncing)
+    if (o->stream == NULL)
         durable_shut(o);
     return js_undefined(ctx);
 }
@@ -687,6 +703,19 @@ static JS_NATIVE(alarm_tell)
     return isolate_keeper_call(ctx, OP_alarm_set, buf_slice(&out), js_null(ctx), args[3]);
 }
 
+/* lease(index, id, cb): cb(epoch or negative errno, text) */
+static JS_NATIVE(durable_lease)
+{
+    CHECK(n_args == 3);
+    AUTO(buf_done) struct buf id = {0}, out = {0};
+    if (js_append_utf8(ctx, args[1], &id) < 0)
+        return js_throw(ctx, exception, "TypeError", "no such object");
+    struct msg_object_lease m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX),
+                                 .object = buf_slice(&id)};
+    msg_object_lease_pack(&out, &m);
+    return isolate_keeper_call(ctx, OP_object_lease, buf_slice(&out), js_null(ctx), args[2]);
+}
+
 /* over(index, id): the object is not here any more; the gateway may place it anew. */
 static JS_NATIVE(durable_over)
 {
@@ -707,6 +736,7 @@ static JS_NATIVE(durable_over)
 
 static const struct js_native_row durable_rows[] = {
     {"setup", durable_setup},
+    {"lease", durable_lease},
     {"open", durable_open},
     {"close", durable_close},
     {"stats", durable_stats},
@@ -744,6 +774,7 @@ const struct product product_durable_class = {
     .native_group = "durable",
     .natives = durable_rows,
     .n_natives = ARRAY_LEN(durable_rows),
+    .note = durable_note,
     .ops = durable_ops,
     .n_ops = DURABLE_N_OPS,
     .engine = &durable_engine,

@@ -98,11 +98,20 @@ export class Instance {
         if (nOpen > MANY) evictOne(MANY_IDLE_MS);
         nOpen++;
         this.hasRoom = true;
-        this.open(io.clock[0]);
+        this.lease(io.clock[0]);
     }
 
-    open(since) {
-        const handle = durable.open(this.index, this.id);
+    /* The keeper says under which number it may write; who had it before can write no more. */
+    lease(since) {
+        durable.lease(this.index, this.id, (epoch) => {
+            if (this.state !== "opening") return;
+            if (epoch > 0) this.open(since, epoch);
+            else this.again(since, () => this.lease(since)); // the keeper is being started again
+        });
+    }
+
+    open(since, epoch) {
+        const handle = durable.open(this.index, this.id, epoch);
         if (handle > 0) {
             this.handle = handle;
             byHandle.set(handle, this);
@@ -111,12 +120,16 @@ export class Instance {
             return;
         }
         if (handle === EMFILE) evictOne(0);
-        if ((handle !== EAGAIN && handle !== EMFILE) || io.clock[0] - since > OPEN_MAX_MS) {
+        this.again(handle === EAGAIN || handle === EMFILE ? since : -Infinity, () => this.open(since, epoch));
+    }
+
+    again(since, run) {
+        if (io.clock[0] - since > OPEN_MAX_MS) {
             this.break(mark(new Error("Cannot resolve Durable Object due to transient issue on remote node."), { retryable: true }));
             return;
         }
         startTimer(() => {
-            if (this.state === "opening") this.open(since);
+            if (this.state === "opening") run();
         }, OPEN_AGAIN_MS);
     }
 

@@ -267,15 +267,10 @@ static void test_object(void **state)
     assert_int_equal(sql_begin(db, &err), 0);
     assert_int_equal(run("CREATE TABLE t(a); INSERT INTO t VALUES (1)", &err), 0);
     assert_int_equal(sql_commit(db, &err), 0);
-    assert_int_equal(sql_object_sync_prepare(db), 0);
-    assert_int_equal(sql_object_sync(db), 0);
-    /* The zeros behind the log's end must not be read as its content. */
     for (int i = 0; i < 100; i++) {
         assert_int_equal(sql_begin(db, &err), 0);
         assert_int_equal(run("INSERT INTO t VALUES (2)", &err), 0);
         assert_int_equal(sql_commit(db, &err), 0);
-        assert_int_equal(sql_object_sync_prepare(db), 0);
-        assert_int_equal(sql_object_sync(db), 0);
     }
     sql_close(db);
     assert_int_equal(open_elsewhere(path), 0);
