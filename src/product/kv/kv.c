@@ -9,7 +9,12 @@
 
 #include <errno.h>
 
-enum { KV_SWEEP_S = 10, KV_SWEEP_BATCH = 1000, KV_BULK_GET_BYTES = 25 * 1024 * 1024 };
+enum {
+    KV_TTL_MIN_S = 60,
+    KV_SWEEP_S = 10,
+    KV_SWEEP_BATCH = 1000,
+    KV_BULK_GET_BYTES = 25 * 1024 * 1024
+};
 
 static int64_t kv_now_s(void)
 {
@@ -118,10 +123,15 @@ static void kv_op_list(struct keeper_call *call)
 
 /* --- bulk --- */
 
-static int64_t kv_bulk_expiration(const json_t *item)
+/* Seconds since 1970, 0 for never; -EINVAL when it is nearer than what is allowed. */
+static int kv_bulk_expiration(const json_t *item, int64_t *ret)
 {
-    int64_t ttl_s = json_int(item, "expiration_ttl", 0);
-    return ttl_s > 0 ? kv_now_s() + ttl_s : json_int(item, "expiration", 0);
+    int64_t now = kv_now_s(), ttl_s = json_int(item, "expiration_ttl", 0);
+    int64_t at = ttl_s != 0 ? now + ttl_s : json_int(item, "expiration", 0);
+    if (ttl_s < 0 || (at != 0 && at < now + KV_TTL_MIN_S))
+        return -EINVAL;
+    *ret = at;
+    return 0;
 }
 
 static int kv_bulk_value(struct keeper_call *call, const json_t *item, struct slice *ret)
@@ -139,8 +149,9 @@ static int kv_bulk_put_one(struct keeper_call *call, const json_t *item)
     const json_t *key = json_object_get(item, "key");
     const json_t *metadata = json_object_get(item, "metadata");
     AUTO(buf_done) struct buf text = {0};
-    struct kv_value value = {.expiration_s = kv_bulk_expiration(item)};
-    if (!json_is_string(key) || kv_bulk_value(call, item, &value.value) < 0)
+    struct kv_value value = {0};
+    if (!json_is_string(key) || kv_bulk_expiration(item, &value.expiration_s) < 0 ||
+        kv_bulk_value(call, item, &value.value) < 0)
         return -EINVAL;
     if (value.value.len > KV_VALUE_MAX)
         return -E2BIG;
@@ -244,6 +255,12 @@ static void kv_bulk_get(struct keeper_call *call, const json_t *query)
     size_t n = json_array_size(keys);
     if (!kv_bulk_keys_ok(keys) || n > KV_BULK_GET_MAX)
         return kv_fail(call, -EINVAL, "400 You can request a maximum of 100 keys");
+    const char *type = json_str(query, "type", "text");
+    if (strcmp(type, "text") != 0 && strcmp(type, "json") != 0) {
+        call->result = err_set(&call->err, -EINVAL, 0,
+                               "400 \"%s\" is not a valid type. Use \"json\" or \"text\"", type);
+        return;
+    }
     buf_append_slice(&call->json, SLICE("{\"values\":{"));
     for (size_t i = 0; i < n; i++) {
         const json_t *key = json_array_get(keys, i);
