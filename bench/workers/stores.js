@@ -18,6 +18,7 @@ const loops = {
     async d1select(env, i) { return statement(env).bind((i % 1000) + 1).first(); },
     async r2head(env) { return env.BUCKET.head("key"); },
     async kvput(env, i) { return env.KV.put(`k${i}`, VALUE); },
+    async d1scan(env) { return (await env.DB.prepare("SELECT id, name, value FROM t").all()).results.length; },
     async d1insert(env) { return env.DB.prepare("INSERT INTO log (text) VALUES (?)").bind(VALUE).run(); },
     async r2put(env, i) { return env.BUCKET.put(`o${i}`, VALUE); },
 };
