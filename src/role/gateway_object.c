@@ -14,6 +14,7 @@
 #include "role/gateway_isolate.h"
 
 #include "core/id.h"
+#include "product/durable/durable_plan.h"
 #include "product/messages.h"
 
 #include <errno.h>
@@ -171,13 +172,9 @@ bool object_call_send(struct call *c)
 /* The version that runs an object: of two, always the same one for an object. */
 static struct worker *object_worker(const struct script *script, struct slice object)
 {
-    unsigned share = 0;
-
     if (script->n_versions < 2)
         return script->n_versions == 0 ? NULL : script->versions[0].worker;
-    for (size_t i = 0; i < 8; i++)
-        share = (share * 31 + (unsigned char)object.ptr[i]) % 100;
-    return script->versions[share < script->versions[0].percentage ? 0 : 1].worker;
+    return script->versions[placement_version(object, script->versions[0].percentage)].worker;
 }
 
 struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice object)

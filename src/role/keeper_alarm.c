@@ -1,9 +1,7 @@
 /*
  * Alarms of Durable Objects: when the time has come the gateway is told, which finds the object.
  *
- *     SET --time--> FIRING --"ok"--> (gone, unless set anew meanwhile)
- *      ^              |
- *      +--later again-+  the handler threw: 2 s, 4 s, ... ; the platform failed: soon, not counted
+ * What happens when is decided in product/durable/durable_plan.h; this file does it.
  *
  * The list is in memory; what survives is the index of each namespace (product/durable/durable.c), read when the
  * keeper starts. At least once: an alarm that was delivered but not forgotten is delivered again, and the object
@@ -14,6 +12,7 @@
 #include "core/clock.h"
 #include "core/id.h"
 #include "core/log.h"
+#include "product/durable/durable_plan.h"
 #include "store/sql.h"
 
 #include <dirent.h>
@@ -22,24 +21,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum {
-    NS_LEN = 32,
-    OBJECT_LEN = 64,
-    KEY_MAX = NS_LEN + 1 + OBJECT_LEN + 1,
-    RETRY_FIRST_MS = 2000,
-    RETRY_POWER_MAX = 9,
-    AGAIN_MS = 500, /* the platform failed */
-    WAIT_MAX_MS = 24 * 3600 * 1000
-};
+enum { NS_LEN = 32, OBJECT_LEN = 64, KEY_MAX = NS_LEN + 1 + OBJECT_LEN + 1 };
 
 struct keeper_alarm {
     struct keeper *keeper;
     char key[KEY_MAX]; /* "<namespace>/<object>" */
-    int64_t at_ms;
-    unsigned retry;
-    bool set_anew; /* while it was firing */
+    struct alarm_plan plan;
     struct timer timer;
-    struct wire_stream *stream; /* FIRING; owned */
+    struct wire_stream *stream; /* owned; of who was told and has not answered */
 };
 
 static struct slice alarm_ns(const struct keeper_alarm *a)
@@ -61,75 +50,78 @@ static void alarm_free(struct keeper_alarm *a)
     mem_release(&a);
 }
 
-static void alarm_fire(struct timer *t);
+static void alarm_fire(struct keeper_alarm *a);
+static void alarm_step(struct keeper_alarm *a, enum alarm_event event, int64_t at_ms);
 
-/* Wall time, so that a long wait is looked at again now and then: the clock may have been set. Never early. */
-static void alarm_wait(struct keeper_alarm *a, int64_t at_ms)
+static void alarm_on_time(struct timer *t)
 {
-    int64_t delay_ms = MIN(MAX(at_ms - clock_wall_ms(), (int64_t)0), (int64_t)WAIT_MAX_MS);
-    timer_start(a->keeper->loop, &a->timer, delay_ms * 1000, alarm_fire);
+    alarm_step(CONTAINER_OF(t, struct keeper_alarm, timer), ALARM_TIME, 0);
 }
 
-static void alarm_again(struct keeper_alarm *a, bool counted)
+/* `a` may be gone afterwards. */
+static void alarm_step(struct keeper_alarm *a, enum alarm_event event, int64_t at_ms)
 {
-    int64_t delay_ms = AGAIN_MS;
-    if (counted) {
-        uint32_t jitter;
-        id_random(&jitter, sizeof(jitter));
-        delay_ms = (int64_t)RETRY_FIRST_MS << MIN(a->retry, (unsigned)RETRY_POWER_MAX);
-        delay_ms += delay_ms * (jitter % 250) / 1000;
-        a->retry++;
-    }
-    timer_start(a->keeper->loop, &a->timer, delay_ms * 1000, alarm_fire);
-}
-
-static void alarm_answered(struct keeper_alarm *a, struct slice outcome)
-{
-    wire_stream_close(TAKE(a->stream), 0);
-    if (a->set_anew) {
-        a->set_anew = false;
-        a->retry = 0;
-        alarm_wait(a, a->at_ms);
-    } else if (slice_eq(outcome, SLICE("ok")) || slice_eq(outcome, SLICE("missing"))) {
+    uint32_t random;
+    id_random(&random, sizeof(random));
+    struct alarm_action action = alarm_plan_step(&a->plan, event, at_ms, clock_wall_ms(), random);
+    if (action.todo == ALARM_WAIT)
+        timer_start(a->keeper->loop, &a->timer, action.delay_ms * 1000, alarm_on_time);
+    else if (action.todo == ALARM_FIRE)
+        alarm_fire(a);
+    else if (action.todo == ALARM_FORGET)
         alarm_free(a);
-    } else {
-        alarm_again(a, slice_eq(outcome, SLICE("exception")));
+}
+
+/* --- telling the gateway --- */
+
+static enum alarm_event alarm_event_of(struct slice outcome)
+{
+    static const struct {
+        const char *outcome;
+        enum alarm_event event;
+    } events[] = {{"ok", ALARM_OK}, {"missing", ALARM_MISSING}, {"exception", ALARM_THREW}};
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        if (slice_eq(outcome, slice_of(events[i].outcome)))
+            return events[i].event;
     }
+    return ALARM_LOST;
 }
 
 static void alarm_reply(struct wire_stream *s, struct slice args, int fd, bool end UNUSED)
 {
+    struct keeper_alarm *a = wire_stream_user(s);
     struct msg_outcome m;
     fd_release(&fd);
-    alarm_answered(wire_stream_user(s),
-                   msg_outcome_unpack(args, &m) < 0 ? SLICE("lost") : m.outcome);
+    enum alarm_event event =
+        msg_outcome_unpack(args, &m) < 0 ? ALARM_LOST : alarm_event_of(m.outcome);
+    wire_stream_close(TAKE(a->stream), 0);
+    alarm_step(a, event, 0);
 }
 
 static void alarm_reset(struct wire_stream *s, int reason UNUSED)
 {
-    alarm_answered(wire_stream_user(s), SLICE("lost"));
+    struct keeper_alarm *a = wire_stream_user(s);
+    wire_stream_close(TAKE(a->stream), 0);
+    alarm_step(a, ALARM_LOST, 0);
 }
 
 static const struct wire_stream_events alarm_events = {.reply = alarm_reply, .reset = alarm_reset};
 
-static void alarm_fire(struct timer *t)
+static void alarm_fire(struct keeper_alarm *a)
 {
-    struct keeper_alarm *a = CONTAINER_OF(t, struct keeper_alarm, timer);
     AUTO(buf_done) struct buf out = {0};
-    int64_t now_ms = clock_wall_ms();
-    if (a->retry == 0 && a->at_ms > now_ms)
-        return alarm_wait(a, a->at_ms);
     msg_alarm_fire_pack(&out, &(struct msg_alarm_fire){.ns = alarm_ns(a),
                                                        .object = alarm_object(a),
-                                                       .scheduled_ms = a->at_ms,
-                                                       .retry = a->retry});
-    a->set_anew = false;
+                                                       .scheduled_ms = a->plan.at_ms,
+                                                       .retry = a->plan.retry});
     a->stream = a->keeper->gateway == NULL ? NULL
                                            : wire_open(a->keeper->gateway, OP_alarm_fire,
                                                        buf_slice(&out), -1, true, &alarm_events, a);
     if (a->stream == NULL)
-        alarm_again(a, false);
+        alarm_step(a, ALARM_LOST, 0);
 }
+
+/* --- the list --- */
 
 /* at_ms < 0: none any more. */
 static void alarm_put(struct keeper *k, struct slice ns, struct slice object, int64_t at_ms)
@@ -145,16 +137,7 @@ static void alarm_put(struct keeper *k, struct slice ns, struct slice object, in
         memcpy(a->key, key, sizeof(key));
         map_put(&k->alarms, slice_of(key), a);
     }
-    a->at_ms = at_ms;
-    if (a->stream != NULL) {
-        a->set_anew = at_ms >= 0;
-        return; /* the answer decides */
-    }
-    a->retry = 0;
-    if (at_ms < 0)
-        alarm_free(a);
-    else
-        alarm_wait(a, at_ms);
+    alarm_step(a, ALARM_TOLD, at_ms);
 }
 
 void keeper_alarm_changed(const struct keeper_unit *u)

@@ -69,13 +69,11 @@ static enum log_outcome log_outcome_of(const struct log *log)
                                         : LOG_OK;
 }
 
-/* Each owner's commits are numbered without a gap, and no earlier owner's come behind a later one's. */
 static bool log_chain_fits(const struct log_db *db, const struct log_record *r)
 {
     if (!(r->flags & LOG_FIRST) || db->epoch == 0)
         return true;
-    return r->epoch > db->epoch ? r->sequence == 1
-                                : r->epoch == db->epoch && r->sequence == db->sequence + 1;
+    return log_record_fits(db->epoch, db->sequence, r->epoch, r->sequence);
 }
 
 static enum log_outcome log_chain(struct log *log, struct slice records)

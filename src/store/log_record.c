@@ -272,3 +272,9 @@ bool log_record_sound(const struct log_record *r, uint32_t pages_max)
     }
     return body.len < RECORD_WORD; /* padding */
 }
+
+bool log_record_fits(uint64_t last_epoch, uint64_t last_sequence, uint64_t epoch, uint64_t sequence)
+{
+    return epoch > last_epoch ? sequence == 1
+                              : epoch == last_epoch && sequence == last_sequence + 1;
+}

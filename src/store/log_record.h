@@ -64,3 +64,8 @@ void log_record_head(const char *at, struct log_record *ret);
 bool log_page_next(struct slice *body, uint32_t page_size, uint32_t *ret_number, char *page);
 /* The pages of the body are what the header says, none beyond `pages_max`. */
 bool log_record_sound(const struct log_record *r, uint32_t pages_max);
+
+/* A commit may come behind the last one of its database: each owner's are numbered without a gap, and no earlier
+ * owner's come behind a later one's. Pure. */
+bool log_record_fits(uint64_t last_epoch, uint64_t last_sequence, uint64_t epoch,
+                     uint64_t sequence);

@@ -211,8 +211,7 @@ static bool recover_chain(const struct recover_db *db, const struct log_record *
         return db->open && r->epoch == db->epoch && r->sequence == db->sequence;
     if (!db->known)
         return true;
-    return r->epoch > db->epoch ? r->sequence == 1
-                                : r->epoch == db->epoch && r->sequence == db->sequence + 1;
+    return log_record_fits(db->epoch, db->sequence, r->epoch, r->sequence);
 }
 
 static void recover_note(struct recover *rec, struct recover_db *db, const struct log_record *r)

@@ -13,6 +13,7 @@
 
 #include "core/id.h"
 #include "core/log.h"
+#include "product/durable/durable_plan.h"
 #include "product/isolate.h"
 
 #include <errno.h>
@@ -716,6 +717,42 @@ static JS_NATIVE(durable_lease)
     return isolate_keeper_call(ctx, OP_object_lease, buf_slice(&out), js_null(ctx), args[2]);
 }
 
+static int64_t alarm_arg(js_context ctx, js_value v)
+{
+    return js_is_nullish(ctx, v) ? -1 : (int64_t)js_to_number(ctx, v, -1);
+}
+
+/* alarmDue(at or null, now): whether the handler runs */
+static JS_NATIVE(alarm_due)
+{
+    CHECK(n_args == 2);
+    return js_bool(ctx, alarm_is_due(alarm_arg(ctx, args[0]), alarm_arg(ctx, args[1])));
+}
+
+/* alarmOver(threw, retry, setAnew): whether the stored alarm goes */
+static JS_NATIVE(alarm_over)
+{
+    CHECK(n_args == 3);
+    return js_bool(ctx,
+                   alarm_is_over(js_is_true(ctx, args[0]), (unsigned)js_to_number(ctx, args[1], 0),
+                                 js_is_true(ctx, args[2])));
+}
+
+/* alarmOrder(in the index, in the object): enum alarm_tell */
+static JS_NATIVE(alarm_order)
+{
+    CHECK(n_args == 2);
+    return js_number(ctx, alarm_tell_plan(alarm_arg(ctx, args[0]), alarm_arg(ctx, args[1])));
+}
+
+/* gateOpen(need, synced, barriers) */
+static JS_NATIVE(gate_open)
+{
+    CHECK(n_args == 3);
+    return js_bool(ctx, gate_is_open(js_to_number(ctx, args[0], 0), js_to_number(ctx, args[1], 0),
+                                     (unsigned)js_to_number(ctx, args[2], 0)));
+}
+
 /* over(index, id): the object is not here any more; the gateway may place it anew. */
 static JS_NATIVE(durable_over)
 {
@@ -752,6 +789,10 @@ static const struct js_native_row durable_rows[] = {
     {"alarmSet", alarm_set},
     {"alarmRetry", alarm_retry},
     {"alarmTell", alarm_tell},
+    {"alarmDue", alarm_due},
+    {"alarmOver", alarm_over},
+    {"alarmOrder", alarm_order},
+    {"gateOpen", gate_open},
     {"over", durable_over},
     {"sqlExec", durable_sql_exec},
     {"sqlStep", durable_sql_step},

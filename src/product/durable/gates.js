@@ -87,15 +87,24 @@ export class Gates {
 
     /* --- out --- */
 
-    unconfirmed() {
+    /* What is written now is on disk when so many commits are. */
+    need() {
         const s = this.stats;
-        return this.barriers > 0 || this.held.length > 0 || (s !== null && (s[OPEN] !== 0 || s[SYNCED] < s[COMMITTED]));
+        return s === null ? 0 : s[COMMITTED] + s[OPEN];
+    }
+
+    /* durable_plan.h decides. */
+    isOpen(need) {
+        return native.durable.gateOpen(need, this.stats === null ? 0 : this.stats[SYNCED], this.barriers);
+    }
+
+    unconfirmed() {
+        return this.held.length > 0 || !this.isOpen(this.need());
     }
 
     /* Runs it once everything written so far is durable. */
     hold(run) {
-        const s = this.stats;
-        this.held.push({ need: s === null ? 0 : s[COMMITTED] + s[OPEN], run });
+        this.held.push({ need: this.need(), run });
     }
 
     confirmed() {
@@ -104,8 +113,7 @@ export class Gates {
 
     /* The disk has got further, or a barrier has gone. */
     release() {
-        const s = this.stats;
-        while (this.held.length > 0 && this.barriers === 0 && (s === null || this.held[0].need <= s[SYNCED])) {
+        while (this.held.length > 0 && this.isOpen(this.held[0].need)) {
             const { run } = this.held.shift();
             run();
         }

@@ -22,7 +22,9 @@ const EAGAIN = -11, EMFILE = -24;
 const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
 const MANY = 256, MANY_IDLE_MS = 100; // with so many objects here, idle ones leave earlier
 const OPEN_MOST = 512; // beyond it a start waits until another object has ended
-const ALARM_RETRIES = 6;
+const UNKNOWN = -1; // of what the keeper's index has
+const TELL_NOT = 0, TELL_FIRST = 1, TELL_AFTER = 2; // enum alarm_tell
+const SYNCED_COUNT = 2; // enum durable_stat
 const SYNCED = 0, BROKEN = 1, CLOSED = 2; // enum durable_news
 
 const byKey = new Map(); // "<namespace index>/<id>" → Instance
@@ -43,7 +45,7 @@ export function resetError(text) {
 function news(kind, handle, text) {
     const instance = byHandle.get(handle);
     if (instance === undefined) return;
-    if (kind === SYNCED) instance.gates.release();
+    if (kind === SYNCED) instance.synced();
     else if (kind === BROKEN) instance.break(mark(new Error(text), { durableObjectReset: true }));
     else instance.closed(handle);
 }
@@ -73,6 +75,9 @@ export class Instance {
         this.alarmRunning = false;
         this.alarmReplaced = false;
         this.alarmTelling = false;
+        this.alarmIndex = UNKNOWN; // what the keeper's index has at the latest
+        this.alarmNeed = null; // so many commits must be on disk before the index is told
+        this.alarmHolds = false; // the commit waits for the index
     }
 
     /* --- start --- */
@@ -116,6 +121,7 @@ export class Instance {
             this.handle = handle;
             byHandle.set(handle, this);
             this.gates.stats = durable.stats(handle);
+            this.alarmIndex = durable.alarm(handle);
             this.construct();
             return;
         }
@@ -337,36 +343,78 @@ export class Instance {
         this.tellAlarm();
     }
 
-    /* The keeper's index follows; nothing leaves the object before it is durable. Once per turn. */
+    /* The keeper's index follows; nothing leaves the object before it is durable. An earlier time is told before the
+     * commit, a later one after it: an index that is too early does no harm. */
     tellAlarm() {
-        if (this.alarmTelling) return;
-        this.alarmTelling = true;
-        this.gates.barriers++;
-        Promise.resolve().then(() => {
-            this.alarmTelling = false;
-            this.sendAlarm();
-        });
+        if (!this.alarmTelling) {
+            this.alarmTelling = true;
+            this.gates.barriers++;
+            Promise.resolve().then(() => this.sendAlarm());
+        } else if (this.alarmNeed !== null) {
+            this.sendAlarm(); // nothing is on its way: it looks anew
+        } else if (this.alarmOrder(durable.alarm(this.handle)) === TELL_FIRST) {
+            this.holdAlarm(true);
+        }
+    }
+
+    alarmOrder(at) {
+        return this.alarmIndex === UNKNOWN ? TELL_AFTER : durable.alarmOrder(this.alarmIndex, at);
+    }
+
+    holdAlarm(on) {
+        if (on !== this.alarmHolds) durable.hold(this.handle, on);
+        this.alarmHolds = on;
     }
 
     sendAlarm() {
         if (this.state === "dead") return;
-        const at = durable.alarm(this.handle);
+        const at = durable.alarm(this.handle), order = this.alarmOrder(at);
+        this.alarmNeed = null;
+        this.holdAlarm(order === TELL_FIRST);
+        if (order === TELL_FIRST) {
+            this.askIndex(at);
+        } else if (order === TELL_AFTER) {
+            this.alarmNeed = this.gates.need();
+            this.tellSynced();
+        } else {
+            this.alarmTelling = false;
+            this.gates.barriers--;
+            this.gates.release();
+        }
+    }
+
+    /* Commits have become durable. */
+    synced() {
+        this.gates.release();
+        if (this.state !== "dead") this.tellSynced();
+    }
+
+    tellSynced() {
+        if (this.alarmNeed === null || this.alarmNeed > this.gates.stats[SYNCED_COUNT]) return;
+        this.alarmNeed = null;
+        this.alarmIndex = durable.alarm(this.handle); // at the latest, as long as it is under way
+        this.askIndex(this.alarmIndex);
+    }
+
+    askIndex(at) {
         durable.alarmTell(this.index, this.id, at === null ? -1 : at, (result) => {
             if (this.state === "dead") return;
             if (result < 0) {
+                this.alarmIndex = this.alarmHolds ? this.alarmIndex : UNKNOWN;
                 startTimer(() => this.sendAlarm(), 100);
                 return;
             }
-            this.gates.barriers--;
-            this.gates.release();
+            this.alarmIndex = at;
+            this.sendAlarm();
         });
     }
 
     /* The keeper says that it is time. Resolves when what followed from it is durable. */
     async alarm(object, counted) {
         const at = durable.alarm(this.handle);
-        if (at === null || at > io.clock[0]) {
-            this.tellAlarm(); // the index was behind
+        if (!durable.alarmDue(at, io.clock[0])) {
+            this.alarmIndex = UNKNOWN; // it was behind
+            this.tellAlarm();
             return this.confirmed();
         }
         const retry = Math.max(counted, durable.alarmRetry(this.handle)); // the keeper may have forgotten
@@ -374,12 +422,9 @@ export class Instance {
         this.alarmReplaced = false;
         try {
             if (typeof object.alarm === "function") await object.alarm({ isRetry: retry > 0, retryCount: retry, scheduledTime: at });
-            if (!this.alarmReplaced) this.clearAlarm();
+            this.endAlarm(false, retry);
         } catch (error) {
-            if (!this.alarmReplaced && this.state !== "dead") {
-                if (retry >= ALARM_RETRIES) this.clearAlarm();
-                else durable.alarmRetry(this.handle, retry + 1);
-            }
+            if (this.state !== "dead") this.endAlarm(true, retry);
             throw error;
         } finally {
             this.alarmRunning = false;
@@ -391,7 +436,11 @@ export class Instance {
         if (durable.alarmRetry(this.handle) > 0) durable.alarmRetry(this.handle, 0);
     }
 
-    clearAlarm() {
+    endAlarm(threw, retry) {
+        if (!durable.alarmOver(threw, retry, this.alarmReplaced)) {
+            if (threw && !this.alarmReplaced) durable.alarmRetry(this.handle, retry + 1);
+            return;
+        }
         durable.alarmSet(this.storageHandle(), null);
         this.forgetRetries();
         this.tellAlarm();

@@ -1,0 +1,83 @@
+/*
+ * The decisions of Durable Objects: who runs an object, who may write it, what may leave it, when it is woken.
+ *
+ * Each is a pure function of what is known, what has happened, the time and a random number; it does no I/O, keeps
+ * nothing and may be called on any thread. The roles act on what it answers, and test/sim runs the same functions under
+ * crashes, delays and duplicates. What the log accepts is decided in store/log_record.h (log_record_fits()).
+ *
+ * Times are milliseconds of the wall clock; a negative time is "none".
+ */
+#pragma once
+
+#include "core/base.h"
+#include "core/slice.h"
+
+/* --- durable_placement.c: owner(id) → lane --- */
+
+enum { PLACEMENT_LANES_MAX = 64 };
+
+/* Bit n of `lanes` says that lane n lives. The same answer wherever the table is the same; when a lane comes or goes only
+ * its own objects move. CHECKs that there is a lane. */
+unsigned placement_owner(struct slice object, uint64_t lanes);
+/* Of two versions of a script the one (0 or 1) that runs an object, when the first has `percentage` of them. */
+unsigned placement_version(struct slice object, unsigned percentage);
+
+/* --- durable_gate_plan.c: what may leave --- */
+
+/* Something said after `need` commits may leave when that many are on disk, and nothing else that was written elsewhere
+ * (`barriers`) is on its way. */
+bool gate_is_open(double need, double synced, unsigned barriers);
+
+/* --- durable_alarm_plan.c: when an object is woken --- */
+
+enum {
+    ALARM_RETRY_FIRST_MS = 2000, /* 2, 4, 8 ... and up to a quarter more */
+    ALARM_RETRY_POWER_MAX = 9,
+    ALARM_RETRIES = 6,    /* counted ones; then the alarm is dropped */
+    ALARM_AGAIN_MS = 500, /* the platform failed: not counted */
+    ALARM_WAIT_MAX_MS =
+        24 * 3600 * 1000 /* then the clock is looked at again: it may have been set */
+};
+
+/* What the keeper knows of one object's alarm. */
+struct alarm_plan {
+    int64_t at_ms;
+    unsigned retry; /* counted ones */
+    bool firing;    /* somebody has been told and has not answered */
+    bool told;      /* of another time, while it was firing */
+};
+
+enum alarm_event {
+    ALARM_TOLD,   /* the index has changed: at_ms is the new time */
+    ALARM_TIME,   /* the wait is over */
+    ALARM_OK,     /* the answers: the handler has run, and that is durable */
+    ALARM_THREW,  /* it threw */
+    ALARM_LOST,   /* the platform failed, or nobody can be told */
+    ALARM_MISSING /* there is no such object any more */
+};
+
+enum alarm_todo { ALARM_NOTHING, ALARM_WAIT, ALARM_FIRE, ALARM_FORGET };
+
+struct alarm_action {
+    enum alarm_todo todo;
+    int64_t delay_ms; /* of ALARM_WAIT, which ends in ALARM_TIME and replaces an earlier one */
+};
+
+/* `at_ms` is of ALARM_TOLD. */
+struct alarm_action alarm_plan_step(struct alarm_plan *plan, enum alarm_event event, int64_t at_ms,
+                                    int64_t now_ms, uint32_t random);
+
+/* The object is woken: whether its handler runs. If not, the index was behind and is told. */
+bool alarm_is_due(int64_t at_ms, int64_t now_ms);
+/* The handler is over: whether the stored alarm goes. `set_anew`: while it ran. */
+bool alarm_is_over(bool threw, unsigned retry, bool set_anew);
+
+/* An object's alarm is in its own database; the keeper's index says whom to wake. The index is never later than what is
+ * durable in the object: an earlier time is told before the commit, a later one (or none) after it. */
+enum alarm_tell {
+    ALARM_TELL_NOT,
+    ALARM_TELL_FIRST, /* the commit waits for the index */
+    ALARM_TELL_AFTER, /* the index waits for the commit */
+};
+
+enum alarm_tell alarm_tell_plan(int64_t index_ms, int64_t own_ms);
