@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,13 +46,34 @@ int blob_make(const char *dir)
     return r;
 }
 
+/* Locked and still named: blob_recover() may have come between opening and locking. */
+static bool blob_owned(int fd)
+{
+    struct stat st;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
 int blob_spool(const char *dir, char id[BLOB_ID_SIZE])
 {
     char path[BLOB_FILE_MAX];
-    id_hex(id);
+    for (;;) {
+        id_hex(id);
+        blob_spool_path(path, dir, id);
+        AUTO(fd_release) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return -errno;
+        if (blob_owned(fd))
+            return TAKE_FD(fd);
+    }
+}
+
+/* Is somebody writing it? Then its lock is held; a process that has died holds none. */
+static bool blob_written(const char *dir, const char *id)
+{
+    char path[BLOB_FILE_MAX];
     blob_spool_path(path, dir, id);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    return fd < 0 ? -errno : fd;
+    AUTO(fd_release) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 int blob_link(const char *from, const char *id, const char *to, char ret_id[BLOB_ID_SIZE])
@@ -139,6 +161,8 @@ int blob_recover(const char *dir, bool (*known)(void *arg, const char *id), void
     struct dirent *entry;
     while ((entry = readdir(spool)) != NULL) {
         if (!id_is_hex(slice_of(entry->d_name), BLOB_ID_SIZE - 1))
+            continue;
+        if (blob_written(dir, entry->d_name))
             continue;
         int r = known(arg, entry->d_name) ? blob_settle(dir, entry->d_name)
                                           : blob_remove(dir, entry->d_name);

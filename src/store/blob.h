@@ -14,7 +14,8 @@ enum { BLOB_ID_SIZE = 33, BLOB_PATH_MAX = 512 };
 
 /* Makes the directories. */
 NODISCARD int blob_make(const char *dir);
-/* A new empty file open for writing and reading; `id` is chosen here. Returns the descriptor. */
+/* A new empty file open for writing and reading; `id` is chosen here. Returns the descriptor, which holds a lock:
+ * while it is open blob_recover() leaves the file alone. */
 NODISCARD int blob_spool(const char *dir, char id[BLOB_ID_SIZE]);
 /* A second name for a blob, in the spool of `to`, which may be another store on the same file system. */
 NODISCARD int blob_link(const char *from, const char *id, const char *to,
@@ -27,5 +28,5 @@ int blob_settle(const char *dir, const char *id);
 NODISCARD int blob_open(const char *dir, const char *id);
 /* Absent is fine. */
 int blob_remove(const char *dir, const char *id);
-/* known(): does the index name this blob? Returns how many were removed. */
+/* known(): does the index name this blob? What is being written right now is left alone. Returns how many were removed. */
 NODISCARD int blob_recover(const char *dir, bool (*known)(void *arg, const char *id), void *arg);

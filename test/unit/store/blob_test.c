@@ -43,8 +43,28 @@ static void test_life(void **state)
     store_test_remove(dir);
 }
 
+/* A store is opened while a body is already on its way into its spool: that file is no left-over. */
+static void test_recover_spares_what_is_written(void **state)
+{
+    (void)state;
+    const char *dir = store_test_dir();
+    char written[BLOB_ID_SIZE];
+    assert_int_equal(blob_make(dir), 0);
+    int fd = blob_spool(dir, written);
+    assert_true(fd >= 0);
+    assert_int_equal(blob_recover(dir, known, NULL), 0);
+    int again = blob_open(dir, written);
+    assert_true(again >= 0);
+    close(again);
+    close(fd);
+    assert_int_equal(blob_recover(dir, known, NULL), 1);
+    assert_int_equal(blob_open(dir, written), -ENOENT);
+    store_test_remove(dir);
+}
+
 int blob_tests(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_life)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_life),
+                                       cmocka_unit_test(test_recover_spares_what_is_written)};
     return cmocka_run_group_tests_name("blob", tests, NULL, NULL);
 }
