@@ -271,6 +271,9 @@ test("cross-origin rules", async () => {
   assert.equal((await ask({})).status, 400);
   const got = await fetch(url, { headers: { origin } });
   assert.deepEqual([got.status, got.headers.get("access-control-allow-origin"), got.headers.get("access-control-expose-headers")], [200, origin, "ETag"]);
+  await fails(send("DeleteBucketEncryption"), "NotImplemented", 501); // and not the deletion of the bucket
+  await fails(send("PutBucketEncryption", { ServerSideEncryptionConfiguration: { Rules: [] } }), "NotImplemented", 501);
+  await send("HeadBucket");
   await send("DeleteBucketCors");
   assert.equal((await fetch(url, { headers: { origin } })).headers.get("access-control-allow-origin"), null);
 });

@@ -265,6 +265,22 @@ static const char *const s3_unserved[] = {
     "policyStatus",
 };
 
+/* Subresources of which some methods are served: a method that is not must not become the bucket's own, or a wish to
+ * remove a setting would remove the bucket. */
+static const char *const s3_partly[] = {"cors",      "delete",   "encryption", "lifecycle",
+                                        "list-type", "location", "uploads"};
+
+static bool s3_mistaken(const struct s3 *s, const struct s3_operation *op)
+{
+    if (op->scope != S3_BUCKET || *op->query != '\0' || !op->edits)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(s3_partly); i++) {
+        if (s3_query(s, s3_partly[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static bool s3_operation_is(const struct s3 *s, const struct s3_operation *op, enum s3_scope scope)
 {
     return op->scope == scope && slice_eq(s->req->method, slice_of(op->method)) &&
@@ -282,8 +298,12 @@ static const struct s3_operation *s3_operation_of(struct s3 *s)
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(s3_operations); i++) {
-        if (s3_operation_is(s, &s3_operations[i], scope))
+        if (!s3_operation_is(s, &s3_operations[i], scope))
+            continue;
+        if (!s3_mistaken(s, &s3_operations[i]))
             return &s3_operations[i];
+        s3_fail(s, S3_NOT_IMPLEMENTED);
+        return NULL;
     }
     s3_fail(s, S3_METHOD_NOT_ALLOWED);
     return NULL;

@@ -111,7 +111,7 @@ static int s3_claim_time(struct s3 *s, const struct s3_claim *c)
     int64_t age_s = clock_wall_ms() / 1000 - (int64_t)timegm(&tm);
     if (c->presigned) {
         if (c->expires_s == 0)
-            return s3_fail(s, S3_MALFORMED_AUTH);
+            return s3_fail(s, S3_EXPIRED);
         return age_s > c->expires_s || age_s < -S3_SKEW_S ? s3_fail(s, S3_EXPIRED) : 0;
     }
     return llabs(age_s) > S3_SKEW_S ? s3_fail(s, S3_TIME_SKEWED) : 0;
