@@ -289,7 +289,8 @@ static int setup(void **state UNUSED)
     if (buf_len(&t.bundle) == 0)
         EXPECT_EQ(file_read(AT_FDCWD, MINI_JS, 1 << 20, &t.bundle), 0);
     snprintf(t.spec, sizeof t.spec,
-             "{\"main\":\"index.js\",\"code\":\"linked.js\",\"limits\":{\"cpu_ms\":300}}");
+             "{\"main\":\"index.js\",\"code\":\"linked.js\",\"limits\":{\"cpu_ms\":300},"
+             "\"compat\":{\"date\":\"2026-01-01\",\"flags\":[]}}");
     return 0;
 }
 
