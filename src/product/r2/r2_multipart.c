@@ -440,11 +440,16 @@ static int r2_complete_again(struct keeper_call *call, struct r2_complete *c)
 
 static int r2_complete_run(struct keeper_call *call, struct r2_complete *c)
 {
-    int r = r2_upload_state(r2_of(call), c->m.key, c->m.upload, NULL, &call->err);
+    AUTO(buf_done) struct buf sealed = {0};
+    AUTO(r2_seal_done) struct r2_seal seal = {0};
+    int r = r2_upload_state(r2_of(call), c->m.key, c->m.upload, &sealed, &call->err);
     if (r == R2_UPLOAD_COMPLETED && json_bool(c->options, "again", false))
         return r2_complete_again(call, c);
     if (r > 0)
         r = r2_fail(&call->err, -ENOENT, 10024);
+    if (r == 0 &&
+        json_bool(c->options, "sealed", false)) /* S3 says the key again, Workers do not */
+        r = r2_seal_open(buf_slice(&sealed), c->options, &seal, &call->err);
     if (r == 0)
         r = r2_parts_collect(call, c);
     if (r == 0)

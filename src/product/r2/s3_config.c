@@ -187,7 +187,8 @@ static void s3_rule_condition(struct s3_rule *l, struct slice name, struct slice
     int64_t date_ms;
     json_release(&l->condition);
     if (slice_eq(name, SLICE("Date"))) {
-        l->bad |= slice_find(text, 'T') < 0 || clock_parse_rfc3339(slice_trim(text), &date_ms) < 0;
+        l->bad |= clock_parse_rfc3339(slice_trim(text), &date_ms) < 0 ||
+                  date_ms % (S3_DAY_S * 1000LL) != 0; /* midnight */
         l->condition = json_pack("{s:s, s:o}", "type", "Date", "date", api_text(slice_trim(text)));
         return;
     }

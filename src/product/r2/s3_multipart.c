@@ -194,6 +194,10 @@ static int s3_complete_call(struct s3 *s, const json_t *parts, struct store_repl
         json_object_set_new(options, "onlyIf", only_if);
     json_object_set_new(options, "again", json_true());
     json_object_set_new(options, "strict", json_true());
+    json_object_set_new(options, "sealed", json_true());
+    int bad = s3_ssec(s, "x-amz-", "ssecKey", options);
+    if (bad < 0)
+        return bad;
     s3_checksum_claim(s, options);
     json_print(&text, parts);
     json_print(&more, options);
