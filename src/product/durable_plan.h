@@ -40,3 +40,4 @@ void durable_script_deleted(struct api_request *req, const char *script);
 NODISCARD int durable_table(struct api *api, json_t **ret);
 int durable_api_namespaces(struct api_request *req, struct err *err);
 int durable_api_objects(struct api_request *req, struct err *err);
+int durable_api_query(struct api_request *req, struct err *err); /* durable_query_api.c */

@@ -63,6 +63,8 @@
                                       F(u32, retry) F(bytes, request_id) /* S: REPLY is outcome */) \
     M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) /* N: its Durable Objects begin anew elsewhere */) \
     M(alarm_fire,   KEEPER, GATEWAY, F(bytes, ns) F(bytes, object) F(i64, scheduled_ms) F(u32, retry) /* S: REPLY is outcome */) \
+    M(object_query, CONTROL, GATEWAY, F(bytes, ns) F(bytes, object) F(bytes, object_name) F(bytes, json) /* S: [{sql, params}] for a Durable Object */) \
+    M(object_queried, GATEWAY, CONTROL, F(u16, status) F(bytes, text) /* REPLY: 200 and the results as JSON, or a sentence */) \
     M(sockets,      GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(bytes, object_name)  \
                                       F(bytes, request_id) /* S, body both ways: frames of proc/wire_socket.h; REPLY is outcome */) \
     M(socket_read,  ISOLATE, GATEWAY, F(u8, unused) /* N on a stream fetch that was answered with MSG_JOINABLE: its messages are wanted here */) \
@@ -133,6 +135,8 @@ enum {
     MSG_JOIN = 8192,
     /* the same, of a Durable Object: from here the socket is number `socket` of the object's stream sockets. */
     MSG_HIBERNATE = 16384,
+    /* request: not for the object's code, but SQL of the data studio. */
+    MSG_QUERY = 1048576,
     MSG_VARIABLES = 32768,      /* request: props are variables of its env instead */
     MSG_CACHE_NO_STORE = 65536, /* fetch: neither answered from the cache nor kept in it */
     MSG_CACHE_RENEW = 131072,   /* fetch: what is in the cache is asked for again */

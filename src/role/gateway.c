@@ -223,6 +223,10 @@ static void control_open(struct wire *w, struct wire_stream *s, uint16_t op, str
         control_purge(g, s, args);
         return;
     }
+    if (op == OP_object_query) {
+        gateway_query(g, s, args);
+        return;
+    }
     struct script *script = NULL;
     if (op == OP_cron_run && msg_cron_run_unpack(args, &m) == 0)
         script = table_script(g->table, m.script);

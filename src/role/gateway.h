@@ -12,6 +12,7 @@
  *   gateway_scheduled.c  scheduled events
  *   gateway_object.c   Durable Objects: where each one is; their alarms
  *   gateway_hibernate.c  back: a WebSocket of a Durable Object that may be asleep
+ *   gateway_query.c    front: control, with SQL for a Durable Object
  *   gateway_join.c     a socket goes on without the Worker that passed it on
  *   gateway_egress.c   back: the world
  *   gateway_file.c     back: a file
@@ -136,6 +137,7 @@ struct call_request {
     bool upgrade;                         /* to WebSocket: after a 101 both bodies are messages */
     bool variables;                       /* props are variables of its env instead */
     bool socket;                          /* TCP: the answer may end long before the request */
+    bool query;                           /* SQL for the object, from control */
     bool rpc;                             /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     unsigned depth;
@@ -260,6 +262,10 @@ void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, str
 void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name);
 /* True when the object is somewhere: the call has been sent there. */
 bool object_call_send(struct call *c);
+/* The same for an object of a namespace that control has named. */
+void object_call_named(struct call *c, struct slice ns, struct slice object, struct slice name);
+/* gateway_query.c: the stream object_query of control. */
+void gateway_query(struct gateway *g, struct wire_stream *s, struct slice args);
 /* The version that runs the objects of a namespace's class; NULL when none is deployed. */
 struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice object);
 /* The wire to the keeper, which tells when alarms are due. */

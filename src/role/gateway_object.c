@@ -186,10 +186,9 @@ struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice
     return w == NULL || !worker_has_code(w) ? NULL : w;
 }
 
-void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name)
+void object_call_named(struct call *c, struct slice ns, struct slice object, struct slice name)
 {
-    const struct durable_class *class =
-        table_namespace(c->gateway->table, slice_of(json_str(binding, "namespace_id", "")));
+    const struct durable_class *class = table_namespace(c->gateway->table, ns);
 
     if (!id_is_hex(object, OBJECT_LEN)) {
         call_fail(c, 400, "Invalid Durable Object ID: must be 64 hex digits");
@@ -207,6 +206,11 @@ void object_call(struct call *c, const json_t *binding, struct slice object, str
     c->request.entrypoint = slice_of(class->name);
     c->worker = worker_ref(w);
     isolate_call_start(c);
+}
+
+void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name)
+{
+    object_call_named(c, slice_of(json_str(binding, "namespace_id", "")), object, name);
 }
 
 /* --- alarms --- */

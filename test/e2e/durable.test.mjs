@@ -355,6 +355,31 @@ test("alarms: on time, once, null while they run; retried when the handler throw
   assert.ok(Math.min(...late) < 50, `alarms come ${late} ms late`);
 });
 
+test("the API lists objects page by page and runs SQL in one of them", async () => {
+  for (let i = 0; i < 5; i++) await json(`/inc?name=listed-${i}`);
+  const namespaces = await api(s, "GET", "/workers/durable_objects/namespaces");
+  const { id } = namespaces.find((n) => n.class === "Counter"), plain = namespaces.find((n) => n.class === "Plain");
+  const page = async (cursor) => (await fetch(`${s.apiUrl}/accounts/${s.account}/workers/durable_objects/namespaces/${id}/objects?limit=2&cursor=${cursor}`, { headers: { authorization: `Bearer ${s.token}` } })).json();
+  const ids = [];
+  for (let cursor = ""; cursor !== null; ) {
+    const { result, result_info } = await page(cursor);
+    assert.ok(result.length <= 2 && result.every((o) => o.hasStoredData));
+    ids.push(...result.map((o) => o.id));
+    cursor = result_info.cursors.after || null;
+  }
+  assert.ok(ids.length >= 5 && new Set(ids).size === ids.length);
+  const query = (body, ns = id) => api(s, "POST", `/workers/durable_objects/namespaces/${ns}/query`, body);
+  const [made, put, got] = await query({ durable_object_name: "studio", queries: [{ sql: "CREATE TABLE t(a, b)" }, { sql: "INSERT INTO t VALUES (?, ?), (3, NULL)", params: [1, "x"] }, { sql: "SELECT * FROM t ORDER BY a" }] });
+  assert.deepEqual([made.rows, put.meta.rows_written, got], [[], 2, { columns: ["a", "b"], rows: [[1, "x"], [3, null]], meta: { rows_read: got.meta.rows_read, rows_written: 0 } }]);
+  const at = (await json("/born?name=studio")).id;
+  assert.deepEqual((await query({ durable_object_id: at, queries: [{ sql: "SELECT count(*) AS n FROM t" }] }))[0].rows, [[2]]);
+  await assert.rejects(query({ durable_object_id: at, queries: [{ sql: "INSERT INTO t VALUES (9, 9)" }, { sql: "SELECT * FROM none" }] }), (e) => e.status === 400 && /no such table: none/.test(e.errors[0].message));
+  assert.deepEqual((await query({ durable_object_id: at, queries: [{ sql: "SELECT count(*) AS n FROM t" }] }))[0].rows, [[2]], "all or nothing");
+  await assert.rejects(query({ durable_object_id: at, queries: [] }), /No queries provided/);
+  await assert.rejects(query({ durable_object_id: "12", queries: [{ sql: "SELECT 1" }] }), /64 hex digits/);
+  await assert.rejects(query({ durable_object_name: "x", queries: [{ sql: "SELECT 1" }] }, plain.id), /does not use SQLite/);
+});
+
 test("ctx.exports has the Worker's own classes as namespaces", async () => {
   assert.deepEqual(await json("/exports"), [true, 1, ["Counter", "Plain", "default"]]);
 });

@@ -1,6 +1,7 @@
 /* Durable Objects as main.js and env see them. */
 import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
 import { serveObject } from "../../web/js/rpc/serve.js";
+import { Response } from "../../web/js/response.js";
 import { instanceOf, resetAll } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
 import { socketsLost } from "./sockets.js";
@@ -40,6 +41,27 @@ export function objectRequest(worker, className, id, name, event) {
     fetchEvent((request, invocation) => inObject(worker, className, id, name, invocation, (object) => {
         if (typeof object.fetch !== "function") throw new Error("Handler does not export a fetch() function.");
         return object.fetch(request);
+    }), event);
+}
+
+/* SQL of the data studio: [{sql, params}] → [{columns, rows, meta}]. All of it is one transaction. */
+function runQueries(instance, queries) {
+    const { storage } = instance.context;
+    return storage.transactionSync(() => queries.map(({ sql, params }) => {
+        const cursor = storage.sql.exec(String(sql), ...(params ?? []));
+        const rows = [...cursor.raw()].map((row) => row.map((value) => (value instanceof ArrayBuffer ? [...new Uint8Array(value)] : value)));
+        return { columns: cursor.columnNames, rows, meta: { rows_read: cursor.rowsRead, rows_written: cursor.rowsWritten } };
+    }));
+}
+
+export function objectQuery(worker, className, id, name, event) {
+    fetchEvent((request, invocation) => inObject(worker, className, id, name, invocation, async (object, instance) => {
+        const queries = await request.json();
+        try {
+            return Response.json(runQueries(instance, queries));
+        } catch (error) {
+            return new Response(error.message, { status: 400 });
+        }
     }), event);
 }
 

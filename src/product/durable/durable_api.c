@@ -461,7 +461,8 @@ int durable_api_objects(struct api_request *req, struct err *err)
     for (size_t i = 0; i < json_array_size(ids); i++)
         json_array_append_new(
             list, json_pack("{s:O, s:b}", "id", json_array_get(ids, i), "hasStoredData", 1));
-    api_set_info(req, json_pack("{s:I, s:s}", "count", (json_int_t)json_array_size(list), "cursor",
-                                json_str(reply.json, "cursor", "")));
+    const char *cursor = json_str(reply.json, "cursor", "");
+    api_set_info(req, json_pack("{s:I, s:s, s:{s:s}}", "count", (json_int_t)json_array_size(list),
+                                "cursor", cursor, "cursors", "after", cursor));
     return api_ok(req, list);
 }

@@ -1,16 +1,13 @@
-/*
- * Ids: 16 bytes that name the object (an HMAC of its name, or random) and 16 that tie them to the namespace,
- * both under the namespace's key. Jurisdictions are part of both.
- */
+/* Ids of objects (durable_name.h) as scripts make and check them. */
 #include "product/durable/durable.h"
 
-#include "core/digest.h"
 #include "core/id.h"
+#include "product/durable/durable_name.h"
 #include "product/isolate.h"
 
 #include <errno.h>
 
-enum { HALF = 16, JURISDICTION_MAX = 32 };
+enum { HALF = DURABLE_ID_HALF, JURISDICTION_MAX = 32 };
 
 static const char *const jurisdictions[] = {"", "eu", "fedramp", "fedramp-high", "us"};
 
@@ -21,30 +18,11 @@ static int id_key(js_context ctx, js_value v, uint8_t ret[DURABLE_KEY_LEN])
     return r < 0 ? r : hex_decode(buf_slice(&text), ret, DURABLE_KEY_LEN);
 }
 
-static void id_hmac(const uint8_t key[DURABLE_KEY_LEN], struct buf *data, uint8_t ret[HALF])
-{
-    uint8_t sum[DIGEST_MAX];
-    digest_hmac(DIGEST_SHA256, slice_from((const char *)key, DURABLE_KEY_LEN), buf_slice(data),
-                sum);
-    memcpy(ret, sum, HALF);
-}
-
-static void id_seal(const uint8_t key[DURABLE_KEY_LEN], struct slice jurisdiction,
-                    const uint8_t front[HALF], uint8_t ret[HALF])
-{
-    AUTO(buf_done) struct buf data = {0};
-    buf_append_slice(&data, SLICE("id:"));
-    buf_append_slice(&data, jurisdiction);
-    buf_append_char(&data, ':');
-    buf_append(&data, front, HALF);
-    id_hmac(key, &data, ret);
-}
-
 static js_value id_finish(js_context ctx, const uint8_t key[DURABLE_KEY_LEN],
                           struct slice jurisdiction, uint8_t id[2 * HALF])
 {
     char hex[DURABLE_ID_LEN + 1];
-    id_seal(key, jurisdiction, id, id + HALF);
+    durable_name_seal(key, jurisdiction, id, id + HALF);
     return js_latin1(ctx, slice_of(hex_encode(id, 2 * HALF, hex)));
 }
 
@@ -61,16 +39,13 @@ static int id_arguments(js_context ctx, const js_value args[], uint8_t key[DURAB
 JS_NATIVE(durable_id_of_name)
 {
     CHECK(n_args == 3);
-    AUTO(buf_done) struct buf jurisdiction = {0}, data = {0};
+    AUTO(buf_done) struct buf jurisdiction = {0}, name = {0};
     uint8_t key[DURABLE_KEY_LEN], id[2 * HALF];
     if (id_arguments(ctx, args, key, &jurisdiction) < 0)
         return js_throw(ctx, exception, "TypeError", "the namespace has no key");
-    buf_append_slice(&data, SLICE("name:"));
-    buf_append_slice(&data, buf_slice(&jurisdiction));
-    buf_append_char(&data, ':');
-    if (js_append_utf8(ctx, args[2], &data) < 0)
+    if (js_append_utf8(ctx, args[2], &name) < 0)
         return js_throw(ctx, exception, "TypeError", "the name cannot be converted to a string");
-    id_hmac(key, &data, id);
+    durable_name_front(key, buf_slice(&jurisdiction), buf_slice(&name), id);
     return id_finish(ctx, key, buf_slice(&jurisdiction), id);
 }
 
@@ -97,7 +72,7 @@ JS_NATIVE(durable_id_check)
     if (js_append_utf8(ctx, args[1], &hex) < 0 || hex_decode(buf_slice(&hex), id, sizeof(id)) < 0)
         return js_null(ctx);
     for (size_t i = 0; i < ARRAY_LEN(jurisdictions); i++) {
-        id_seal(key, slice_of(jurisdictions[i]), id, mac);
+        durable_name_seal(key, slice_of(jurisdictions[i]), id, mac);
         if (secret_eq(slice_from((const char *)mac, HALF),
                       slice_from((const char *)id + HALF, HALF)))
             return js_string(ctx, slice_of(jurisdictions[i]));

@@ -65,6 +65,7 @@ export class Instance {
         this.handle = 0;
         this.hasRoom = false;
         this.object = null;
+        this.context = null; // its ctx
         this.error = null; // why it broke
         this.events = new Set(); // invocations under way
         this.leftovers = new Set(); // ended ones with timers or I/O
@@ -145,7 +146,8 @@ export class Instance {
         frame.cur = null;
         this.state = "running";
         try {
-            this.object = new this.Class(new DurableObjectState(this), this.env);
+            this.context = new DurableObjectState(this);
+            this.object = new this.Class(this.context, this.env);
         } catch (error) {
             this.break(error);
             return;

@@ -92,6 +92,8 @@ static const struct api_route workers_routes[] = {
     {"GET", ACCOUNT "/durable_objects/namespaces", durable_api_namespaces, SCRIPTS, 0, 0, NULL},
     {"GET", ACCOUNT "/durable_objects/namespaces/:namespace/objects", durable_api_objects, SCRIPTS,
      0, 0, NULL},
+    {"POST", ACCOUNT "/durable_objects/namespaces/:namespace/query", durable_api_query, SCRIPTS, 0,
+     0, NULL},
 
     {"POST", SCRIPT "/versions", versions_api_create, SCRIPTS, 0, WORKER_BODY_MAX, NULL},
     {"GET", SCRIPT "/versions", versions_api_list, SCRIPTS, 0, 0, NULL},

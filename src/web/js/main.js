@@ -18,7 +18,7 @@ import { URL } from "./url.js";
 import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
-import { objectAlarm, objectRequest, objectSession, objectSockets, objectSocketsLost, objectsReset } from "../../product/durable/durable.js";
+import { objectAlarm, objectQuery, objectRequest, objectSession, objectSockets, objectSocketsLost, objectsReset } from "../../product/durable/durable.js";
 import { setTable } from "./scripts.js";
 import { table } from "scripts:table"; // last: it imports from everywhere
 
@@ -26,6 +26,7 @@ setTable(table);
 installGlobals();
 setCompression(compression);
 
+const QUERY = 1048576; // MSG_QUERY of product/messages.h
 let worker = null, warming = null, prepared = null;
 
 function makeWorker(specJson) {
@@ -59,7 +60,7 @@ export const hooks = {
     request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName) {
         frame.cur = null;
         if (object !== "" && object !== undefined)
-            (flags & RPC ? objectSession : objectRequest)(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
+            (flags & RPC ? objectSession : flags & QUERY ? objectQuery : objectRequest)(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
         else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, cf, requestId, flags, props });
         else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props });
     },
