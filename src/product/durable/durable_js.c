@@ -144,6 +144,8 @@ static void durable_commit(struct durable_object *o)
     if (r == 0) {
         o->stats[DURABLE_COMMITTED]++;
         durable_send(o);
+        if (!o->broken && o->stats[DURABLE_SYNCED] == o->stats[DURABLE_COMMITTED])
+            durable_tell(NEWS_SYNCED, o->handle, ""); /* nothing had to be sent */
         return;
     }
     sql_rollback(o->db);

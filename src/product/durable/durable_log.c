@@ -78,8 +78,10 @@ void durable_send(struct durable_object *o)
         o->sync_target = o->stats[DURABLE_COMMITTED];
     }
     struct slice chunk = log_chunk(&o->out);
-    if (chunk.len == 0)
+    if (chunk.len == 0) { /* a transaction that wrote nothing */
+        o->stats[DURABLE_SYNCED] = o->sync_target;
         return;
+    }
     msg_object_commit_pack(&args, &(struct msg_object_commit){.binding = o->index,
                                                               .object = slice_of(o->id),
                                                               .epoch = o->lease,
