@@ -4,6 +4,7 @@
 #   demo         a machine with real Workers     check-quick  build, unit tests, fast lint
 #   asan, tsan   the tests under a sanitizer     fuzz         each fuzz target for FUZZ_SECONDS
 #   lint, fmt    house rules, formatting         bench        measurements, see bench/
+#   power        power cuts under the durable log, POWER_SEEDS seeds
 #   docs         generated pages of docs/        setup        Debian and npm packages
 #
 # BENCH names what `make bench` measures (all when empty).
@@ -18,12 +19,13 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 MESON_ARGS ?=
 FUZZ_SECONDS ?= 30
+POWER_SEEDS ?= 50000
 # wrangler needs a newer Node than Debian's; this one comes with the npm packages.
 NODE := $(CURDIR)/node_modules/.bin/node
 export SELVEDGE_BIN = $(CURDIR)/$(BUILD)/selvedge
 
 .PHONY: build demo check check-quick asan tsan fuzz lint lint-fast fmt bench docs setup clean
-.PHONY: compile unit test-js test-e2e test-compat
+.PHONY: power compile unit test-js test-e2e test-compat
 
 build: setup compile
 
@@ -69,6 +71,9 @@ tsan: setup
 fuzz: setup
 	@CC=clang $(MAKE) compile BUILD=build-fuzz MESON_ARGS="-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+
+power: compile
+	$(BUILD)/test/unit/store/power_test $(POWER_SEEDS)
 
 lint: setup
 	@tools/lint

@@ -1,7 +1,7 @@
 /*
  * The one SQLite door: every database of the program opens here.
  *
- * The door sets the pragmas (WAL, synchronous=FULL, no automatic checkpoints), owns checkpoints, counts
+ * The door sets the pragmas (WAL, synchronous=FULL or commits through the durable log, no automatic checkpoints), owns checkpoints, counts
  * transactions (persisted, for bookmarks), and for tenants' SQL sets limits and an authorizer: no ATTACH,
  * no transaction statements, only known functions, pragmas and virtual tables, no tables named _cf_*.
  *

@@ -27,7 +27,7 @@
 
 #include <cmocka.h>
 
-enum { DATABASES = 4, COMMITS_MAX = 400, ROUNDS = 3, SEEDS = 2500, SEGMENT = 1024 * 1024 };
+enum { DATABASES = 4, COMMITS_MAX = 400, ROUNDS = 3, SEEDS = 600, SEGMENT = 1024 * 1024 };
 
 struct database {
     struct sql *db;

@@ -30,5 +30,5 @@ void store_test_remove(const char *dir)
 
 int main(void)
 {
-    return kv_tests() + sql_tests() + commit_tests() + history_tests() + blob_tests();
+    return kv_tests() + sql_tests() + commit_tests() + log_tests() + history_tests() + blob_tests();
 }

@@ -12,6 +12,7 @@
 int kv_tests(void);
 int sql_tests(void);
 int commit_tests(void);
+int log_tests(void);
 int history_tests(void);
 int blob_tests(void);
 
