@@ -118,6 +118,8 @@ struct dispatch_namespace {
     bool trusted; /* its Workers see request.cf */
 };
 const struct dispatch_namespace *table_dispatch(const struct table *table, struct slice name);
+/* Whether this script is of a namespace that is not trusted. */
+bool table_is_untrusted(const struct table *table, const char *script);
 struct script *table_script(const struct table *table, struct slice name);
 /* Which Worker answers this host and path; NULL when none does. */
 struct worker *table_route(const struct table *table, struct slice host, struct slice path);
@@ -186,8 +188,10 @@ struct call {
     struct worker *worker; /* referenced; NULL for the world */
     struct link queued;    /* in the worker's queue, or among the orphans */
     bool is_queued;
-    uint64_t orphan_of;        /* the isolate that ended under it */
-    struct buf early;          /* request body that came before the back */
+    uint64_t orphan_of; /* the isolate that ended under it */
+    struct buf early;   /* request body that came before the back */
+    const char
+        *cache_owner; /* script whose caches are its own (of its isolate's Worker), or NULL */
     struct outbound *outbound; /* what its fetches must pass, referenced; NULL: nothing */
     struct buf kept;           /* copies of the request's slices while it waits */
     /* A socket that a Worker has fetched: messages wait here until it says what becomes of it. */

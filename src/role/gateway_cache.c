@@ -17,6 +17,15 @@ struct cache_key cache_key_of(struct gateway *g, struct slice name, struct slice
     return (struct cache_key){slice_of(table_account(g->table)), name, url};
 }
 
+/* Workers of a dispatch namespace that are not trusted have caches of their own. */
+static struct cache_key call_key(const struct call *c, struct slice name)
+{
+    struct cache_key key = cache_key_of(c->gateway, name, c->request.url);
+    if (c->cache_owner != NULL)
+        key.partition = slice_of(c->cache_owner);
+    return key;
+}
+
 /* --- what is stored --- */
 
 static int64_t ttl_of(int status, const struct cache_rules *rules, const struct cache_wish *wish)
@@ -184,7 +193,7 @@ static void op_over(struct cache_op *o, int status)
 static void op_match(struct cache_op *o)
 {
     struct call *c = o->call;
-    struct cache_key key = cache_key_of(c->gateway, o->name, c->request.url);
+    struct cache_key key = call_key(c, o->name);
     struct cache_entry *e = cache_find(c->gateway->cache, &key, c->request.headers);
 
     if (e != NULL && clock_wall_ms() >= e->meta.expires_ms) {
@@ -201,7 +210,7 @@ static void op_match(struct cache_op *o)
 
 static void op_delete(struct cache_op *o)
 {
-    struct cache_key key = cache_key_of(o->call->gateway, o->name, o->call->request.url);
+    struct cache_key key = call_key(o->call, o->name);
 
     op_over(o, cache_remove(o->call->gateway->cache, &key) ? 200 : 404);
 }
@@ -210,7 +219,7 @@ static void op_put(struct cache_op *o)
 {
     struct call *c = o->call;
     AUTO(buf_done) struct buf kept = {0}, vary = {0};
-    struct cache_key key = cache_key_of(c->gateway, o->name, c->request.url);
+    struct cache_key key = call_key(c, o->name);
     struct cache_meta meta;
     struct slice length;
     uint64_t n;

@@ -276,6 +276,21 @@ const struct dispatch_namespace *table_dispatch(const struct table *table, struc
     return table == NULL ? NULL : map_get(&table->dispatch, name);
 }
 
+bool table_is_untrusted(const struct table *table, const char *script)
+{
+    struct slice key;
+    void *value;
+
+    if (table == NULL || strchr(script, '.') == NULL)
+        return false;
+    for (size_t at = 0; map_next(&table->dispatch, &at, &key, &value);) {
+        const struct dispatch_namespace *ns = value;
+        if (ns->trusted && slice_starts(slice_of(script), slice_of(ns->id)))
+            return false;
+    }
+    return true;
+}
+
 struct script *table_script(const struct table *table, struct slice name)
 {
     return table == NULL ? NULL : map_get(&table->scripts, name);

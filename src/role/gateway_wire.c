@@ -306,6 +306,11 @@ static void open_connect(struct isolate_link *l, struct wire_stream *s, struct s
     wire_stream_own(s, &wire_front_events, c);
     c->request.socket = true;
     c->request.has_body = true;
+    if (l->outbound != NULL) {
+        call_fail(c, 403,
+                  "Sockets are refused: an outbound Worker answers what this Worker fetches.");
+        return;
+    }
     egress_tcp_start(c, l, wire_stream_id(s), &m);
 }
 
@@ -322,6 +327,8 @@ static void open_cache(struct isolate_link *l, struct wire_stream *s, struct sli
         return;
     }
     struct call *c = call_create(l->gateway, &wire_front, s);
+    if (table_is_untrusted(l->gateway->table, l->worker->script))
+        c->cache_owner = l->worker->script;
     wire_stream_own(s, &wire_front_events, c);
     c->request = (struct call_request){.method = SLICE("GET"),
                                        .url = m.url,

@@ -16,10 +16,14 @@ const make = (config, files) => {
 };
 const says = (text) => `
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { connect } from "cloudflare:sockets";
 export default class extends WorkerEntrypoint {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/world") return fetch(searchParams.get("url"), { headers: { "x-from": "${text}" } });
+    if (pathname === "/put") return caches.default.put("http://cached.example/", new Response("${text}'s", { headers: { "cache-control": "max-age=60" } })), new Response("put");
+    if (pathname === "/match") return new Response(await (await caches.default.match("http://cached.example/"))?.text() ?? "nothing");
+    if (pathname === "/socket") { try { const socket = connect(searchParams.get("url")); await socket.opened; return new Response("open"); } catch (error) { return new Response(String(error)); } }
     if (pathname === "/throw") throw new RangeError("by ${text}");
     return Response.json({ text: "${text}", path: pathname, secret: this.env.SECRET, cf: request.cf === undefined, props: this.ctx.props });
   }
@@ -100,9 +104,16 @@ test("user Workers: deployed by wrangler, called by name, with an outbound Worke
   assert.equal((await ask("/rpc/bob")).text, "42");
   assert.equal((await ask("/missing/nobody")).text, "Error: Worker not found.");
   assert.match((await ask("/open/bob/throw")).text, /RangeError: by bob/);
+  const socket = encodeURIComponent(`127.0.0.1:${world.address().port}`);
+  assert.equal((await ask(`/open/alice/socket?url=${socket}`)).text, "open");
   assert.equal((await ask(`/open/bob/world?url=${url}`)).text, "the world, from bob");
   assert.equal((await ask(`/out/bob/world?url=${url}&customer=bob`)).text, "bob (no extra): the world, from bob");
   assert.equal((await ask(`/out/alice/world?url=${url}&customer=blocked`)).status, 403);
+  assert.match((await ask(`/out/alice/socket?url=${socket}`)).text, /cannot connect/); // its outbound Worker answers fetches alone
+
+  await ask("/open/alice/put"); // Workers that are not trusted have caches of their own
+  await until("the entry is stored", 3000, async () => (await ask("/open/alice/match")).text === "alice's");
+  assert.equal((await ask("/open/bob/match")).text, "nothing");
 
   await api(s, "PUT", "/workers/dispatch/namespaces/production", { trusted_workers: true });
   await until("its Workers are trusted", 3000, async () => JSON.parse((await ask("/open/alice/")).text).cf === false);
