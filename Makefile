@@ -25,7 +25,7 @@ NODE := $(CURDIR)/node_modules/.bin/node
 export SELVEDGE_BIN = $(CURDIR)/$(BUILD)/selvedge
 
 .PHONY: build demo check check-quick asan tsan fuzz lint lint-fast fmt bench docs setup clean
-.PHONY: power compile unit test-js test-e2e test-compat
+.PHONY: power compile unit test-js test-e2e test-compat sim
 
 build: setup compile
 
@@ -45,6 +45,11 @@ check-quick: build lint-fast unit test-js
 # The fuzz corpora run as unit tests (test/fuzz/meson.build).
 unit: compile
 	meson test -C $(BUILD) --no-rebuild --print-errorlogs --num-processes $(JOBS)
+
+# Seeds of the simulation; `make unit` runs some of them. See test/sim/README.md.
+sim: SEEDS ?= 20000
+sim: compile
+	$(BUILD)/test/sim/sim_test seeds 1 $(SEEDS)
 
 test-js:
 	$(NODE) --test --test-reporter=dot 'test/js/**/*.test.mjs'

@@ -13,6 +13,7 @@
 #include "core/id.h"
 #include "core/log.h"
 #include "product/durable/durable.h"
+#include "product/durable/durable_plan.h"
 #include "store/log_record.h"
 
 #include <errno.h>
@@ -78,9 +79,13 @@ static bool lease_holds(struct object_call *c, uint64_t epoch)
 {
     struct keeper *k = c->peer->keeper;
     const struct keeper_lease *lease = map_get(&k->leases, slice_of(c->name));
-    if (lease == NULL && epoch != 0 && epoch < k->first_epoch)
-        lease = lease_put(c, epoch);
-    return lease != NULL && lease->epoch == epoch && lease->peer == c->peer;
+    struct lease_plan plan = {.epoch = lease == NULL ? 0 : lease->epoch,
+                              .owner = lease == NULL ? 0 : (uintptr_t)lease->peer};
+    enum lease_answer answer =
+        lease_check(lease == NULL ? NULL : &plan, (uintptr_t)c->peer, epoch, k->first_epoch);
+    if (answer == LEASE_ADOPT)
+        (void)lease_put(c, epoch); /* the caller needs only the answer */
+    return answer != LEASE_REFUSED;
 }
 
 static void lease_drop(struct keeper *k, struct keeper_lease *lease)

@@ -22,6 +22,20 @@ unsigned placement_owner(struct slice object, uint64_t lanes);
 /* Of two versions of a script the one (0 or 1) that runs an object, when the first has `percentage` of them. */
 unsigned placement_version(struct slice object, unsigned percentage);
 
+/* --- durable_lease_plan.c: who may write --- */
+
+struct lease_plan {
+    uint64_t epoch; /* grows with each lease that is given */
+    uint64_t owner; /* whoever asked last; any number that tells connections apart */
+};
+
+enum lease_answer { LEASE_REFUSED, LEASE_HOLDS, LEASE_ADOPT };
+
+/* A commit with `epoch` by `owner`. NULL: no lease is known, since the keeper has begun anew; its own numbers begin with
+ * first_epoch, and the first one who comes with an older number keeps it. */
+enum lease_answer lease_check(const struct lease_plan *lease, uint64_t owner, uint64_t epoch,
+                              uint64_t first_epoch);
+
 /* --- durable_gate_plan.c: what may leave --- */
 
 /* Something said after `need` commits may leave when that many are on disk, and nothing else that was written elsewhere
