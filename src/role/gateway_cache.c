@@ -116,7 +116,7 @@ static void answer_body(struct call *c, struct cache_entry *e, struct call_head 
 
 void cache_answer(struct call *c, struct cache_entry *e, const char *cache_status)
 {
-    AUTO(cache_entry_release) struct cache_entry *entry = e;
+    AUTO(cache_entry_release) UNUSED struct cache_entry *entry = e; /* ours to let go */
     AUTO(buf_done) struct buf headers = {0};
     struct slice request = c->request.headers, stored = buf_slice(&e->headers);
     struct call_head head = {.status = e->meta.status, .content_length = e->size};
