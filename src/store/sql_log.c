@@ -81,7 +81,7 @@ void sql_log_start(struct sql *db, const struct sql_logging *logging)
 /* What never had a durable commit is at most SQLite's header and an empty tree, whole or not. */
 int sql_log_heal(struct sql *db, struct err *err)
 {
-    char head[SQL_LOG_TREE_AT + 1] = {0};
+    char head[SQL_LOG_TREE_AT + 8] = {0};
     sqlite3_file *file = NULL;
     sqlite3_int64 size = 0;
     sqlite3_file_control(db->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
@@ -89,8 +89,10 @@ int sql_log_heal(struct sql *db, struct err *err)
         size > SQL_LOG_HEALED_MAX)
         return 0;
     int rc = file->pMethods->xRead(file, head, sizeof(head), 0);
+    /* The last bytes of it that are not zero are where the tree's content begins: the sector may be torn before them. */
     bool whole = memcmp(head, "SQLite format 3", 16) == 0 &&
-                 (head[SQL_LOG_TREE_AT] == 13 || head[SQL_LOG_TREE_AT] == 5);
+                 (head[SQL_LOG_TREE_AT] == 13 || head[SQL_LOG_TREE_AT] == 5) &&
+                 (head[SQL_LOG_TREE_AT + 5] != 0 || head[SQL_LOG_TREE_AT + 6] != 0);
     if (whole || (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ))
         return 0;
     return file->pMethods->xTruncate(file, 0) == SQLITE_OK
