@@ -114,7 +114,7 @@ static void legacy_append(const UChar *units, const UChar *end, struct buf *out)
 
 static int legacy_convert(UConverter *converter, struct slice in, bool flush, struct buf *out)
 {
-    const char *from = in.ptr, *end = in.ptr + in.len;
+    const char *from = in.len == 0 ? "" : in.ptr, *end = from + in.len;
     UErrorCode status;
     do {
         UChar units[LEGACY_CHUNK], *to = units;

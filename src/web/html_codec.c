@@ -216,7 +216,8 @@ static void codec_feed(struct html_codec *c, struct slice in, bool last, struct 
         left = d.pending;
     }
     c->n_pending = MIN(left, sizeof c->pending);
-    memcpy(c->pending, buf_slice(&whole).ptr + (buf_len(&whole) - c->n_pending), c->n_pending);
+    if (c->n_pending > 0)
+        memcpy(c->pending, buf_slice(&whole).ptr + (buf_len(&whole) - c->n_pending), c->n_pending);
 }
 
 /* How much of `in` becomes at most one piece: a byte becomes three at most. */

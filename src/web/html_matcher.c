@@ -290,6 +290,8 @@ static unsigned matcher_bucket(enum html_tag tag, struct slice name)
 static struct slice matcher_name(struct html_matcher *m, size_t depth)
 {
     size_t end = depth + 1 < m->n ? m->stack[depth + 1].name : buf_len(&m->names);
+    if (end == m->stack[depth].name)
+        return SLICE_NONE;
     return slice_from(buf_slice(&m->names).ptr + m->stack[depth].name, end - m->stack[depth].name);
 }
 

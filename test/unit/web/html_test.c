@@ -27,7 +27,7 @@ static void lex(const char *html, size_t piece, struct buf *out)
         html_lexer_input(x, buf_slice(&in), at + piece >= len);
         while (html_lexer_next(x, &t) > 0)
             buf_printf(out, "%s %.*s|", kinds[t->kind], (int)(t->raw.end - t->raw.start),
-                       buf_slice(&in).ptr + t->raw.start);
+                       t->raw.end == 0 ? "" : buf_slice(&in).ptr + t->raw.start);
         buf_consume(&in, html_lexer_consumed(x));
     }
     EXPECT_EQ(buf_len(&in), 0);
