@@ -6,6 +6,7 @@
  */
 import "./dispose.js";
 import { createRegistry } from "../../engine/js/registry.js";
+import * as context from "./context.js";
 import { tailEvent } from "./tail.js";
 import { ExecutionContext, fetchEvent, scheduledEvent, abortEvent, condemnEvent, setCompression } from "./event.js";
 import { clearTimeout, setTimeout, timersDue } from "./timers.js";
@@ -53,6 +54,7 @@ export const hooks = {
     },
 
     load(specJson, evaluate, readFile) {
+        context.enter(null); // warm() may have been left half-way
         worker = prepared ?? makeWorker(specJson);
         return worker.load(evaluate, readFile);
     },
