@@ -1,7 +1,7 @@
 // Memory of one more idle Worker.
 
 import { Client } from "./lib/http.mjs";
-import { commandOf, memoryOf, memorySum, nameOf, treeOf } from "./lib/proc.mjs";
+import { memoryOf, memorySum, nameOf, roleOf, treeOf } from "./lib/proc.mjs";
 import { deploy, startSelvedge } from "./lib/selvedge.mjs";
 import { median, pause } from "./lib/stats.mjs";
 import { startWorkerd } from "./lib/workerd.mjs";
@@ -45,7 +45,7 @@ export async function run() {
     const server = await startSelvedge();
     try {
         const idle = memorySum(treeOf(server.pid));
-        const roles = treeOf(server.pid).map((pid) => ({ name: nameOf(pid), command: commandOf(pid), ...memoryOf(pid) }));
+        const roles = treeOf(server.pid).map((pid) => ({ name: nameOf(pid), role: roleOf(pid), ...memoryOf(pid) }));
         for (let i = 0; i < WORKERS; i++) await deploy(server, `idle${i}`, source(i));
         const pids = await isolatesOf(server);
         const each = pids.map(memoryOf);

@@ -64,9 +64,10 @@ export function cpuSeconds(pids) {
     return ticks / TICKS_PER_SECOND;
 }
 
-export function commandOf(pid) {
+// Of a process of ours: what its command line says; the supervisor's says nothing.
+export function roleOf(pid) {
     try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").match(/--role\0([a-z]+)/)?.[1] ?? "supervisor";
     } catch {
         return "";
     }
