@@ -54,7 +54,9 @@
     M(load_failed,  ISOLATE, GATEWAY, F(bytes, text) /* N: the exception; the isolate exits */)    \
     M(request,      GATEWAY, ISOLATE, F(u32, flags) F(bytes, method) F(bytes, url) F(bytes, headers) \
                                       F(bytes, cf) F(bytes, entrypoint) F(bytes, request_id)         \
-                                      F(bytes, object) F(bytes, object_name) F(bytes, props) /* S, body; object: id of a Durable Object of the class `entrypoint`; props: JSON */) \
+                                      F(bytes, object) F(bytes, object_name) F(bytes, props)         \
+                                      F(u32, cpu_ms) F(u32, subrequests) /* S, body; object: id of a Durable Object of the class `entrypoint`; props: JSON; \
+                                      0: the version's own limit */) \
     M(response,     ISOLATE, GATEWAY, F(u16, status) F(u32, flags) F(i64, content_length)          \
                                       F(bytes, status_text) F(bytes, headers) F(u32, socket) /* REPLY, body; socket: see MSG_JOIN, MSG_HIBERNATE */) \
     M(scheduled,    GATEWAY, ISOLATE, F(i64, scheduled_ms) F(bytes, cron) F(bytes, request_id) /* S */) \

@@ -142,6 +142,7 @@ struct call_request {
     bool query;                           /* SQL for the object, from control */
     bool rpc;                             /* both bodies are frames of an RPC session */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
+    uint32_t cpu_ms, subrequests;         /* limits of this call; 0: those of the version */
     unsigned depth;
     char id[24];
 };
@@ -232,7 +233,7 @@ void call_fail(struct call *c, int status, const char *fmt, ...) PRINTF(3, 4);
 extern const struct http_server_events gateway_http_events;
 void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                           int fd, bool end);
-/* gateway_dispatch.c. options: JSON {props, outbound} as the caller gave it. */
+/* gateway_dispatch.c. options: JSON {props, limits, outbound} as the caller gave it. */
 void dispatch_call(struct call *c, const json_t *binding, struct slice options, struct slice name);
 struct outbound *outbound_ref(struct outbound *o);
 void outbound_unref(struct outbound *o);

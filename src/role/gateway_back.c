@@ -308,6 +308,8 @@ void link_send(struct isolate_link *l, struct call *c)
                          .entrypoint = r->entrypoint,
                          .request_id = slice_of(r->id),
                          .props = r->props,
+                         .cpu_ms = r->cpu_ms,
+                         .subrequests = r->subrequests,
                          .object = r->object,
                          .object_name = r->object_name,
                      });

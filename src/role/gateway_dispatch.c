@@ -81,6 +81,13 @@ static struct slice dispatch_props(const json_t *options)
     return buf_slice(&text);
 }
 
+static uint32_t dispatch_limit(const json_t *options, const char *name)
+{
+    int64_t n = json_int(json_object_get(options, "limits"), name, 0);
+
+    return n < 0 || n > INT32_MAX ? 0 : (uint32_t)n;
+}
+
 void dispatch_call(struct call *c, const json_t *binding, struct slice options, struct slice name)
 {
     AUTO(json_release) json_t *said = NULL;
@@ -95,6 +102,8 @@ void dispatch_call(struct call *c, const json_t *binding, struct slice options, 
     if (!ns->trusted && !c->request.rpc) /* there it is the first bytes of the session */
         c->request.cf = SLICE_NONE;
     c->request.props = dispatch_props(said);
+    c->request.cpu_ms = dispatch_limit(said, "cpuMs");
+    c->request.subrequests = dispatch_limit(said, "subRequests");
     c->outbound =
         outbound_create(json_object_get(binding, "outbound"), json_object_get(said, "outbound"));
     call_dispatch(c, w);

@@ -27,13 +27,20 @@ enum {
 
 /* --- entries --- */
 
+static int64_t event_cpu_max(const struct channel *event, int64_t cpu_us)
+{
+    return event->cpu_max_us > 0 ? MIN(event->cpu_max_us, cpu_us) : cpu_us;
+}
+
 void isolate_enter(struct isolate *iso, struct channel *event, int64_t cpu_us)
 {
     CHECK(iso->depth == 0);
     iso->depth = 1;
     iso->current = event;
     iso->clock[0] = (double)clock_wall_ms();
-    int64_t left_us = event == NULL ? cpu_us : MAX(cpu_us - event->cpu_us, ISOLATE_ENTRY_MIN_US);
+    int64_t left_us = cpu_us;
+    if (event != NULL)
+        left_us = MAX(event_cpu_max(event, cpu_us) - event->cpu_us, ISOLATE_ENTRY_MIN_US);
     vm_cpu_mark(iso->vm);
     vm_watch_enter(iso->vm, left_us + ISOLATE_WATCH_GRACE_US);
     vm_enter(iso->vm);
@@ -156,7 +163,8 @@ void isolate_leave(struct isolate *iso)
     isolate_account(iso);
     iso->depth = 0;
     /* Many short turns add up as well. */
-    bool over = iso->current != NULL && iso->current->cpu_us > iso->cpu_limit_us;
+    bool over = iso->current != NULL &&
+                iso->current->cpu_us > event_cpu_max(iso->current, iso->cpu_limit_us);
     if (vm_terminated(iso->vm) || over) {
         if (iso->exit_status < 0)
             isolate_condemn(iso, "exceededCpu", ISOLATE_EXIT_CPU);
@@ -317,6 +325,7 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
     if (ch == NULL)
         return true;
     ch->in_end = end;
+    ch->cpu_max_us = (int64_t)m.cpu_ms * 1000;
 
     js_context ctx = iso->ctx;
     isolate_enter(iso, ch, iso->cpu_limit_us);
@@ -333,6 +342,7 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
         isolate_text(iso, m.props),
         isolate_text(iso, m.object),
         isolate_text(iso, m.object_name),
+        js_number(ctx, m.subrequests),
     };
     isolate_hook(iso, &iso->hooks.request, args, ARRAY_LEN(args));
     isolate_leave(iso);

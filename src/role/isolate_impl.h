@@ -90,6 +90,7 @@ struct channel {
     /* events */
     bool replied;
     int64_t cpu_us, started_us;
+    int64_t cpu_max_us;  /* of this event alone; 0: the version's */
     int64_t cpu_past_us; /* of budgets that were used up before (WebSockets) */
     char request_id[ISOLATE_REQUEST_ID_MAX];
     struct buf options; /* of a link job */

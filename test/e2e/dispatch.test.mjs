@@ -24,6 +24,8 @@ export default class extends WorkerEntrypoint {
     if (pathname === "/put") return caches.default.put("http://cached.example/", new Response("${text}'s", { headers: { "cache-control": "max-age=60" } })), new Response("put");
     if (pathname === "/match") return new Response(await (await caches.default.match("http://cached.example/"))?.text() ?? "nothing");
     if (pathname === "/socket") { try { const socket = connect(searchParams.get("url")); await socket.opened; return new Response("open"); } catch (error) { return new Response(String(error)); } }
+    if (pathname === "/spin") for (;;);
+    if (pathname === "/fetches") { for (let i = 0; i < 2; i++) await fetch(searchParams.get("url")); return new Response("both"); }
     if (pathname === "/throw") throw new RangeError("by ${text}");
     return Response.json({ text: "${text}", path: pathname, secret: this.env.SECRET, cf: request.cf === undefined, props: this.ctx.props });
   }
@@ -88,6 +90,7 @@ test("user Workers: deployed by wrangler, called by name, with an outbound Worke
       try {
         switch (kind) {
           case "open": return await env.OPEN.get(name, { from: "dispatcher" }).fetch(inner);
+          case "limited": return await env.OPEN.get(name, {}, { limits: { cpuMs: 50, subRequests: 1 } }).fetch(inner);
           case "rpc": return Response.json(await env.OPEN.get(name).add(20, 22));
           case "missing": return Response.json(env.OPEN.get(name) !== undefined && (await env.OPEN.get(name).fetch(inner)).status);
           default: return await env.D.get(name, {}, { outbound: { customer: url.searchParams.get("customer"), extra: "undeclared" } }).fetch(inner);
@@ -106,6 +109,11 @@ test("user Workers: deployed by wrangler, called by name, with an outbound Worke
   assert.match((await ask("/open/bob/throw")).text, /RangeError: by bob/);
   const socket = encodeURIComponent(`127.0.0.1:${world.address().port}`);
   assert.equal((await ask(`/open/alice/socket?url=${socket}`)).text, "open");
+  assert.equal((await ask(`/open/bob/fetches?url=${url}`)).text, "both");
+  assert.match((await ask(`/limited/bob/fetches?url=${url}`)).text, /Too many subrequests/);
+  const began = Date.now();
+  assert.match((await ask("/limited/bob/spin")).text, /exceeded its CPU/);
+  assert.ok(Date.now() - began < 5000); // its version has 30 s
   assert.equal((await ask(`/open/bob/world?url=${url}`)).text, "the world, from bob");
   assert.equal((await ask(`/out/bob/world?url=${url}&customer=bob`)).text, "bob (no extra): the world, from bob");
   assert.equal((await ask(`/out/alice/world?url=${url}&customer=blocked`)).status, 403);

@@ -15,7 +15,7 @@ import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
 import { abortSignal } from "./abort.js";
 import { makeReader, streamCancel } from "./streams/readable.js";
-import { ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS } from "./fetch.js";
+import { ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS, limitSubrequests } from "./fetch.js";
 import { releaseSocket, coupleSocket, handOnSocket } from "./websocket.js";
 import { codingOf, encoded } from "./codings.js";
 import { flags } from "./compat.js";
@@ -306,8 +306,9 @@ async function settled(invocation, promise) {
 }
 
 /* call(request, invocation) runs the handler. */
-export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags, props }) {
+export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags, props, subrequests }) {
     const invocation = new Invocation("fetch", channel, requestId);
+    limitSubrequests(invocation, subrequests);
     if ((flags & VARIABLES) === 0) invocation.props = props;
     else invocation.variables = JSON.parse(props);
     invocation.traced = (flags & TRACE) !== 0;

@@ -53,6 +53,11 @@ function thrown(text, errno) {
     return error;
 }
 
+/* An event with a limit of its own begins as if it had used up the rest. n: 0 or undefined for none. */
+export function limitSubrequests(invocation, n) {
+    if (n > 0) invocation.subrequests = Math.max(0, subrequestsMax - n);
+}
+
 export function countSubrequest() {
     if (++context.need().subrequests > subrequestsMax) throw new Error("Too many subrequests.");
 }

@@ -59,12 +59,12 @@ export const hooks = {
         return worker.load(evaluate, readFile);
     },
 
-    request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName) {
+    request(channel, method, url, headers, cf, entrypoint, requestId, hasBody, flags, props, object, objectName, subrequests) {
         frame.cur = null;
         if (object !== "" && object !== undefined)
             (flags & RPC ? objectSession : flags & QUERY ? objectQuery : objectRequest)(worker, entrypoint, object, objectName, { channel, method, url, headers, cf, requestId, hasBody, flags });
-        else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, cf, requestId, flags, props });
-        else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props });
+        else if (flags & RPC) serveEntry(entry(entrypoint), { channel, url, cf, requestId, flags, props, subrequests });
+        else fetchEvent(entry(entrypoint).fetch, { channel, method, url, headers, cf, requestId, hasBody, flags, props, subrequests });
     },
 
     scheduled(channel, scheduledMs, cron, requestId) {

@@ -2,7 +2,7 @@
 import * as context from "../context.js";
 import { errnoError } from "../errors.js";
 import { ExecutionContext, sessionEvent } from "../event.js";
-import { countSubrequest, failure, fetchBinding, fetchObject, RPC } from "../fetch.js";
+import { countSubrequest, failure, fetchBinding, fetchObject, limitSubrequests, RPC } from "../fetch.js";
 import { frame } from "../workers.js";
 import { entryHook, failed, invoke, outcomeOf } from "./hooks.js";
 import { Session } from "./session.js";
@@ -251,9 +251,10 @@ export function deliverHook(deliver) {
 const methodOf = (url) => url.slice("rpc:".length);
 
 /* An RPC event of an entrypoint (an entry as of worker.js): a new instance for each. */
-export function serveEntry(entry, { channel, url, cf, requestId, flags, props }) {
+export function serveEntry(entry, { channel, url, cf, requestId, flags, props, subrequests }) {
     sessionEvent(channel, requestId, flags, { rpcMethod: methodOf(url) }, (invocation, done) => {
         invocation.props = props;
+        limitSubrequests(invocation, subrequests);
         let hook;
         try {
             const { object, options } = entry.receiver(new ExecutionContext(invocation));
