@@ -130,13 +130,15 @@ static bool is_better(const struct isolate_link *a, const struct isolate_link *b
     return silent_a != silent_b ? silent_b : a->n_events < b->n_events;
 }
 
+/* One that has said why it ends takes no more calls, though its process is still there. */
 struct isolate_link *least_busy(struct worker *w)
 {
     struct isolate_link *best = NULL;
 
     LIST_FOR (at, &w->isolates) {
         struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_worker);
-        if (l->state == ISOLATE_READY && (best == NULL || is_better(l, best)))
+        if (l->state == ISOLATE_READY && l->outcome[0] == '\0' &&
+            (best == NULL || is_better(l, best)))
             best = l;
     }
     return best;
@@ -195,6 +197,7 @@ static void isolate_closed(struct wire *w, int reason UNUSED)
         if (e->done != NULL)
             e->done(e->done_arg, e->home != NULL ? SLICE("lost") : SLICE("exception"));
         object_event_end(e);
+        outbound_unref(e->outbound);
         mem_release(&e);
     }
     link_free(l);
