@@ -91,6 +91,8 @@ struct keeper_op {
     bool writes;
     bool isolates; /* isolates may call it, not only control: the message begins with u32 binding */
     bool exclusive; /* runs alone, outside begin/commit */
+    bool
+        leased; /* the message goes on with an object and u64 epoch: -ESTALE for who has not its lease */
     enum keeper_body body;
     uint64_t body_max, memory_max;
     /* Before the first byte is spooled, outside of the store's lane: reads the args, sets veil. NULL = nothing. */

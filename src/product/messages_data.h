@@ -36,7 +36,7 @@
     M(r2_multipart_list, CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S */)               \
     M(r2_copy,      CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object or part */) \
     M(r2_setting,   CONTROL, KEEPER, F(bytes, store) F(bytes, name) F(bytes, value) /* S: "" asks, "null" removes; json: the value */) \
-    M(alarm_set,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) F(i64, time_ms) /* S: wake it then; -1 = never */) \
+    M(alarm_set,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) F(u64, epoch) F(i64, time_ms) /* S: wake it then; -1 = never */) \
     M(object_lease, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) /* S: result: the epoch under which it may write */) \
     M(object_commit, ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, object) F(u64, epoch) F(bytes, records) \
                                      /* S: records of store/log_record.h without a name; result 1: settle soon */) \

@@ -116,6 +116,15 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
         keeper_refuse(s, -EAGAIN, "shutting down");
         return;
     }
+    bool holds = true;
+    if (row->op->leased && !keeper_object_leased(peer, args, &holds)) {
+        keeper_peer_forbidden(peer, s, op);
+        return;
+    }
+    if (!holds) {
+        keeper_refuse(s, -ESTALE, "another instance of this object has started");
+        return;
+    }
     if (keeper_damage_refuses(stored, row->op)) {
         char text[KEEPER_NAME_MAX + 128];
         keeper_refuse(s, -EUCLEAN, keeper_damage_text(stored, text, sizeof(text)));

@@ -175,6 +175,8 @@ const char *keeper_damage_text(const struct keeper_stored *s, char *buf, size_t 
 bool keeper_object_open(struct keeper_peer *peer, struct wire_stream *s, uint16_t op,
                         struct slice args);
 bool keeper_object_note(struct keeper_peer *peer, struct slice args);
+/* Of an operation that is `leased`: *ret_holds = the epoch that it names may write the object. */
+bool keeper_object_leased(struct keeper_peer *peer, struct slice args, bool *ret_holds);
 /* The log is held up by this object's records. */
 void keeper_object_relieve(struct keeper *k, struct slice name);
 /* Those of a peer; NULL = all. */

@@ -38,7 +38,7 @@ struct object_call {
     struct keeper_peer *peer;
     struct keeper_stored *stored;
     uint32_t binding;
-    struct slice object;
+    struct slice object, rest; /* what follows in the message */
     char name[OBJECT_NAME_MAX];
 };
 
@@ -49,6 +49,7 @@ static bool object_call_take(struct keeper_peer *peer, struct slice args, struct
     *ret = (struct object_call){.peer = peer, .binding = unpack_u32(&u)};
     (void)unpack_bytes(&u); /* stores are named by control only */
     ret->object = unpack_bytes(&u);
+    ret->rest = u.rest;
     if (u.bad || peer->control || ret->binding >= peer->n_grants ||
         peer->grants[ret->binding].product != &product_durable_class ||
         !id_is_hex(ret->object, DURABLE_ID_LEN))
@@ -272,6 +273,18 @@ bool keeper_object_note(struct keeper_peer *peer, struct slice args)
     if (msg.over)
         lease_drop(peer->keeper, map_get(&peer->keeper->leases, slice_of(c.name)));
     return true;
+}
+
+bool keeper_object_leased(struct keeper_peer *peer, struct slice args, bool *ret_holds)
+{
+    struct object_call c;
+    if (!object_call_take(peer, args, &c))
+        return false;
+    struct unpack u = {.rest = c.rest};
+    uint64_t epoch = unpack_u64(&u);
+    if (!u.bad)
+        *ret_holds = lease_holds(&c, epoch);
+    return !u.bad;
 }
 
 /* --- the log waits for an object --- */

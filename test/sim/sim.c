@@ -117,19 +117,24 @@ static unsigned owner_of(struct world *w, unsigned object, unsigned asked)
     return lanes == 0 ? LANES : placement_owner(slice_from(name, 2), lanes);
 }
 
-static bool may_commit(struct world *w, const struct event *e)
+static bool lease_holds(struct world *w, const struct event *e)
 {
     unsigned o = e->object;
-    const struct state *last = &w->accepted[o];
-    if (w->variant == SIM_EPOCH_IGNORED)
-        return true;
     enum lease_answer answer =
         lease_check(w->leased[o] ? &w->leases[o] : NULL, e->pid, e->state.epoch, w->first_epoch);
     if (answer == LEASE_ADOPT) {
         w->leases[o] = (struct lease_plan){.epoch = e->state.epoch, .owner = e->pid};
         w->leased[o] = true;
     }
-    return answer != LEASE_REFUSED &&
+    return answer != LEASE_REFUSED;
+}
+
+static bool may_commit(struct world *w, const struct event *e)
+{
+    const struct state *last = &w->accepted[e->object];
+    if (w->variant == SIM_EPOCH_IGNORED)
+        return true;
+    return lease_holds(w, e) &&
            log_record_fits(last->epoch, last->sequence, e->state.epoch, e->state.sequence);
 }
 
@@ -205,9 +210,10 @@ static void say(struct world *w, unsigned lane, unsigned object, const struct re
 
 static void ask_index(struct world *w, unsigned lane, unsigned object)
 {
-    struct instance *i = &w->lanes[lane].instances[object];
-    send(w, lane,
-         (struct event){.kind = TELL, .object = object, .number = i->number, .state = i->state});
+    const struct instance *i = &w->lanes[lane].instances[object];
+    struct event e = {.kind = TELL, .object = object, .number = i->number, .state = i->state};
+    e.state.epoch = i->epoch;
+    send(w, lane, e);
 }
 
 static void tell_synced(struct world *w, unsigned lane, unsigned object)
@@ -545,8 +551,7 @@ static void keeper_take(struct world *w, const struct event *e)
                       .pid = e->pid,
                       .number = e->number,
                       .state = e->state};
-    bool stale =
-        q.tell ? w->leased[e->object] && w->leases[e->object].owner != e->pid : !may_commit(w, e);
+    bool stale = q.tell ? w->variant != SIM_INDEX_OPEN && !lease_holds(w, e) : !may_commit(w, e);
     if (stale || w->n_queue == QUEUE_MAX) {
         keeper_answer(w, &q, -1);
         return;

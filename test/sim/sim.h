@@ -13,6 +13,7 @@ enum sim_variant {
     SIM_ALARM_EARLY,   /* the alarm is deleted before its handler has succeeded */
     SIM_TWO_OWNERS,    /* each lane believes that it owns the object */
     SIM_GATE_OPEN,     /* answers leave at once */
+    SIM_INDEX_OPEN,    /* whoever tells the index of alarms is believed */
     SIM_VARIANTS
 };
 

@@ -194,7 +194,7 @@ static void op_alarm_set(struct keeper_call *call)
 }
 
 const struct keeper_op durable_ops[DURABLE_N_OPS] = {
-    {.op = OP_alarm_set, .writes = true, .isolates = true, .run = op_alarm_set},
+    {.op = OP_alarm_set, .writes = true, .isolates = true, .leased = true, .run = op_alarm_set},
     {.op = OP_objects_list, .run = op_objects_list},
 };
 

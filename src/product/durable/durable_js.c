@@ -692,18 +692,20 @@ static JS_NATIVE(alarm_retry)
     return r < 0 ? js_throw(ctx, exception, "Error", "%s", err.text) : js_undefined(ctx);
 }
 
-/* alarmTell(index, id, ms or -1, callback): the keeper wakes the object then. */
+/* alarmTell(handle, ms or -1, callback): the keeper wakes the object then, if it is still ours. */
 static JS_NATIVE(alarm_tell)
 {
-    CHECK(n_args == 4);
-    AUTO(buf_done) struct buf out = {0}, id = {0};
-    if (js_append_utf8(ctx, args[1], &id) < 0)
-        return js_throw(ctx, exception, "TypeError", "no such object");
-    struct msg_alarm_set m = {.binding = (uint32_t)js_to_number(ctx, args[0], UINT32_MAX),
-                              .object = buf_slice(&id),
-                              .time_ms = (int64_t)js_to_number(ctx, args[2], -1)};
-    msg_alarm_set_pack(&out, &m);
-    return isolate_keeper_call(ctx, OP_alarm_set, buf_slice(&out), js_null(ctx), args[3]);
+    CHECK(n_args == 3);
+    AUTO(buf_done) struct buf out = {0};
+    const struct durable_object *o = durable_of(ctx, args[0], exception);
+    if (o == NULL)
+        return NULL;
+    msg_alarm_set_pack(&out,
+                       &(struct msg_alarm_set){.binding = o->index,
+                                               .object = slice_of(o->id),
+                                               .epoch = o->lease,
+                                               .time_ms = (int64_t)js_to_number(ctx, args[1], -1)});
+    return isolate_keeper_call(ctx, OP_alarm_set, buf_slice(&out), js_null(ctx), args[2]);
 }
 
 /* lease(index, id, cb): cb(epoch or negative errno, text) */

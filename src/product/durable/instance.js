@@ -18,7 +18,7 @@ import { DurableObjectState } from "./state.js";
 const durable = native.durable;
 const io = native.io;
 
-const EAGAIN = -11, EMFILE = -24;
+const EAGAIN = -11, EMFILE = -24, ESTALE = -116;
 const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
 const MANY = 256, MANY_IDLE_MS = 100; // with so many objects here, idle ones leave earlier
 const OPEN_MOST = 512; // beyond it a start waits until another object has ended
@@ -399,8 +399,12 @@ export class Instance {
     }
 
     askIndex(at) {
-        durable.alarmTell(this.index, this.id, at === null ? -1 : at, (result) => {
+        durable.alarmTell(this.handle, at === null ? -1 : at, (result) => {
             if (this.state === "dead") return;
+            if (result === ESTALE) {
+                this.break(resetError("Durable Object was reset because another instance of it has started."));
+                return;
+            }
             if (result < 0) {
                 this.alarmIndex = this.alarmHolds ? this.alarmIndex : UNKNOWN;
                 startTimer(() => this.sendAlarm(), 100);

@@ -266,7 +266,8 @@ int keeper_teardown(void **state)
 
 int main(void)
 {
-    int n = keeper_kv_tests() + keeper_d1_tests() + keeper_r2_tests() + keeper_crash_tests();
+    int n = keeper_kv_tests() + keeper_d1_tests() + keeper_r2_tests() + keeper_object_tests() +
+            keeper_crash_tests();
     buf_done(&args);
     return n;
 }

@@ -65,4 +65,5 @@ struct slice json_of(struct answer *a);
 int keeper_kv_tests(void);
 int keeper_d1_tests(void);
 int keeper_r2_tests(void);
+int keeper_object_tests(void);
 int keeper_crash_tests(void);
