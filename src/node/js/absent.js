@@ -2,7 +2,10 @@
  * Modules that exist so that importing them does not fail: what can be answered is, the rest throws
  * ERR_METHOD_NOT_IMPLEMENTED, as upstream. make(name) gives a module's exports.
  */
-const { notImplemented, validateArray, validateFunction, validateObject, validateOneOf, validateString } = require("./errors.js");
+const {
+    codes: { ERR_INVALID_ARG_VALUE, ERR_TRACE_EVENTS_CATEGORY_REQUIRED }, notImplemented, validateArray, validateBoolean, validateFunction, validateInt32, validateObject, validateOneOf,
+    validateString, validateUint32,
+} = require("./errors.js");
 const EventEmitter = require("./events.js");
 
 const no = (module, name) => ({ [name]: () => notImplemented(`${module}.${name}`) }[name]);
@@ -12,6 +15,40 @@ const all = (module, names, classes = []) => Object.fromEntries([...names.map((n
 
 const HEAP = ["total_heap_size", "total_heap_size_executable", "total_physical_size", "total_available_size", "used_heap_size", "heap_size_limit", "malloced_memory",
     "peak_malloced_memory", "does_zap_garbage", "number_of_native_contexts", "number_of_detached_contexts", "total_global_handles_size", "used_global_handles_size", "external_memory"];
+
+/* Functions of v8 that check what they get before they say that they do not exist. */
+const snapshotOptions = (options = {}) => {
+    validateObject(options, "options");
+    for (const name of ["exposeInternals", "exposeNumericValues"]) validateBoolean(options[name] ?? false, `options.${name}`);
+};
+const V8_CHECKED = {
+    getHeapSnapshot: snapshotOptions,
+    writeHeapSnapshot(file, options) {
+        if (file !== undefined) validateString(file, "filename");
+        snapshotOptions(options);
+    },
+    setFlagsFromString: (flags) => validateString(flags, "flags"),
+    isStringOneByteRepresentation: (content) => validateString(content, "content"),
+    setHeapSnapshotNearHeapLimit: (limit) => validateUint32(limit, "limit", true),
+    queryObjects(ctor, options = {}) {
+        validateFunction(ctor, "constructor");
+        validateObject(options, "options");
+        if (!["count", "summary"].includes(options.format || "count")) throw new ERR_INVALID_ARG_VALUE("options.format", options.format);
+    },
+};
+
+/* Names of sqlite3.h in the order of their numbers; a gap is a number without a name. */
+const SQLITE_CHANGES = {
+    CHANGESET_OMIT: 0, CHANGESET_REPLACE: 1, CHANGESET_ABORT: 2, CHANGESET_DATA: 1, CHANGESET_NOTFOUND: 2, CHANGESET_CONFLICT: 3, CHANGESET_CONSTRAINT: 4,
+    CHANGESET_FOREIGN_KEY: 5, OK: 0, DENY: 1, IGNORE: 2, COPY: 0,
+};
+const SQLITE_ACTIONS = `CREATE_INDEX CREATE_TABLE CREATE_TEMP_INDEX CREATE_TEMP_TABLE CREATE_TEMP_TRIGGER CREATE_TEMP_VIEW CREATE_TRIGGER CREATE_VIEW DELETE
+    DROP_INDEX DROP_TABLE DROP_TEMP_INDEX DROP_TEMP_TABLE DROP_TEMP_TRIGGER DROP_TEMP_VIEW DROP_TRIGGER DROP_VIEW INSERT PRAGMA READ SELECT TRANSACTION UPDATE
+    ATTACH DETACH ALTER_TABLE REINDEX ANALYZE CREATE_VTABLE DROP_VTABLE FUNCTION SAVEPOINT RECURSIVE`;
+function sqliteConstants() {
+    const actions = SQLITE_ACTIONS.split(/\s+/).map((name, i) => [name, i + 1]);
+    return Object.fromEntries([...Object.entries(SQLITE_CHANGES), ...actions].map(([name, value]) => [`SQLITE_${name}`, value]));
+}
 
 const MODULES = {
     child_process() {
@@ -126,26 +163,68 @@ const MODULES = {
         const builtinModules = Object.keys(web.MODULES).filter((name) => !name.startsWith("_") && !web.PREFIX_ONLY.includes(name));
         return { ...all("repl", ["start", "writer"]), REPLServer, Recoverable, REPL_MODE_SLOPPY: Symbol("repl-sloppy"), REPL_MODE_STRICT: Symbol("repl-strict"), builtinModules, _builtinLibs: builtinModules };
     },
-    sqlite: () => ({ ...all("sqlite", ["backup"], ["DatabaseSync", "StatementSync", "Session"]), constants: { SQLITE_CHANGESET_OMIT: 0, SQLITE_CHANGESET_REPLACE: 1, SQLITE_CHANGESET_ABORT: 2 } }),
+    sqlite: () => ({ ...all("sqlite", ["backup"], ["DatabaseSync", "StatementSync", "Session"]), constants: sqliteConstants() }),
     stream_wrap: () => noClass("_stream_wrap", "JSStreamSocket"),
-    trace_events: () => ({ createTracing: () => ({ enabled: false, categories: "", enable() {}, disable() {} }), getEnabledCategories: () => "" }),
+    trace_events() {
+        class Tracing {
+            #categories;
+            #enabled = false;
+            constructor(categories) { this.#categories = categories; }
+            enable() { this.#enabled = true; }
+            disable() { this.#enabled = false; }
+            get enabled() { return this.#enabled; }
+            get categories() { return this.#categories.join(","); }
+        }
+        return {
+            createTracing(options) {
+                validateObject(options, "options");
+                const { categories } = options;
+                validateArray(categories, "options.categories");
+                categories.forEach((category, i) => validateString(category, `options.categories[${i}]`));
+                if (categories.length === 0) throw new ERR_TRACE_EVENTS_CATEGORY_REQUIRED();
+                return new Tracing(categories);
+            },
+            getEnabledCategories: () => undefined,
+        };
+    },
     v8: () => ({
-        ...all("v8", ["getHeapSnapshot", "writeHeapSnapshot", "setFlagsFromString", "takeCoverage", "stopCoverage", "queryObjects", "serialize", "deserialize"], ["Serializer", "Deserializer", "DefaultSerializer", "DefaultDeserializer", "GCProfiler"]),
+        ...all("v8", ["takeCoverage", "stopCoverage", "serialize", "deserialize"], ["Serializer", "Deserializer", "DefaultSerializer", "DefaultDeserializer"]),
+        GCProfiler: class GCProfiler {
+            start() { notImplemented("GCProfiler.start"); }
+            stop() { notImplemented("GCProfiler.stop"); }
+        },
+        ...Object.fromEntries(Object.entries(V8_CHECKED).map(([name, check]) => [name, { [name](...args) {
+            check(...args);
+            notImplemented(name);
+        } }[name]])),
         cachedDataVersionTag: () => 0, getHeapStatistics: () => Object.fromEntries(HEAP.map((name) => [name, 0])), // numbers of another engine
         getCppHeapStatistics(level = "detailed") {
             validateOneOf(level, "type", ["brief", "detailed"]);
             return { committed_size_bytes: 0, resident_size_bytes: 0, used_size_bytes: 0, space_statistics: [], type_names: [], detail_level: level };
         },
         getHeapSpaceStatistics: () => [], getHeapCodeStatistics: () => ({ code_and_metadata_size: 0, bytecode_and_metadata_size: 0, external_script_source_size: 0, cpu_profiler_metadata_size: 0 }),
-        promiseHooks: { createHook: () => () => {}, onInit: () => () => {}, onBefore: () => () => {}, onAfter: () => () => {}, onSettled: () => () => {} },
-        startupSnapshot: { addSerializeCallback() {}, addDeserializeCallback() {}, setDeserializeMainFunction() {}, isBuildingSnapshot: () => false },
-        isStringOneByteRepresentation: (text) => !/[^\x00-\xff]/.test(text), setHeapSnapshotNearHeapLimit() {},
+        promiseHooks: all("promiseHooks", ["createHook", "onInit", "onBefore", "onAfter", "onSettled"]),
+        startupSnapshot: { ...all("startupSnapshot", ["addSerializeCallback", "addDeserializeCallback", "setDeserializeMainFunction"]), isBuildingSnapshot: () => false },
     }),
     vm: () => ({
         ...all("vm", ["createContext", "createScript", "runInContext", "runInNewContext", "runInThisContext", "compileFunction", "measureMemory"], ["Script", "Module", "SourceTextModule", "SyntheticModule"]),
         isContext: () => false, constants: { __proto__: null, USE_MAIN_CONTEXT_DEFAULT_LOADER: Symbol("vm_dynamic_import_main_context_default"), DONT_CONTEXTIFY: Symbol("vm_context_no_contextify") },
     }),
-    wasi: () => all("wasi", [], ["WASI"]),
+    wasi() {
+        const given = (value, check, name) => value === undefined || check(value, `options.${name}`);
+        class WASI {
+            constructor(options = { version: "unstable" }) {
+                validateObject(options, "options");
+                validateOneOf(options.version, "options.version", ["unstable", "preview1"]);
+                given(options.args, validateArray, "args");
+                for (const name of ["env", "preopens"]) given(options[name], validateObject, name);
+                for (const name of ["stdin", "stdout", "stderr"]) given(options[name], (value) => validateInt32(value, `options.${name}`, 0), name);
+                given(options.returnOnExit, validateBoolean, "returnOnExit");
+                notImplemented("WASI");
+            }
+        }
+        return { WASI };
+    },
 };
 
 module.exports = (name) => MODULES[name]();

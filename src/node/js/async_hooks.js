@@ -20,6 +20,17 @@ function bindFrame(fn) {
     };
 }
 
+/* What was taken in one request is no use in another. */
+function bindToRequest(fn) {
+    const bound = bindFrame(fn), owner = web.context.current;
+    if (owner === null || !web.compat.bind_asynclocalstorage_snapshot_to_request) return bound;
+    return function (...args) {
+        if (web.context.current !== null && web.context.current !== owner)
+            throw new Error("Cannot call this AsyncLocalStorage bound function outside of the request in which it was created.");
+        return bound.apply(this, args);
+    };
+}
+
 class AsyncLocalStorage {
     #default;
     #name;
@@ -54,11 +65,11 @@ class AsyncLocalStorage {
 
     static bind(fn) {
         validateFunction(fn, "fn");
-        return bindFrame(fn);
+        return bindToRequest(fn);
     }
 
     static snapshot() {
-        return bindFrame((fn, ...args) => fn(...args));
+        return bindToRequest((fn, ...args) => fn(...args));
     }
 }
 

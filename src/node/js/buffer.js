@@ -8,7 +8,8 @@ const {
 const types = require("./types.js");
 
 const n = native.node;
-const kMaxLength = Number.MAX_SAFE_INTEGER; // what Node says; the engine refuses earlier
+const kMaxLength = Number.MAX_SAFE_INTEGER; // what Node says
+const ENGINE_MAX_LENGTH = 2 ** 32; // of a typed array
 const kStringMaxLength = 536870888;
 const SHORT = 24; // characters or bytes that are converted here
 const customInspect = Symbol.for("nodejs.util.inspect.custom");
@@ -203,10 +204,12 @@ function writeBytes(from) {
 
 function assertSize(size) {
     validateNumber(size, "size", 0, kMaxLength);
+    if (size > ENGINE_MAX_LENGTH) throw new ERR_OUT_OF_RANGE("size", `>= 0 && <= ${ENGINE_MAX_LENGTH}`, size);
 }
 
 Buffer.alloc = function alloc(size, fill, encoding) {
     assertSize(size);
+    if (fill !== undefined && encoding !== undefined && typeof encoding !== "string") throw new ERR_INVALID_ARG_TYPE("encoding", "string", encoding);
     const out = new FastBuffer(size);
     if (fill !== undefined && fill !== 0 && size > 0) return fillBuffer(out, fill, 0, out.length, encoding);
     return out;
@@ -323,15 +326,16 @@ Buffer.compare = function compare(a, b) {
 Buffer.concat = function concat(list, length) {
     validateArray(list, "list");
     if (list.length === 0) return new FastBuffer(0);
+    const items = [...list]; // each is read once: a getter may change another one's size
     let total = length;
     if (length === undefined) {
         total = 0;
-        for (const item of list) if (item.length) total += item.length;
+        for (const item of items) if (item.length) total += item.length;
     } else validateInteger(length, "length", 0);
     const out = Buffer.allocUnsafe(total);
     let pos = 0;
-    for (let i = 0; i < list.length; i++) {
-        const b = list[i];
+    for (let i = 0; i < items.length; i++) {
+        const b = items[i];
         if (!types.isUint8Array(b)) throw new ERR_INVALID_ARG_TYPE(`list[${i}]`, ["Buffer", "Uint8Array"], b);
         if (pos + b.length > total) {
             TypedArrayPrototype.set.call(out, b.subarray(0, total - pos), pos);
@@ -367,6 +371,9 @@ Buffer.prototype.slice = function slice(start, end) {
 
 /* --- to and from text --- */
 
+/* Characters a byte becomes; the others make one at most. */
+const GROWTH = { base64: 4 / 3, base64url: 4 / 3, hex: 2 };
+
 Buffer.prototype.toString = function toString(encoding, start, end) {
     if (arguments.length === 0) return OPS.utf8.slice(this, 0, this.length);
     const len = this.length;
@@ -378,8 +385,10 @@ Buffer.prototype.toString = function toString(encoding, start, end) {
     else to = Math.trunc(to) || 0;
     if (to <= from) return "";
     if (encoding === undefined) return OPS.utf8.slice(this, from, to);
-    const ops = OPS[normalizeEncoding(encoding)];
+    const normal = encoding === null ? undefined : normalizeEncoding(encoding);
+    const ops = OPS[normal];
     if (ops === undefined) throw new ERR_UNKNOWN_ENCODING(encoding);
+    if ((to - from) * (GROWTH[normal] ?? 1) > kStringMaxLength) throw new RangeError("String is too long for a V8 string");
     return ops.slice(this, from, to);
 };
 Buffer.prototype.toLocaleString = Buffer.prototype.toString;
@@ -584,7 +593,7 @@ Buffer.prototype.copy = function copy(target, targetStart, sourceStart, sourceEn
     const to = toIndex(targetStart, 0), from = toIndex(sourceStart, 0);
     let end = toIndex(sourceEnd, this.length);
     if (to < 0) throw new ERR_OUT_OF_RANGE("targetStart", ">= 0", to);
-    if (from < 0 || from > this.length) throw new ERR_OUT_OF_RANGE("sourceStart", `>= 0 && <= ${this.length}`, from);
+    if (from < 0) throw new ERR_OUT_OF_RANGE("sourceStart", ">= 0", from);
     if (end < 0) throw new ERR_OUT_OF_RANGE("sourceEnd", ">= 0", end);
     const room = target.byteLength;
     if (to >= room || from >= end) return 0;
@@ -612,7 +621,6 @@ Buffer.prototype.swap64 = swapper(8);
 
 function boundsError(value, length, type) {
     if (Math.floor(value) !== value) {
-        validateNumber(value, type);
         throw new ERR_OUT_OF_RANGE(type || "offset", "an integer", value);
     }
     if (length < 0) throw new ERR_BUFFER_OUT_OF_BOUNDS();
@@ -691,7 +699,6 @@ for (const bytes of [1, 2, 4]) {
 }
 
 function checkByteLength(byteLength) {
-    if (byteLength === undefined) throw new ERR_INVALID_ARG_TYPE("byteLength", "number", byteLength);
     if (typeof byteLength !== "number" || !Number.isInteger(byteLength) || byteLength < 1 || byteLength > 6) boundsError(byteLength, 6, "byteLength");
 }
 
@@ -745,17 +752,20 @@ for (const order of ["LE", "BE"]) {
 
 /* --- the rest of the module --- */
 
+const TRANSCODE_MAX = 128 * 1024 * 1024; // bytes of the result, at most
+const TRANSCODED = ["ascii", "latin1", "utf16le", "utf8"];
+
 function transcode(source, fromEncoding, toEncoding) {
-    if (!types.isUint8Array(source)) throw new ERR_INVALID_ARG_TYPE("source", ["Buffer", "Uint8Array"], source);
+    if (!ArrayBuffer.isView(source)) throw new ERR_INVALID_ARG_TYPE("source", "ArrayBufferView", typeof source);
     const from = normalizeEncoding(fromEncoding), to = normalizeEncoding(toEncoding);
-    const known = ["ascii", "latin1", "utf16le", "utf8"];
-    if (!known.includes(from) || !known.includes(to)) {
-        const error = new Error("Unable to transcode Buffer [U_ILLEGAL_ARGUMENT_ERROR]");
-        error.errno = 1;
-        error.code = "U_ILLEGAL_ARGUMENT_ERROR";
-        throw error;
-    }
-    let text = OPS[from].slice(source, 0, source.length);
+    if (from === undefined) throw new ERR_UNKNOWN_ENCODING(fromEncoding);
+    if (to === undefined) throw new ERR_UNKNOWN_ENCODING(toEncoding);
+    if (!TRANSCODED.includes(from) || !TRANSCODED.includes(to)) throw new Error("Unable to transcode buffer due to unsupported encoding");
+    const bytes = new FastBuffer(source.buffer, source.byteOffset, source.byteLength);
+    if (from === "utf16le" && to !== "utf16le" && bytes.length % 2 !== 0) throw new Error("UTF-16le input size should be multiple of 2");
+    if (from === "utf8" && to === "utf16le" && !n.isUtf8(bytes)) throw new Error("Unable to transcode buffer");
+    if (bytes.length * (to === "utf16le" ? 2 : 1) >= TRANSCODE_MAX) throw new Error("Source buffer is too large to transcode");
+    let text = OPS[from].slice(bytes, 0, bytes.length);
     if (to === "ascii" || to === "latin1") text = text.replace(to === "ascii" ? /[^\x00-\x7f]/gu : /[^\x00-\xff]/gu, "?");
     return Buffer.from(text, to);
 }
@@ -780,7 +790,7 @@ module.exports = {
     Buffer, SlowBuffer, transcode, isUtf8: (input) => n.isUtf8(viewForCheck(input)), isAscii: (input) => n.isAscii(viewForCheck(input)),
     kMaxLength, kStringMaxLength,
     btoa: (input) => btoa(input), atob: (input) => atob(input), constants,
-    Blob, File, resolveObjectURL() { return undefined; },
+    Blob, File, resolveObjectURL() { throw new Error("resolveObjectURL is not implemented"); },
 };
 Object.defineProperty(module.exports, "INSPECT_MAX_BYTES", {
     get: () => INSPECT_MAX_BYTES,

@@ -1,5 +1,5 @@
 /* node:console: the global console, and Console over streams. */
-const { codes: { ERR_CONSOLE_WRITABLE_STREAM, ERR_INVALID_ARG_VALUE } } = require("./errors.js");
+const { codes: { ERR_CONSOLE_WRITABLE_STREAM, ERR_INVALID_ARG_VALUE }, notImplemented } = require("./errors.js");
 const { formatWithOptions, inspect } = require("./inspect.js");
 
 const globalConsole = globalThis.console;
@@ -108,6 +108,6 @@ function renderTable(data, columns) {
 const out = {};
 for (const name of Object.getOwnPropertyNames(globalConsole)) if (typeof globalConsole[name] === "function") out[name] = globalConsole[name];
 module.exports = Object.assign(out, {
-    Console, profile() {}, profileEnd() {}, context: () => globalConsole, createTask: () => ({ run: (f) => f() }),
+    Console, profile() {}, profileEnd() {}, context: () => notImplemented("console.context"), createTask: () => notImplemented("console.createTask"),
     _stdoutErrorHandler() {}, _stderrErrorHandler() {}, _ignoreErrors: true,
 });

@@ -10,8 +10,6 @@ class Channel {
         this._stores = new Map();
     }
 
-    get hasSubscribers() { return this._subscribers.length > 0 || this._stores.size > 0; }
-
     subscribe(subscription) {
         validateFunction(subscription, "subscription");
         this._subscribers = [...this._subscribers, subscription];
@@ -59,6 +57,14 @@ class Channel {
     }
 }
 
+/* A getter as in Node; for Workers from before that was so, a method. */
+function defineHasSubscribers(Class, answer) {
+    const about = web.compat.diagnostics_channel_has_subscribers_getter ? { get: answer } : { value: answer, writable: true };
+    Object.defineProperty(Class.prototype, "hasSubscribers", { ...about, configurable: true });
+}
+const listened = (one) => one._subscribers.length > 0 || one._stores.size > 0;
+defineHasSubscribers(Channel, function hasSubscribers() { return listened(this); });
+
 function channel(name) {
     if (typeof name !== "string" && typeof name !== "symbol") throw new ERR_INVALID_ARG_TYPE("channel", ["string", "symbol"], name);
     let found = channels.get(name);
@@ -80,8 +86,6 @@ class TracingChannel {
         }
     }
 
-    get hasSubscribers() { return EVENTS.some((event) => this[event]?.hasSubscribers); }
-
     subscribe(handlers) {
         for (const event of EVENTS) if (handlers[event]) this[event]?.subscribe(handlers[event]);
     }
@@ -93,7 +97,7 @@ class TracingChannel {
     }
 
     traceSync(fn, context = {}, thisArg = undefined, ...args) {
-        if (!this.hasSubscribers) return Reflect.apply(fn, thisArg, args);
+        if (!traced(this)) return Reflect.apply(fn, thisArg, args);
         return this.start.runStores(context, () => {
             try {
                 const result = Reflect.apply(fn, thisArg, args);
@@ -110,7 +114,7 @@ class TracingChannel {
     }
 
     tracePromise(fn, context = {}, thisArg = undefined, ...args) {
-        if (!this.hasSubscribers) return Reflect.apply(fn, thisArg, args);
+        if (!traced(this)) return Reflect.apply(fn, thisArg, args);
         const settle = (key, value) => {
             context[key] = value;
             if (key === "error") this.error.publish(context);
@@ -139,7 +143,7 @@ class TracingChannel {
     }
 
     traceCallback(fn, position = -1, context = {}, thisArg = undefined, ...args) {
-        if (!this.hasSubscribers) return Reflect.apply(fn, thisArg, args);
+        if (!traced(this)) return Reflect.apply(fn, thisArg, args);
         const { start, end, asyncStart, asyncEnd, error: failed } = this;
         const callback = args.at(position);
         validateFunction(callback, "callback");
@@ -170,6 +174,9 @@ class TracingChannel {
         });
     }
 }
+
+const traced = (one) => EVENTS.some((event) => one[event] !== undefined && listened(one[event]));
+defineHasSubscribers(TracingChannel, function hasSubscribers() { return traced(this); });
 
 module.exports = {
     channel, hasSubscribers: (name) => channels.get(name)?.hasSubscribers ?? false,

@@ -165,6 +165,8 @@ const TABLE = {
     ERR_STREAM_WRITE_AFTER_END: [Error, "write after end"],
     ERR_STRING_TOO_LONG: [Error, (n) => `Cannot create a string longer than 0x${n.toString(16)} characters`],
     ERR_SYSTEM_ERROR: [Error, (x) => x],
+    ERR_TRACE_EVENTS_CATEGORY_REQUIRED: [TypeError, "At least one category is required"],
+    ERR_OPTION_NOT_IMPLEMENTED: [Error, (x) => `The ${x} option is not implemented`],
     ERR_UNAVAILABLE_DURING_EXIT: [Error, "Cannot call function in process exit handler"],
     ERR_UNESCAPED_CHARACTERS: [TypeError, (x) => `${x} contains unescaped characters`],
     ERR_UNHANDLED_ERROR: [Error, (error) => (error === undefined ? "Unhandled error." : `Unhandled error. (${error})`)],

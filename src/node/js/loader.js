@@ -7,6 +7,7 @@ import * as context from "../../web/js/context.js";
 import * as timers from "../../web/js/timers.js";
 import { lazyGlobal, loaded as scriptLoaded, onLoad } from "../../web/js/scripts.js";
 import { keyData } from "../../web/js/crypto.js";
+import { flags as compat } from "../../web/js/compat.js";
 
 /* Every name a Worker can import, without `node:`; a name that is not its script's own stands with it. */
 const MODULES = {
@@ -30,12 +31,12 @@ const PREFIX_ONLY = ["sqlite", "test"];
 const FIRST = ["assert", "async_hooks", "buffer", "crypto", "diagnostics_channel", "events", "path", "process", "querystring", "stream",
     "string_decoder", "url", "util"];
 
-const V2_SINCE = "2024-09-23", DEFAULT_SINCE = "2026-08-04", ENV_SINCE = "2025-04-01", TIMERS_SINCE = "2026-02-10";
+const V2_SINCE = "2024-09-23", DEFAULT_SINCE = "2026-08-04", ENV_SINCE = "2025-04-01", TIMERS_SINCE = "2026-02-10", PROCESS_SINCE = "2025-09-15";
 
 const loaded = new Map();
 /* What scripts may use of the web platform; spec, registry() and readFile() are those of the Worker. */
 const web = {
-    frame: workers.frame, frameGet: workers.frameGet, frameRun: workers.frameRun, context, timers, keyData, scriptLoaded, onLoad,
+    frame: workers.frame, frameGet: workers.frameGet, frameRun: workers.frameRun, context, timers, keyData, scriptLoaded, onLoad, compat,
     MODULES, PREFIX_ONLY, spec: null, builtins: null, registry: null, readFile: null, env: null, populateEnv: false,
 };
 
@@ -71,7 +72,7 @@ function once(fn) {
 
 function installGlobals(date, flags) {
     lazyGlobal("Buffer", false, () => load("buffer").Buffer);
-    lazyGlobal("process", false, () => load("process"));
+    lazyGlobal("process", false, () => load(MODULES.process || "process"));
     for (const name of ["setImmediate", "clearImmediate"])
         Object.defineProperty(global, name, { value: timers[name], writable: true, configurable: true, enumerable: true });
     Object.defineProperty(global, "global", { value: global, writable: true, configurable: true, enumerable: true });
@@ -97,6 +98,7 @@ export function nodeBuiltins(spec, registry, readFile) {
     web.builtins = map; // those of `cloudflare:` are added by the caller
     const names = v2 ? Object.keys(MODULES) : on ? FIRST : flags.includes("nodejs_als") ? ["async_hooks"] : [];
     for (const name of names) map.set(`node:${name}`, once(() => namespace(name)));
+    if (flags.includes("disable_nodejs_process_v2") || (date < PROCESS_SINCE && !flags.includes("enable_nodejs_process_v2"))) MODULES.process = "process_legacy";
     if (v2) {
         installGlobals(date, flags);
         map.set("cloudflare:node", once(() => workers.namespace({

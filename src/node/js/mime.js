@@ -36,7 +36,7 @@ class MIMEParams {
     *keys() { yield* this.#data.keys(); }
     *values() { yield* this.#data.values(); }
     [Symbol.iterator]() { return this.entries(); }
-    toString() { return [...this.#data].map(([k, v]) => `${k}=${encode(v)}`).join(";"); }
+    toString() { return [...this.#data].map(([k, v]) => `${k}=${encode(v)}`).join("; "); }
     toJSON() { return this.toString(); }
 
     static {

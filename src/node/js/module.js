@@ -27,10 +27,14 @@ function Module(id = "", parent = undefined) {
     this.loaded = false;
     this.children = [];
 }
-Module.prototype.require = (id) => {
-    validateString(id, "id");
-    return createRequire("/")(id);
-};
+Object.assign(Module.prototype, {
+    load: () => notImplemented("module.Module.load"),
+    require(id) {
+        validateString(id, "id");
+        return createRequire("/")(id);
+    },
+    _compile: () => notImplemented("module.Module._compile"),
+});
 
 Object.assign(Module, {
     Module, builtinModules, isBuiltin, createRequire, _cache: Object.create(null), _pathCache: Object.create(null),

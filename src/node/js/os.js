@@ -11,14 +11,14 @@ module.exports = {
         validateInt32(pid, "pid");
         return priorities.get(pid) ?? 0;
     },
-    homedir: primitive(() => "/tmp"), hostname: primitive(() => "localhost"), loadavg: () => [0, 0, 0], networkInterfaces: () => ({}),
+    homedir: primitive(() => "/tmp/"), hostname: primitive(() => "localhost"), loadavg: () => [0, 0, 0], networkInterfaces: () => ({}),
     platform: primitive(() => "linux"), release: primitive(() => ""), setPriority(pid, priority) {
         const [id, value] = priority === undefined ? [0, pid] : [pid, priority];
         validateInt32(id, "pid");
         validateInt32(value, "priority", -20, 19);
         priorities.set(id, value);
     },
-    tmpdir: primitive(() => "/tmp"), totalmem: primitive(() => 0), type: primitive(() => "Linux"), userInfo(options = undefined) {
+    tmpdir: primitive(() => "/tmp/"), totalmem: primitive(() => 0), type: primitive(() => "Linux"), userInfo(options = undefined) {
         if (options !== undefined && (options === null || typeof options !== "object")) throw new ERR_INVALID_ARG_TYPE("options", "Object", options);
         return { uid: -1, gid: -1, username: "worker", homedir: "/tmp", shell: null };
     },

@@ -1,7 +1,7 @@
 /* node:path, both flavours. A path is a root and the rest; the flavours differ in what a root is. */
 const { validateString, validateObject, codes: { ERR_INVALID_ARG_TYPE } } = require("./errors.js");
 
-const cwd = () => require("./process.js").cwd();
+const cwd = () => "/"; // as upstream: only node:fs and process.chdir() know a working directory
 const isSlash = (c) => c === 47;
 const isAnySlash = (c) => c === 47 || c === 92;
 const isLetter = (c) => (c >= 65 && c <= 90) || (c >= 97 && c <= 122);

@@ -27,7 +27,12 @@ function makeEnv() {
             return true;
         },
         defineProperty(target, key, descriptor) {
-            return Reflect.defineProperty(target, key, "value" in descriptor ? { ...descriptor, value: `${descriptor.value}` } : descriptor);
+            if ("get" in descriptor || "set" in descriptor) throw new ERR_INVALID_ARG_VALUE("descriptor", descriptor, "process.env value must not have getter/setter");
+            for (const name of ["configurable", "enumerable", "writable"])
+                if (!descriptor[name]) throw new ERR_INVALID_ARG_VALUE(`descriptor.${name}`, descriptor, `process.env value must be ${name}`);
+            if (!("value" in descriptor)) throw new ERR_INVALID_ARG_VALUE("descriptor.value", descriptor, "process.env value must be specified explicitly");
+            if (typeof key === "symbol" || typeof descriptor.value === "symbol") throw new TypeError("Cannot convert a symbol value to a string");
+            return Reflect.defineProperty(target, key, { ...descriptor, value: `${descriptor.value}` });
         },
     });
 }
@@ -58,19 +63,27 @@ function nextTick(callback, ...args) {
     queueMicrotask(args.length === 0 ? callback : () => callback(...args));
 }
 
-function emitWarning(warning, type, code) {
-    let error = warning, name = type, id = code, detail;
-    if (name !== null && typeof name === "object" && !Array.isArray(name)) {
-        detail = name.detail;
-        id = name.code;
-        name = name.type;
-    }
+/* (options), (type), (type, constructor), (type, code), (type, code, constructor), (constructor) after the warning. */
+function warningOptions(options, second, third) {
+    if (options === undefined) return {};
+    if (typeof options === "function") return { ctor: options };
+    if (options !== null && typeof options === "object" && !Array.isArray(options)) return options;
+    if (typeof options !== "string") throw new ERR_INVALID_ARG_TYPE("options", "object", options);
+    const ctor = typeof second === "string" ? third : second;
+    if (ctor !== undefined && typeof ctor !== "function") throw new ERR_INVALID_ARG_TYPE("ctor", "function", ctor);
+    return { type: options, code: typeof second === "string" ? second : undefined, ctor };
+}
+
+function emitWarning(warning, options, codeOrCtor, maybeCtor) {
+    const { type, code, detail, ctor } = warningOptions(options, codeOrCtor, maybeCtor);
+    let error = warning;
     if (typeof error === "string") {
-        error = new Error(error);
-        error.name = String(name || "Warning");
-        if (id !== undefined) error.code = id;
-        if (detail !== undefined) error.detail = detail;
-    } else if (!(error instanceof Error)) throw new ERR_INVALID_ARG_TYPE("warning", ["Error", "string"], error);
+        error = new (ctor ?? Error)(error);
+        error.name = type || "Warning";
+    } else if (!(error instanceof Error)) throw new ERR_INVALID_ARG_TYPE("warning", "string or Error", error);
+    else if (type && type !== "Warning") error.name = type;
+    if (code) error.code = code;
+    if (detail && typeof detail === "string") error.detail = detail;
     queueMicrotask(() => {
         process.emit("warning", error);
         console.warn(`(node:1) ${error.code ? `[${error.code}] ` : ""}${error.name}: ${error.message}`);
@@ -95,7 +108,8 @@ function makeOutput(fd, log) {
             callback();
         },
     });
-    return Object.assign(stream, { fd, isTTY: false, columns: 80, rows: 24, _type: "fs", _isStdio: true });
+    Object.defineProperty(stream, "readable", { value: false, writable: true, configurable: true, enumerable: true });
+    return Object.assign(stream, { fd, _type: "fs", _isStdio: true });
 }
 
 /* What upstream says it is; the parts' versions are empty there. */
@@ -115,6 +129,9 @@ function exit(code = undefined) {
 }
 
 const nothing = () => {};
+function refuse(syscall) {
+    throw Object.assign(new Error(`EPERM: operation not permitted, ${syscall}`), { code: "EPERM", syscall });
+}
 Object.assign(process, {
     version: `v${VERSION}`,
     versions: { node: VERSION, ...Object.fromEntries(PARTS.map((name) => [name, ""])) },
@@ -131,29 +148,32 @@ Object.assign(process, {
     cwd: () => directories.get(web.context.current ?? OUTSIDE) ?? directories.get(OUTSIDE),
     chdir(path) {
         validateString(path, "directory");
-        const target = require("./path.js").resolve(path);
+        const target = require("./path.js").resolve(process.cwd(), path);
         const there = path.length <= PATH_MAX && require("./fs.js").statSync(target, { throwIfNoEntry: false });
+        if (path === "") throw require("./util.js").uvError("ENOENT", "chdir", { path });
         if (path.length > PATH_MAX) throw require("./util.js").uvError("ENAMETOOLONG", "chdir", { path });
         if (there === undefined) throw require("./util.js").uvError("ENOENT", "chdir", { path });
         if (!there.isDirectory()) throw require("./util.js").uvError("ENOTDIR", "chdir", { path });
         directories.set(web.context.current ?? OUTSIDE, target);
     },
-    uptime: () => 0, cpuUsage: () => ({ user: 0, system: 0 }), threadCpuUsage: () => ({ user: 0, system: 0 }),
+    uptime: () => 0,
     resourceUsage: () => ({ userCPUTime: 0, systemCPUTime: 0, maxRSS: 0, sharedMemorySize: 0, unsharedDataSize: 0, unsharedStackSize: 0, minorPageFault: 0, majorPageFault: 0, swappedOut: 0, fsRead: 0, fsWrite: 0, ipcSent: 0, ipcReceived: 0, signalsCount: 0, voluntaryContextSwitches: 0, involuntaryContextSwitches: 0 }),
     constrainedMemory: () => 0, availableMemory: () => 0, umask(value = undefined) {
-        const good = typeof value === "string" ? /^[0-7]+$/.test(value) : value === value >>> 0;
-        if (value !== undefined && typeof value !== "string" && typeof value !== "number") throw new ERR_INVALID_ARG_TYPE("mask", ["number", "string"], value);
-        if (value !== undefined && !good) throw new ERR_INVALID_ARG_VALUE("mask", value, "must be a 32-bit unsigned integer or an octal string");
+        if (value === undefined) return UMASK;
+        if (typeof value !== "string" && typeof value !== "number") throw new ERR_INVALID_ARG_TYPE("mask", ["number", "string"], value);
+        const mask = typeof value === "number" ? value : /^[0-7]+$/.test(value) ? parseInt(value, 8) : NaN;
+        if (mask !== mask >>> 0) throw new ERR_INVALID_ARG_VALUE("mask", value, "must be a 32-bit unsigned integer or an octal string");
         return UMASK;
     },
-    getuid: () => 0, geteuid: () => 0, getgid: () => 0, getegid: () => 0, getgroups: () => [],
-    setuid: nothing, seteuid: nothing, setgid: nothing, setegid: nothing, setgroups: nothing, initgroups: nothing,
-    setUncaughtExceptionCaptureCallback: nothing, hasUncaughtExceptionCaptureCallback: () => false, setSourceMapsEnabled: nothing,
-    getActiveResourcesInfo: () => [], ref: nothing, unref: nothing, kill: () => notImplemented("process.kill"),
-    dlopen: () => notImplemented("process.dlopen"), binding: (name) => {
-        throw Object.assign(new Error(`No such module: ${name}`), { code: "ERR_INVALID_MODULE" });
+    getuid: () => 0, geteuid: () => 0, getgid: () => 0, getegid: () => 0, getgroups: () => [0],
+    ...Object.fromEntries(["setuid", "seteuid", "setgid", "setegid"].map((name) => [name, { [name](id) { if (id !== 0) refuse(name); } }[name]])),
+    ...Object.fromEntries(["setgroups", "initgroups"].map((name) => [name, { [name]: () => refuse(name) }[name]])),
+    setSourceMapsEnabled: nothing, ref: nothing, unref: nothing,
+    loadEnvFile(path = ".env") {
+        const text = require("./fs.js").readFileSync(path instanceof URL ? path : String(path), "utf8");
+        Object.assign(process.env, require("./util.js").parseEnv(text));
     },
-    loadEnvFile: () => notImplemented("process.loadEnvFile"), openStdin: () => process.stdin, assert: (v, m) => require("./assert.js")(v, m),
+    openStdin: () => process.stdin, assert: (v, m) => require("./assert.js")(v, m),
     getBuiltinModule(id) {
         validateString(id, "id");
         const name = id.startsWith("node:") ? id.slice(5) : id;
@@ -161,8 +181,9 @@ Object.assign(process, {
     },
     _channel: undefined, _disconnect: undefined, _exiting: false, _handleQueue: undefined, _pendingMessage: undefined, _preload_modules: [], _send: undefined,
     channel: null, connected: false, domain: null, getSourceMapsSupport: () => ({ enabled: false, nodeModules: false, generatedCode: false }),
-    ...Object.fromEntries(["_fatalException", "_getActiveHandles", "_getActiveRequests", "_kill", "_linkedBinding", "_rawDebug",
-        "execve"].map((name) => [name, { [name]: () => notImplemented(`process.${name}`) }[name]])),
+    _fatalException: () => false, _getActiveHandles: () => [], _getActiveRequests: () => [], _rawDebug: (...args) => console.log(...args),
+    ...Object.fromEntries(["_kill", "_linkedBinding", "binding", "cpuUsage", "dlopen", "execve", "getActiveResourcesInfo", "kill", "threadCpuUsage",
+        "hasUncaughtExceptionCaptureCallback", "setUncaughtExceptionCaptureCallback"].map((name) => [name, { [name]: () => notImplemented(`process.${name}`) }[name]])),
     ...Object.fromEntries(["_debugEnd", "_debugProcess", "_startProfilerIdleNotifier", "_stopProfilerIdleNotifier", "_tickCallback"].map((name) => [name, { [name]() {} }[name]])),
     send: () => false, finalization: { register: nothing, unregister: nothing, registerBeforeExit: nothing },
 });
@@ -182,8 +203,8 @@ lazy("env", makeEnv);
 lazy("stdout", () => makeOutput(1, (line) => console.log(line)));
 lazy("stderr", () => makeOutput(2, (line) => console.error(line)));
 lazy("stdin", () => {
-    const { Readable } = require("./stream.js");
-    return Object.assign(new Readable({ read() { this.push(null); } }), { fd: 0, isTTY: false });
+    const { ReadStream } = require("./fs.js");
+    return Object.assign(new ReadStream(null, { fd: 0, autoClose: false }), { fd: 0 });
 });
 Object.defineProperty(process, "exitCode", {
     get: () => exitCode,
@@ -196,7 +217,7 @@ Object.defineProperty(process, "exitCode", {
 /* Events of the runtime that programs look for here. */
 const on = process.on;
 let forwarding = false;
-process.on = process.addListener = function (name, listener) {
+function listen(name, listener) {
     if (!forwarding && (name === "unhandledRejection" || name === "rejectionHandled")) {
         forwarding = true;
         addEventListener("unhandledrejection", (event) => {
@@ -205,4 +226,5 @@ process.on = process.addListener = function (name, listener) {
         addEventListener("rejectionhandled", (event) => process.emit("rejectionHandled", event.promise));
     }
     return on.call(this, name, listener);
-};
+}
+for (const name of ["on", "addListener"]) Object.defineProperty(process, name, { value: listen, writable: true, configurable: true });

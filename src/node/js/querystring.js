@@ -29,7 +29,12 @@ function qsEscape(value) {
     try {
         return encodeURIComponent(text);
     } catch {
-        throw new ERR_INVALID_URI();
+        // A surrogate pairs with whatever follows it, as in Node.
+        const pairs = text.replace(/[\ud800-\udfff][^]?/g, (pair) => {
+            if (pair.length < 2) throw new ERR_INVALID_URI();
+            return String.fromCodePoint(0x10000 + (((pair.charCodeAt(0) & 0x3ff) << 10) | (pair.charCodeAt(1) & 0x3ff)));
+        });
+        return encodeURIComponent(pairs);
     }
 }
 
@@ -77,8 +82,8 @@ function parse(text, sep = "&", eq = "=", options = undefined) {
     };
     let n = 0;
     for (const pair of text.split(separator)) {
-        if (pair === "") continue;
         if (max > 0 && n++ >= max) break;
+        if (pair === "") continue;
         const at = pair.indexOf(equals);
         const plain = (s) => s.replaceAll("+", custom === qsUnescape ? " " : "%20");
         const key = decode(plain(at < 0 ? pair : pair.slice(0, at)));

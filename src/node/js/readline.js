@@ -18,7 +18,7 @@ class Interface extends EventEmitter {
         this.line = "";
         this.cursor = 0;
         this.closed = false;
-        this._prompt = o.prompt ?? "> ";
+        this._prompt = o.prompt ?? "";
         if (this.input !== undefined) {
             this.input.on("data", (chunk) => this.#feed(typeof chunk === "string" ? chunk : this.#decoder.write(chunk)));
             this.input.on("end", () => {

@@ -34,7 +34,7 @@ module.exports = {
     setTimeout: setTimeoutNode, clearTimeout: timers.clearTimeout, setImmediate: setImmediateNode, clearImmediate: timers.clearImmediate,
     setInterval: setIntervalNode, clearInterval: timers.clearInterval,
     get promises() { return require("./timers_promises.js"); },
-    Timeout, active() {}, unenroll() {}, enroll() {}, _unrefActive() {},
+    Timeout, active() {}, unenroll() {}, enroll() { throw new Error("Not implemented. timers.enroll() is deprecated. Please use setTimeout instead."); }, _unrefActive() {},
 };
 Object.defineProperty(setTimeoutNode, Symbol.for("nodejs.util.promisify.custom"), { get: () => require("./timers_promises.js").setTimeout, enumerable: true });
 Object.defineProperty(setImmediateNode, Symbol.for("nodejs.util.promisify.custom"), { get: () => require("./timers_promises.js").setImmediate, enumerable: true });

@@ -48,8 +48,9 @@ function setImmediate(value, options = {}) {
 async function* setInterval(delay, value, options = {}) {
     validateObject(options, "options");
     if (delay !== undefined) validateNumber(delay, "delay");
-    const { signal } = options;
+    const { signal, ref } = options;
     validateAbortSignal(signal, "options.signal");
+    if (ref !== undefined) validateBoolean(ref, "options.ref");
     if (signal?.aborted) throw new AbortError(undefined, { cause: signal.reason });
     let due = 0, wake = null;
     const ring = () => {

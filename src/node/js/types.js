@@ -23,7 +23,9 @@ const typed = (name) => (value) => isView(value) && tag.call(value) === name;
 const isDate = probe(Date.prototype, "getTime");
 const isMap = probe(Map.prototype, "size");
 const isSet = probe(Set.prototype, "size");
-const isAnyArrayBuffer = probe(ArrayBuffer.prototype, "byteLength");
+const isArrayBuffer = probe(ArrayBuffer.prototype, "byteLength");
+const isSharedArrayBuffer = probe(SharedArrayBuffer.prototype, "byteLength");
+const isAnyArrayBuffer = (value) => isArrayBuffer(value) || isSharedArrayBuffer(value);
 const isNumberObject = probe(Number.prototype, "valueOf");
 const isStringObject = probe(String.prototype, "valueOf");
 const isBooleanObject = probe(Boolean.prototype, "valueOf");
@@ -61,9 +63,7 @@ const types = {
     isWeakMap: quiet((v) => weakMapHas.call(v, v)),
     isWeakSet: quiet((v) => weakSetHas.call(v, v)),
     isWeakRef: quiet((v) => [weakRefDeref.call(v)]),
-    isArrayBuffer: isAnyArrayBuffer,
-    isSharedArrayBuffer: () => false,
-    isAnyArrayBuffer,
+    isArrayBuffer, isSharedArrayBuffer, isAnyArrayBuffer,
     isDataView: (v) => isView(v) && tag.call(v) === undefined,
     isProxy: () => false,
     isModuleNamespaceObject: (v) => v !== null && typeof v === "object" && Object.getPrototypeOf(v) === null && v[Symbol.toStringTag] === "Module",

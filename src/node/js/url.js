@@ -1,5 +1,5 @@
 /* node:url: the standard URL classes, the legacy parser (npm's `url`), and paths of files. */
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_FILE_URL_HOST, ERR_INVALID_FILE_URL_PATH, ERR_INVALID_URL_SCHEME }, validateObject, validateString } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_FILE_URL_HOST, ERR_INVALID_FILE_URL_PATH, ERR_INVALID_ARG_VALUE, ERR_INVALID_URL_SCHEME, ERR_MISSING_ARGS }, validateObject, validateString } = require("./errors.js");
 const legacy = require("url_legacy");
 const path = require("./path.js");
 
@@ -37,10 +37,11 @@ function hostOf(domain) {
     }
 }
 function domainToASCII(domain) {
-    if (arguments.length === 0) throw new TypeError('The "domain" argument must be specified');
+    if (arguments.length === 0) throw new ERR_MISSING_ARGS("domain");
     return hostOf(`${domain}`);
 }
 function domainToUnicode(domain) {
+    if (arguments.length === 0) throw new ERR_MISSING_ARGS("domain");
     const { toUnicode } = require("punycode");
     return toUnicode(hostOf(`${domain}`));
 }
@@ -70,16 +71,30 @@ function fileURLToPathBuffer(url) {
     return require("./querystring.js").unescapeBuffer(checkFile(url).pathname);
 }
 
+/* \\\\server\\share\\resource */
+function uncToFileURL(name) {
+    const resolved = path.win32.resolve(name);
+    const end = resolved.indexOf("\\", 2);
+    if (end === -1) throw new ERR_INVALID_ARG_VALUE("path", resolved, "Missing UNC resource path");
+    if (end === 2) throw new ERR_INVALID_ARG_VALUE("path", resolved, "Empty UNC servername");
+    const url = new URL("file:///");
+    url.hostname = domainToASCII(resolved.slice(2, end));
+    url.pathname = resolved.slice(end).replaceAll("\\", "/").replace(FILE_ESCAPES, escapeChar);
+    return url;
+}
+
+const escapeChar = (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
 const FILE_ESCAPES = /[%\\\n\r\t?#]/g;
 function pathToFileURL(name, options = undefined) {
     validateString(name, "path");
+    if (options?.windows && name.startsWith("\\\\")) return uncToFileURL(name);
     const flavour = options?.windows ? path.win32 : path;
     let resolved = flavour.resolve(name);
     if (/[/\\]$/.test(name) && options?.windows && !resolved.endsWith("\\")) resolved += "\\";
     else if (name.endsWith("/") && !resolved.endsWith("/")) resolved += "/";
     if (options?.windows) resolved = `/${resolved.replaceAll("\\", "/")}`;
     const url = new URL("file:///");
-    url.pathname = resolved.replace(FILE_ESCAPES, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+    url.pathname = resolved.replace(FILE_ESCAPES, escapeChar);
     return url;
 }
 

@@ -98,15 +98,9 @@ function _extend(target, source) {
 
 function debuglog(set, callback = undefined) {
     const name = `${set}`.toUpperCase();
-    const pattern = () => {
-        const env = require("./process.js").env.NODE_DEBUG ?? "";
-        return env.split(",").some((item) => new RegExp(`^${item.replace(/[|\\{}()[\]^$+?.]/g, "\\$&").replaceAll("*", ".*")}$`, "i").test(name));
-    };
-    const logger = (...args) => {
-        if (pattern()) console.error(`${name} 1: ${format(...args)}`);
-    };
+    const logger = (...args) => console.log(`${name}: ${format(...args)}\n`);
     callback?.(logger);
-    Object.defineProperty(logger, "enabled", { get: pattern, configurable: true, enumerable: true });
+    Object.defineProperty(logger, "enabled", { value: true, configurable: true, enumerable: true });
     return logger;
 }
 
@@ -164,7 +158,10 @@ function _exceptionWithHostPort(err, syscall, address, port, additional) {
 function styleText(style, text, options = {}) {
     validateString(text, "text");
     validateObject(options, "options");
-    const plain = (options.validateStream ?? true) && !(options.stream ?? require("./process.js").stdout).isTTY;
+    const { validateStream = true, stream = require("./process.js").stdout } = options;
+    if (validateStream && typeof (stream?.write ?? stream?.on ?? stream?.getReader ?? stream?.getWriter) !== "function")
+        throw new ERR_INVALID_ARG_TYPE("stream", ["ReadableStream", "WritableStream", "Stream"], stream);
+    const plain = validateStream && !stream.isTTY;
     let open = "", close = "";
     for (const name of Array.isArray(style) ? style : [style]) {
         if (name === "none") continue;
@@ -257,7 +254,7 @@ const util = module.exports = {
     isNullOrUndefined: (v) => v === null || v === undefined, isNumber: (v) => typeof v === "number",
     isObject: (v) => v !== null && typeof v === "object", isPrimitive: (v) => v === null || (typeof v !== "object" && typeof v !== "function"),
     isRegExp: types.isRegExp, isString: (v) => typeof v === "string", isSymbol: (v) => typeof v === "symbol", isUndefined: (v) => v === undefined,
-    log: (...args) => console.log(`${new Date().toString().slice(4, 24)} - ${format(...args)}`),
+    log: (...args) => console.log("%s - %s", new Date().toString().slice(4, 24), format(...args)),
 };
 for (const name of ["MIMEType", "MIMEParams"])
     Object.defineProperty(util, name, { get: () => require("./mime.js")[name], enumerable: true, configurable: true });

@@ -33,6 +33,7 @@ export class PerformanceMark extends PerformanceEntry {
     }
 
     get detail() { return this.#detail; }
+    toJSON() { return this.#detail === null ? super.toJSON() : { ...super.toJSON(), detail: this.#detail }; }
 }
 
 export class PerformanceMeasure extends PerformanceEntry {
@@ -44,6 +45,20 @@ export class PerformanceMeasure extends PerformanceEntry {
     }
 
     get detail() { return this.#detail; }
+    toJSON() { return this.#detail === null ? super.toJSON() : { ...super.toJSON(), detail: this.#detail }; }
+}
+
+/* Counts of events of a page: there is none. */
+class EventCounts {
+    #map = new Map();
+    get size() { return 0; }
+    get(type) { return this.#map.get(type); }
+    has(type) { return this.#map.has(type); }
+    entries() { return this.#map.entries(); }
+    keys() { return this.#map.keys(); }
+    values() { return this.#map.values(); }
+    forEach(fn, thisArg = undefined) { this.#map.forEach(fn, thisArg); }
+    [Symbol.iterator]() { return this.#map.entries(); }
 }
 
 export class PerformanceResourceTiming extends PerformanceEntry {}
@@ -67,7 +82,7 @@ export class Performance {
     #entries = [];
 
     get timeOrigin() { return 0; }
-    get eventCounts() { return new Map(); }
+    get eventCounts() { return new EventCounts(); }
 
     now() {
         return current === null ? 0 : io.clock[0]; // before the first event there is no time

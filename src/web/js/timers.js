@@ -223,15 +223,24 @@ export class Immediate {
 export class Timeout {
     #id;
     #again;
+    #ref = true;
 
     constructor(id, every, callback, delay, args) {
         this.#id = id;
         this.#again = () => (every ? setInterval : setTimeout)(callback, delay, ...args);
     }
 
-    ref() { return this; }
-    unref() { return this; }
-    hasRef() { return true; }
+    ref() {
+        this.#ref = true;
+        return this;
+    }
+
+    unref() {
+        this.#ref = false;
+        return this;
+    }
+
+    hasRef() { return this.#ref; }
     refresh() {
         clearTimeout(this.#id);
         this.#id = this.#again();
