@@ -128,6 +128,17 @@ log(t, d instanceof ArrayBuffer, d.byteLength, j.k);`,
         assert.deepEqual(await lines(files), ['some text true 3 v']);
     });
 
+    test('source phase imports give the module of WebAssembly, and only that', async () => {
+        const bytes = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+        const run = (source) => lines({ 'main.js': source, 'a.wasm': bytes, 'm.js': 'export default 1' });
+        assert.deepEqual(await run(`import source w from './a.wasm'; log(w instanceof WebAssembly.Module);`), ['true']);
+        assert.deepEqual(await run(`import source from './m.js'; log(source);`), ['1']);
+        assert.deepEqual(await run(`log(await import.source('./a.wasm') instanceof WebAssembly.Module);`), ['true']);
+        const refused = `SyntaxError: Source phase import not available for module: ./m.js`;
+        assert.equal(await errorOf({ 'main.js': `import source m from './m.js'`, 'm.js': '' }), refused);
+        assert.equal(await errorOf({ 'main.js': `await import.source('./m.js')`, 'm.js': '' }), refused);
+    });
+
     test('wasm is a compiled module', async () => {
         const bytes = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
         const files = { 'main.js': `import w from './a.wasm?module'; log(w instanceof WebAssembly.Module);`, 'a.wasm': bytes };
@@ -164,7 +175,8 @@ describe('evaluation', () => {
 
     test('require of an ES module: await, circles, only a default', async () => {
         const awaits = { 'main.js': `import './a.cjs'`, 'a.cjs': `require('./m.js')`, 'm.js': `await null;` };
-        assert.match(await errorOf(awaits), /^Error: Use of top-level await in a synchronously required .* Specifier: ".\/m.js"\.$/);
+        assert.match(await errorOf(awaits), /^Error: Top-level await in module is not permitted at this time\.$/);
+        assert.match(await errorOf(awaits, { registryFlags: { newRegistry: true } }), /^Error: Use of top-level await in a synchronously required .* Specifier: ".\/m.js"\.$/);
         const circle = { 'main.js': `import './a.cjs'`, 'a.cjs': `require('./main.js')` };
         assert.equal(await errorOf(circle), 'Error: Circular dependency when resolving module: ./main.js');
         const only = { 'main.js': `import c from './a.cjs'; log(Object.prototype.toString.call(c));`, 'a.cjs': `module.exports = require('./m.js')`, 'm.js': `export default 'd'` };

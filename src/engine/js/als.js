@@ -13,7 +13,7 @@ import { afterDirectives, skipSpace } from './ast.js';
 
 export function mentionsAsyncContext(source) {
     // Sections of Durable Objects are found by the frame too (product/durable/gates.js).
-    return /async_hooks|AsyncLocalStorage|withEnv|AsyncResource|\btracing\b|blockConcurrencyWhile|\.transaction\b/.test(source);
+    return /async_hooks|AsyncLocalStorage|withE(nv|xports)|AsyncResource|\btracing\b|blockConcurrencyWhile|\.transaction\b/.test(source);
 }
 
 // The position behind `=>` of an arrow function.

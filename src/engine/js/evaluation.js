@@ -6,6 +6,7 @@ export function instantiate(registry, record) {
     let meta;
     const ctx = {
         import: (specifier, options) => registry.importFrom(record.name, specifier, options),
+        importSource: (specifier) => registry.importSource(record.name, specifier),
         get meta() {
             meta ??= registry.createMeta(record.name);
             return meta;
@@ -183,19 +184,24 @@ function asyncRejected(registry, record, error) {
     settle(registry, record, 'reject', error);
 }
 
+// Both registries of upstream have their own words.
+function awaitsText(specifier, newRegistry) {
+    if (!newRegistry) return 'Top-level await in module is not permitted at this time.';
+    return (
+        'Use of top-level await in a synchronously required module is restricted to promises ' +
+        'that are resolved synchronously. This includes any top-level awaits in the ' +
+        `entrypoint module for a worker. Specifier: "${specifier}".`
+    );
+}
+
 // require() is synchronous: nothing it reaches may wait, and nothing may be in the middle of running.
-export function checkRequired(root, specifier) {
+export function checkRequired(root, specifier, newRegistry) {
     const seen = new Set([root]);
     for (const record of seen) {
         if (record.kind !== 'esm' || record.status === 'evaluated') continue;
         if (record.status === 'evaluating')
             throw new Error(`Circular dependency when resolving module: ${specifier}`);
-        if (record.hasTla || record.asyncOrder > 0)
-            throw new Error(
-                'Use of top-level await in a synchronously required module is restricted to promises ' +
-                    'that are resolved synchronously. This includes any top-level awaits in the ' +
-                    `entrypoint module for a worker. Specifier: "${specifier}".`,
-            );
+        if (record.hasTla || record.asyncOrder > 0) throw new Error(awaitsText(specifier, newRegistry));
         for (const dep of record.deps) seen.add(dep);
     }
 }

@@ -31,10 +31,11 @@ export function readDeclarations(module) {
 
     function depOf(node) {
         const attributes = attributesOf(node);
-        const key = JSON.stringify([node.source.value, attributes]);
+        const { phase } = node;
+        const key = JSON.stringify([node.source.value, attributes, phase]);
         if (!depIndex.has(key)) {
             depIndex.set(key, module.deps.length);
-            module.deps.push({ specifier: node.source.value, attributes });
+            module.deps.push({ specifier: node.source.value, attributes, phase });
         }
         return depIndex.get(key);
     }

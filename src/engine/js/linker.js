@@ -23,7 +23,7 @@ import { Edits, blank, countLines, skipWord } from './ast.js';
 import { connect, liveImports, markCycles, readDeclarations } from './graph.js';
 import { eachUse } from './scope.js';
 import { readCommonNames } from './commonjs.js';
-import { IndexedParser } from './parser.js';
+import { LinkerParser } from './parser.js';
 import { transform } from './transform.js';
 import { mentionsAsyncContext } from './als.js';
 
@@ -73,7 +73,7 @@ function linkError(error, module) {
 
 function parse(module) {
     const isModule = module.type === 'esm';
-    module.ast = IndexedParser.parse(module.source, {
+    module.ast = LinkerParser.parse(module.source, {
         ecmaVersion: 'latest',
         sourceType: isModule ? 'module' : 'script',
         allowReturnOutsideFunction: !isModule,
@@ -240,7 +240,8 @@ function emitEsm(module, names, line) {
     const { declare, setters } = importCode(module, live, names);
     const { found } = module;
 
-    const deps = module.deps.map(({ specifier, attributes }) => (attributes ? [specifier, attributes] : specifier));
+    const deps = module.deps.map(({ specifier, attributes, phase }) =>
+        attributes || phase ? [specifier, attributes ?? null, phase] : specifier);
     const head = [
         `${names.rt}.esm(${quote(module.name)},${quote(deps)},function(${names.exp},${names.ctx}){"use strict";`,
         `${declare}return{setters:[${setters}],execute:${executeHead(module)}{`,

@@ -10,7 +10,7 @@
 //
 // builtins   object or Map: name -> () => namespace object
 // assets     { load(name, type) } -> string (text, json), bytes (data), bytes or Module (wasm)
-// flags      { requireReturnsDefault }
+// flags      { requireReturnsDefault, newRegistry }
 // frame      { cur }: the holder of the current async-context frame
 import { checkAttributes, readOptions } from './attributes.js';
 import { AMBIGUOUS, builtinNamespace, commonNames, exportedNames, findExport } from './bindings.js';
@@ -18,7 +18,7 @@ import { checkRequired, innerEvaluate, instantiate, startCyclic } from './evalua
 import { createNamespace } from './namespace.js';
 import { AssetRecord, BuiltinRecord, CjsRecord, EsmRecord } from './records.js';
 import { resolve } from './resolve.js';
-import { evaluateSynthetic, loadCommon, makeRequire } from './synthetic.js';
+import { checkSource, evaluateSynthetic, loadCommon, makeRequire, sourceOf } from './synthetic.js';
 import { UsingScope } from './using_scope.js';
 
 class Registry {
@@ -55,12 +55,12 @@ class Registry {
         return this.lookUp(this.resolve(referrer, specifier));
     }
 
-    get(referrer, specifier) {
+    // `from` ends the message of what is not found.
+    get(referrer, specifier, from = '') {
         const found = this.resolve(referrer, specifier);
-        if (found.invalid)
-            throw new TypeError(`Invalid module specifier "${specifier}".\n  imported from "${referrer}".`);
+        if (found.invalid) throw new TypeError(`Invalid module specifier "${specifier}".${from && `${from}.`}`);
         const record = this.lookUp(found);
-        if (!record) throw new Error(`No such module "${found.missing}".\n  imported from "${referrer}"`);
+        if (!record) throw new Error(`No such module "${found.missing}".${from}`);
         return record;
     }
 
@@ -111,9 +111,10 @@ class Registry {
 
     resolveDeps(record) {
         return record.specifiers.map((item) => {
-            const [specifier, attributes] = typeof item === 'string' ? [item, null] : item;
-            const dep = this.get(record.name, specifier);
+            const [specifier, attributes, phase] = typeof item === 'string' ? [item, null] : item;
+            const dep = this.get(record.name, specifier, `\n  imported from "${record.name}"`);
             checkAttributes(dep, specifier, attributes);
+            if (phase === 'source') checkSource(dep, specifier);
             return dep;
         });
     }
@@ -210,13 +211,31 @@ class Registry {
     async importFrom(referrer, specifier, options) {
         const text = `${specifier}`;
         const attributes = readOptions(options);
+        const frame = this.frame.cur;
         // Never inside the caller's own evaluation: a module that is running must not be re-entered.
         await undefined;
         const record = this.get(referrer, text);
         checkAttributes(record, text, attributes);
-        const waiting = this.evaluateRecord(record);
+        const waiting = this.evaluateIn(frame, record);
         if (waiting !== undefined) await waiting;
         return this.namespaceOf(record);
+    }
+
+    // A module runs in the async context of the first import() of it.
+    evaluateIn(frame, record) {
+        const outer = this.frame.cur;
+        this.frame.cur = frame;
+        try {
+            return this.evaluateRecord(record);
+        } finally {
+            this.frame.cur = outer;
+        }
+    }
+
+    async importSource(referrer, specifier) {
+        const text = `${specifier}`;
+        await undefined;
+        return sourceOf(this, this.get(referrer, text), text);
     }
 
     createMeta(name) {
@@ -248,7 +267,7 @@ class Registry {
 
     requireEsm(record, specifier) {
         this.link(record);
-        checkRequired(record, specifier);
+        checkRequired(record, specifier, this.flags.newRegistry);
         this.evaluateRecord(record);
         const namespace = this.namespaceOf(record);
         if ('module.exports' in namespace) return namespace['module.exports'];
@@ -282,7 +301,8 @@ function createRt(registry) {
         esm: (name, deps, body, meta) => void records.set(name, new EsmRecord(name, deps, body, meta)),
         cjs: (name, body, meta) => void records.set(name, new CjsRecord(name, body, meta)),
         asset: (name, type) => void records.set(name, new AssetRecord(name, type)),
-        importer: (name) => (specifier, options) => registry.importFrom(name, specifier, options),
+        importFor: (name) => (specifier, options) => registry.importFrom(name, specifier, options),
+        importSourceFor: (name) => (specifier) => registry.importSource(name, specifier),
         value: (value) => value,
         using: () => new UsingScope(),
         frame,

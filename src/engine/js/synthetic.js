@@ -47,3 +47,15 @@ export function evaluateSynthetic(registry, record) {
     else record.value = READ_ASSET[record.type](registry.assets.load(record.name, record.type));
     record.status = 'evaluated';
 }
+
+// What a source phase import gives: only WebAssembly has a source.
+export function checkSource(record, specifier) {
+    if (record.kind !== 'asset' || record.type !== 'wasm')
+        throw new SyntaxError(`Source phase import not available for module: ${specifier}`);
+}
+
+export function sourceOf(registry, record, specifier) {
+    checkSource(record, specifier);
+    evaluateSynthetic(registry, record);
+    return record.value;
+}

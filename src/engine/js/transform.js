@@ -216,10 +216,12 @@ class Pass {
 
     visitImport(node) {
         const isModule = this.module.type === 'esm';
+        const verb = node.phase === 'source' ? 'importSource' : 'import';
         const importer = isModule
-            ? `${this.names.ctx}.import`
-            : `${this.names.rt}.importer(${JSON.stringify(this.module.name)})`;
-        this.edits.replace(node.start, node.start + 'import'.length, importer);
+            ? `${this.names.ctx}.${verb}`
+            : `${this.names.rt}.${verb}For(${JSON.stringify(this.module.name)})`;
+        const word = node.phase === 'source' ? this.source.indexOf('source', node.start) : node.start;
+        this.edits.replace(node.start, word + 'import'.length, importer); // "source" is as long
         this.visitAll(node);
     }
 

@@ -11,7 +11,7 @@ import { isFormData, serializeMultipart, parseFormData } from "./formdata.js";
 import { isParams } from "./url.js";
 import { isReadableStream, readableOf, streamFrom, wrapReadable } from "./streams/classes.js";
 import { makeReader, readerNext, readerRelease } from "./streams/readable.js";
-import { tee } from "./streams/pipe.js";
+import { tee } from "./streams/tee.js";
 
 export const NULL = 0, TEXT = 1, BYTES = 2, CHANNEL = 3, STREAM = 4;
 

@@ -2,6 +2,7 @@
 import { DOMException, isDOMException, isError } from "./errors.js";
 import { runtimePrototypes } from "./interfaces.js";
 import { bodilessClone } from "./request.js";
+import { isTarget } from "./rpc/target.js";
 import { File, blobBytes, makeBlob, makeFile } from "./blob.js";
 
 const ERRORS = new Map([Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((c) => [c.name, c]));
@@ -100,7 +101,7 @@ class Cloner {
         if (brand(value) === "[object Arguments]") throw refuse("#<Object> could not be cloned.");
         const request = bodilessClone(value);
         if (request !== null) return this.keep(value, request);
-        if (isOpaque(value)) {
+        if (isOpaque(value) || isTarget(value)) {
             const name = value.constructor?.name;
             throw refuse(`Could not serialize object of type "${typeof name === "string" ? name : "Object"}". This type does not support serialization.`);
         }

@@ -41,6 +41,8 @@ export function checkOwner(owner) {
     throw new Error(owner.gate !== null && current.gate !== null ? OTHER_OBJECT : OTHER_REQUEST);
 }
 
+const NONE = Object.freeze([]);
+
 export class Invocation {
     constructor(kind, channel, requestId) {
         this.kind = kind;
@@ -70,6 +72,7 @@ export class Invocation {
         this.cap = null; // timer that ends what runs under waitUntil()
         this.upgrade = false; // the client asks for a WebSocket
         this.socket = null; // and has one: {vanished()}
+        this.calls = NONE; // of its own entrypoints, in place: how each is told that it has hung
         this.props = undefined; // or the JSON text of it
         this.variables = null; // of the env of this event alone
         this.session = null; // of an RPC event
@@ -115,6 +118,18 @@ export class Invocation {
     own(channel) {
         if (this.channels === null) this.channels = new Set();
         this.channels.add(channel);
+    }
+
+    /* The promise of a call within this event, which fails alone when it hangs. */
+    calling(promise) {
+        const { promise: result, resolve, reject } = Promise.withResolvers();
+        if (this.calls === NONE) this.calls = [];
+        this.calls.push(reject);
+        const over = () => { this.calls = this.calls.filter((call) => call !== reject); };
+        promise.then(over, over);
+        result.catch(over);
+        promise.then(resolve, reject);
+        return result;
     }
 
     disown(channel) {

@@ -504,7 +504,10 @@ function checkHung() {
     for (const invocation of [...context.open]) {
         if (invocation.sent || invocation.pending > 0 || invocation.gate !== null) continue;
         context.enter(invocation);
-        if (invocation.answered) stuck(invocation);
+        if (invocation.calls.length > 0) {
+            invocation.calls.at(-1)(new Error(HUNG)); // the innermost one is what waits for nothing
+            context.watch(invocation);
+        } else if (invocation.answered) stuck(invocation);
         else fail(invocation, new Error(HUNG));
     }
 }

@@ -95,13 +95,22 @@ const VALUES = {
     scheduler: timers.scheduler, navigator: new Navigator(),
 };
 
+/* Where the Worker called us, as an ErrorEvent says it: lines from one, columns from zero. */
+function placeOf(error) {
+    const found = /(?:@|\bat (?:.* \()?)((?!selvedge:)[^\s@()]+):(\d+):(\d+)\)?$/m.exec(typeof error.stack === "string" ? error.stack : "");
+    return found === null ? {} : { filename: found[1], lineno: Number(found[2]), colno: Number(found[3]) - 1 };
+}
+
 export function reportError(error) {
+    if (arguments.length === 0)
+        throw new TypeError("Failed to execute 'reportError' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'Value'.");
     if (!events.hasListeners(scope, "error")) {
         recordError(error);
         return;
     }
     const event = new events.ErrorEvent("error", {
         cancelable: true, message: `Uncaught ${errors.isError(error) ? errors.errorTitle(error) : String(error)}`, error,
+        ...placeOf(errors.isError(error) ? error : new Error()),
     });
     events.deliverTo(scope, event, recordError);
     if (!event.defaultPrevented) recordError(error);
@@ -114,8 +123,22 @@ function recordError(error) {
     else native.io.log(errors.LOG_ERROR, errors.isError(error) ? errors.errorText(error) : String(error));
 }
 
+/* The engine does not tell when a promise that was reported gets its handler: its then() does, once. */
+function watchForHandler(promise) {
+    const { then } = promise;
+    Object.defineProperty(promise, "then", {
+        configurable: true, writable: true,
+        value(...args) {
+            delete promise.then;
+            Promise.resolve().then(() => events.deliverTo(scope, new events.PromiseRejectionEvent("rejectionhandled", { promise })));
+            return then.apply(promise, args);
+        },
+    });
+}
+
 /* hooks.unhandled: the engine saw a rejection without a handler after the microtasks had run. */
 export function unhandledRejection(promise, reason) {
+    if (events.hasListeners(scope, "rejectionhandled")) watchForHandler(promise);
     const event = events.trustEvent(new events.PromiseRejectionEvent("unhandledrejection", { promise, reason }));
     if (events.hasListeners(scope, "unhandledrejection") && events.dispatchPreventable(scope, event)) return;
     const invocation = context.current;

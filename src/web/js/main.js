@@ -20,7 +20,10 @@ import { Worker } from "./worker.js";
 import { frame } from "./workers.js";
 import { warm } from "./warm.js";
 import { objectAlarm, objectQuery, objectRequest, objectSession, objectSockets, objectSocketsLost, objectsReset } from "../../product/durable/durable.js";
-import { setTable } from "./scripts.js";
+import { load, setTable } from "./scripts.js";
+import { onBuiltins } from "./builtins.js";
+import { flags } from "./compat.js";
+import { compileModule } from "./wasm.js";
 import { table } from "scripts:table"; // last: it imports from everywhere
 
 setTable(table);
@@ -113,5 +116,8 @@ export const hooks = {
     },
 
     /* For the script that test-worker evaluates after this one (test/main.js). */
-    inside: () => ({ hooks, worker: () => worker, fetchEvent, ExecutionContext, Response, URL, fetch, setTimeout, clearTimeout }),
+    inside: () => ({
+        hooks, worker: () => worker, fetchEvent, ExecutionContext, Response, URL, fetch, setTimeout, clearTimeout,
+        flags, load, compileModule, onBuiltins,
+    }),
 };

@@ -121,7 +121,10 @@ export class Worker {
         const registry = this.createRegistry({
             builtins: builtins(this.spec, () => registry, this.readFile),
             assets: { load: (name, type) => this.asset(name, type) },
-            flags: { requireReturnsDefault: this.hasFlag("require_returns_default_export", "2026-01-22") },
+            flags: {
+                requireReturnsDefault: this.hasFlag("require_returns_default_export", "2026-01-22"),
+                newRegistry: this.hasFlag("new_module_registry"),
+            },
             frame: workers.frame,
         });
         const register = this.evaluate();

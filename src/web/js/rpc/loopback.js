@@ -43,7 +43,7 @@ function loopback(entry, props, again) {
     const members = {
         fetch: async (input, init = undefined) => {
             const invocation = context.need();
-            return entry().fetch(new Request(input, init), invocation, new ExecutionContext(invocation, props));
+            return invocation.calling(Promise.resolve(entry().fetch(new Request(input, init), invocation, new ExecutionContext(invocation, props))));
         },
     };
     if (again) members.call = (options = {}) => loopback(entry, options.props === undefined ? {} : open(encode(options.props)).value, false);

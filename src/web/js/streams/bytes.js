@@ -11,6 +11,7 @@ class PullInto {
         this.byteOffset = byteOffset;
         this.byteLength = byteLength;
         this.minimum = minimum; // bytes
+        this.wanted = minimum; // what its source is told
         this.filled = 0;
         this.user = null; // the reader's own buffer, where it keeps that while it waits
         this.elementSize = elementSize;
@@ -18,6 +19,11 @@ class PullInto {
         this.kind = kind; // "byob" | "default" | "none" (its reader was released)
         this.request = null;
     }
+}
+
+/* Upstream a read that got some of its minimum when the stream ends is a read; the next one says so. */
+function whole(into) {
+    return !flags.pedantic_wpt && into.filled > 0 && into.filled % into.elementSize === 0;
 }
 
 /* As it was at first: streams of the runtime leave the buffer with its owner, who may have changed it meanwhile. */
@@ -241,8 +247,8 @@ export class ByteController {
         this.pull();
     }
 
-    /* A BYOB read. min: elements. */
-    pullInto(view, min, request) {
+    /* A BYOB read. min: elements. wanted: bytes, where the reader would like more than it needs. */
+    pullInto(view, min, request, wanted = 0) {
         const elementSize = view instanceof DataView ? 1 : view.constructor.BYTES_PER_ELEMENT;
         let into;
         const { byteOffset, byteLength } = view, keeps = this.internal && !flags.streams_byob_reader_detaches_buffer;
@@ -253,6 +259,7 @@ export class ByteController {
             request.error(error);
             return;
         }
+        if (wanted > into.wanted) into.wanted = wanted;
         if (keeps) into.user = { buffer: view.buffer, byteOffset };
         const stream = this.stream;
         if (this.pending.length > 0) {
@@ -272,6 +279,12 @@ export class ByteController {
                 return;
             }
             if (this.closeRequested) {
+                if (whole(into)) {
+                    const filled = this.finish(into);
+                    this.afterTake();
+                    request.chunk(filled);
+                    return;
+                }
                 const error = new TypeError("This ReadableStream was closed with a partial read pending.");
                 this.error(error);
                 request.error(error);
@@ -326,8 +339,7 @@ export class ByteController {
         const done = this.stream.state === CLOSED;
         const request = this.stream.reader.requests.shift();
         const view = this.finish(into);
-        if (into.kind === "default" && done) request.close();
-        else if (done) request.close(view);
+        if (done && !whole(into)) request.close(into.kind === "default" ? undefined : view);
         else request.chunk(view);
     }
 
@@ -337,7 +349,7 @@ export class ByteController {
             this.request = {
                 controller: this,
                 view: new Uint8Array(first.buffer, first.byteOffset + first.filled, first.byteLength - first.filled),
-                atLeast: Math.max(1, first.minimum - first.filled),
+                atLeast: Math.max(1, first.wanted - first.filled),
                 facade: null,
             };
         }

@@ -4,7 +4,8 @@ import * as r from "./readable.js";
 import * as w from "./writable.js";
 import { ByteController } from "./bytes.js";
 import { TransformState } from "./transform.js";
-import { pipeTo, tee } from "./pipe.js";
+import { pipeTo } from "./pipe.js";
+import { tee } from "./tee.js";
 import { isSignal } from "../abort.js";
 import { flags } from "../compat.js";
 import { hooks } from "../body_source.js";
@@ -288,8 +289,8 @@ export class ReadableStreamBYOBReader {
         if (min > size) return Promise.reject(new TypeError(`Minimum bytes to read (${min}) exceeds size of buffer (${size}).`));
         return new Promise((resolve, reject) => {
             const request = {
-                chunk: (value) => resolve({ value, done: false }),
-                close: (value) => resolve({ value, done: true }),
+                chunk: (value) => r.answerRead(resolve, value, false),
+                close: (value) => r.answerRead(resolve, value, true),
                 error: reject,
             };
             stream.disturbed = true;

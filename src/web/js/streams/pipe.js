@@ -1,9 +1,6 @@
-/* pipeTo() and tee(). https://streams.spec.whatwg.org/#readable-stream-pipe-to */
+/* pipeTo(). https://streams.spec.whatwg.org/#readable-stream-pipe-to */
 import { Deferred, handled } from "./common.js";
-import {
-    ReadableState, ReaderState, DefaultController, READABLE, CLOSED, ERRORED, readerRead, readerRelease, streamCancel,
-} from "./readable.js";
-import { ByteController } from "./bytes.js";
+import { ReaderState, READABLE, CLOSED, ERRORED, readerRead, readerRelease, streamCancel } from "./readable.js";
 import * as w from "./writable.js";
 import { onAborted } from "../abort.js";
 import { flags } from "../compat.js";
@@ -26,6 +23,7 @@ class Pipe {
         const { signal } = this.options;
         if (signal !== undefined) {
             if (signal.aborted) {
+                if (!flags.pedantic_wpt) readerRelease(this.reader); // upstream whoever hears of the abort finds it free
                 this.abort(signal.reason);
                 return this.done.promise;
             }
@@ -144,79 +142,4 @@ class Pipe {
 
 export function pipeTo(source, target, options) {
     return new Pipe(source, target, options).run();
-}
-
-function cloneChunk(chunk) {
-    if (chunk instanceof ArrayBuffer) return chunk.slice(0);
-    if (ArrayBuffer.isView(chunk)) {
-        const copy = chunk.buffer.slice(chunk.byteOffset, chunk.byteOffset + chunk.byteLength);
-        return chunk instanceof DataView ? new DataView(copy) : new chunk.constructor(copy);
-    }
-    return chunk;
-}
-
-/* Two streams of what one brings. The branches of a byte stream are byte streams. */
-export function tee(source) {
-    const reader = new ReaderState(source, false);
-    const bytes = source.controller instanceof ByteController;
-    const cancelled = new Deferred();
-    const branches = [];
-    const state = { reading: false, again: false, cancels: [undefined, undefined], gone: [false, false] };
-
-    function pull() {
-        if (state.reading) {
-            state.again = true;
-            return Promise.resolve();
-        }
-        state.reading = true;
-        readerRead(reader, {
-            chunk: (chunk) => Promise.resolve().then(() => deliver(chunk)),
-            close: () => {
-                state.reading = false;
-                for (const b of [0, 1]) if (!state.gone[b]) branches[b].controller.close();
-                if (bytes) for (const b of [0, 1]) if (branches[b].controller.pending.length > 0) branches[b].controller.respond(0);
-                if (!state.gone[0] || !state.gone[1]) cancelled.resolve(undefined);
-            },
-            error: () => { state.reading = false; },
-        });
-        return Promise.resolve();
-    }
-
-    function deliver(chunk) {
-        state.again = false;
-        const second = bytes && !state.gone[0] && !state.gone[1] ? cloneChunk(chunk) : chunk;
-        if (!state.gone[0]) give(branches[0], chunk);
-        if (!state.gone[1]) give(branches[1], second);
-        state.reading = false;
-        if (state.again) pull();
-    }
-
-    function give(branch, chunk) {
-        if (bytes) branch.controller.enqueueOwned(chunk);
-        else branch.controller.enqueue(chunk);
-    }
-
-    function cancel(index, reason) {
-        state.gone[index] = true;
-        state.cancels[index] = reason;
-        if (state.gone[1 - index]) cancelled.resolve(streamCancel(source, state.cancels));
-        /* The standard lets the first wait for the second; upstream does not. */
-        else if (!flags.pedantic_wpt) return Promise.resolve();
-        return cancelled.promise;
-    }
-
-    for (const index of [0, 1]) {
-        const stream = new ReadableState();
-        stream.length = source.length;
-        stream.bytes = source.bytes;
-        const ends = { pull, cancel: (reason) => cancel(index, reason) };
-        const controller = bytes ? new ByteController(stream, ends, 0, 0) : new DefaultController(stream, ends, 1, null);
-        branches.push(stream);
-        controller.begin(undefined);
-    }
-    reader.closed.promise.then(undefined, (error) => {
-        for (const branch of branches) branch.controller.error(error);
-        if (!state.gone[0] || !state.gone[1]) cancelled.resolve(undefined);
-    });
-    return branches;
 }

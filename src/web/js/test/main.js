@@ -4,6 +4,7 @@
  * Evaluated after the isolate's own script (../main.js), whose hooks it wraps: a request of method TEST runs
  * one exported test, one of method WPT a file, both answered with a JSON array of results.
  */
+import { drainingReader, testModules } from "./extras.js";
 import { runFile } from "./wpt.js";
 
 const inside = native.test.inside();
@@ -72,9 +73,18 @@ function runner(method, url) {
     return null;
 }
 
+function addExtras(map) {
+    const { flags, load, compileModule } = inside;
+    for (const [name, make] of testModules(flags, native.test.evaluate, compileModule)) map.set(name, make);
+    if (!flags.expose_draining_reader) return;
+    const value = drainingReader(load("streams"));
+    Object.defineProperty(global, "ReadableStreamDrainingReader", { value, writable: true, configurable: true, enumerable: false });
+}
+
 export const hooks = {
     load(...args) {
         Object.defineProperty(global, "gc", { value: native.test.gc, writable: true, configurable: true, enumerable: false });
+        inside.onBuiltins((map) => addExtras(map));
         const loaded = inside.hooks.load(...args);
         return typeof loaded === "string" ? testNames() : loaded.then(testNames);
     },

@@ -47,4 +47,25 @@ export default {
     "DOMException codes": () => ["IndexSizeError", "NotFoundError", "NotSupportedError", "InvalidStateError", "SyntaxError", "InvalidAccessError", "TimeoutError", "QuotaExceededError", "DataCloneError"].map((n) => new DOMException("", n).code),
     "DOMException constants": () => [DOMException.ABORT_ERR, DOMException.DATA_CLONE_ERR, DOMException.prototype.SYNTAX_ERR],
     "reportError": () => { const log = []; const f = (e) => { log.push([e.type, e.message, e.error instanceof RangeError]); e.preventDefault(); }; addEventListener("error", f); reportError(new RangeError("r")); removeEventListener("error", f); return log; },
+    "reportError": () => {
+        let seen;
+        const listen = (e) => { seen = [e.message, e.filename !== "", e.lineno > 0, e.error]; e.preventDefault(); };
+        addEventListener("error", listen);
+        reportError("boom");
+        removeEventListener("error", listen);
+        return seen;
+    },
+    "reportError of nothing": () => caught(() => reportError()),
+    "rejectionhandled": async () => {
+        const { promise, resolve } = Promise.withResolvers(), log = [];
+        const unhandled = (e) => { log.push(e.type, e.reason); e.preventDefault(); e.promise.catch(() => {}); };
+        const handled = (e) => { log.push(e.type, e.reason); resolve(); };
+        addEventListener("unhandledrejection", unhandled);
+        addEventListener("rejectionhandled", handled);
+        Promise.reject("late");
+        await promise;
+        removeEventListener("unhandledrejection", unhandled);
+        removeEventListener("rejectionhandled", handled);
+        return log;
+    },
 };

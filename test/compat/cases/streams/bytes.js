@@ -34,6 +34,35 @@ export default {
     "desiredSize": () => { let d = []; new ReadableStream({ type: "bytes", start(c) { d.push(c.desiredSize); c.enqueue(bytes("abc")); d.push(c.desiredSize); } }, { highWaterMark: 10 }); return d; },
     "tee": async () => { const [a, b] = source("ab", "c").tee(); return [text(await new Response(a).arrayBuffer()), text(await new Response(b).arrayBuffer())]; },
     "tee byob": async () => { const [a, b] = source("ab", "c").tee(); const r = byob(a); const x = text((await r.read(new Uint8Array(9))).value); return [x, text(await new Response(b).arrayBuffer())]; },
+    "tee byob reaches the source": async () => {
+        let c;
+        const [a, b] = new ReadableStream({ type: "bytes", start(x) { c = x; } }).tee();
+        const p = byob(a).read(new Uint8Array(9)), q = byob(b).read(new Uint8Array(4));
+        const { view, atLeast } = c.byobRequest;
+        const length = view.byteLength;
+        view.set(bytes("hello"));
+        c.byobRequest.respond(5);
+        return [length, atLeast, text((await p).value), text((await q).value)];
+    },
+    "tee byob of which one is cancelled": async () => {
+        let c;
+        const [a, b] = new ReadableStream({ type: "bytes", start(x) { c = x; } }).tee();
+        const r = byob(a), p = r.read(new Uint8Array(8)), q = byob(b).read(new Uint8Array(8));
+        const request = c.byobRequest;
+        request.view.set(bytes("xy"));
+        await r.cancel();
+        request.respond(2);
+        return [(await p).done, text((await q).value)];
+    },
+    "readAtLeast past the end": async () => { const r = byob(source("ab", "c")); const a = await r.readAtLeast(9, new Uint8Array(9)); const b = await r.readAtLeast(9, new Uint8Array(9)); return [a.done, text(a.value), b.done, b.value.byteLength]; },
+    "then on Object.prototype": async () => {
+        let c, called = false;
+        const r = byob(new ReadableStream({ type: "bytes", start(x) { c = x; } })), p = r.read(new Uint8Array(4));
+        Object.defineProperty(Object.prototype, "then", { configurable: true, get() { called = true; } });
+        c.enqueue(bytes("ab"));
+        delete Object.prototype.then;
+        return [text((await p).value), called];
+    },
     "size strategy refused": () => kind(() => new ReadableStream({ type: "bytes" }, { size: () => 1 })),
     "close with byob pending": async () => { let c; const s = new ReadableStream({ type: "bytes", start(x) { c = x; } }); const p = byob(s).read(new Uint8Array(4)); c.close(); c.byobRequest?.respond(0); const { done, value } = await p; return [done, value?.byteLength]; },
     "error with byob pending": () => caught(async () => { let c; const s = new ReadableStream({ type: "bytes", start(x) { c = x; } }); const p = byob(s).read(new Uint8Array(4)); c.error(new RangeError("e")); return p; }),

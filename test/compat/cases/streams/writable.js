@@ -38,6 +38,21 @@ export default {
     "pipeTo preventCancel": async () => { let why = "not cancelled"; const src = new ReadableStream({ pull(c) { c.enqueue(1); }, cancel(r) { why = String(r); } }); const r = await caught(() => src.pipeTo(new WritableStream({ write() { throw new RangeError("dst"); } }), { preventCancel: true })); return [r, why]; },
     "pipeTo signal": async () => { const c = new AbortController(); const p = ticking().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(); return caught(() => p); },
     "pipeTo signal reason": async () => { const c = new AbortController(); const p = ticking().pipeTo(new WritableStream(), { signal: c.signal }); c.abort(new RangeError("stop")); return caught(() => p); },
+    "pipeTo aborted before it begins": async () => {
+        let c, free;
+        const target = new WritableStream({ start(x) { c = x; } }), source = new ReadableStream();
+        await null;
+        c.signal.addEventListener("abort", () => { free = [source.locked, target.locked]; });
+        return [await caught(() => source.pipeTo(target, { signal: AbortSignal.abort(new RangeError("early")) })), free];
+    },
+    "size of a chunk that is waited for": async () => {
+        const sizes = [];
+        let c;
+        const r = new ReadableStream({ start(x) { c = x; } }, { size(x) { sizes.push(x); return 1; }, highWaterMark: 1 }).getReader();
+        const p = r.read();
+        c.enqueue("a");
+        return [(await p).value, sizes];
+    },
     "pipeTo locked": () => caught(() => { const s = from(1); s.getReader(); return s.pipeTo(sink([])); }),
     "pipeTo locked sink": () => caught(() => { const s = sink([]); s.getWriter(); return from(1).pipeTo(s); }),
     "pipeTo locks both": () => { const a = new ReadableStream(); const b = new WritableStream(); a.pipeTo(b).catch(() => {}); return [a.locked, b.locked]; },
