@@ -177,15 +177,14 @@ static int sandbox_files(const struct sandbox *s, struct err *err)
     if (r < 0)
         return r;
     r = sandbox_new_root();
+    if (r == 0 && s->profile == SANDBOX_ISOLATE)
+        r = sandbox_make_late_place();
     if (r < 0)
         return err_set(err, r, 0, "cannot make the sandbox's root: %s", strerror(-r));
     r = sandbox_attach_trees(s, trees, err);
     if (r < 0)
         return r;
-    if (s->profile == SANDBOX_ISOLATE)
-        r = sandbox_make_late_place();
-    if (r == 0)
-        r = sandbox_pivot();
+    r = sandbox_pivot();
     return r < 0 ? err_set(err, r, 0, "cannot enter the sandbox's root: %s", strerror(-r)) : 0;
 }
 

@@ -127,7 +127,7 @@ static int setup_server(struct gateway *g, struct err *err)
     return r < 0 ? err_set(err, r, 0, "cannot listen for HTTP") : 0;
 }
 
-static int gateway_setup(struct role_context *rc, struct err *err)
+struct gateway *gateway_create(struct role_context *rc)
 {
     struct gateway *g = mem_new(sizeof(*g));
 
@@ -142,6 +142,12 @@ static int gateway_setup(struct role_context *rc, struct err *err)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     g->isolates_per_worker =
         (unsigned)json_int(rc->settings, "isolates.per_worker", cores > 0 ? cores : 1);
+    return g;
+}
+
+static int gateway_setup(struct role_context *rc, struct err *err)
+{
+    struct gateway *g = gateway_create(rc);
     int r = setup_files(g, err);
     if (r == 0)
         r = setup_authorities(g, err);
@@ -290,9 +296,7 @@ static void supervisor_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t 
     case OP_role_fd: /* control or the keeper was restarted: its new wire */
         CHECK(msg_role_fd_unpack(args, &named) == 0);
         if (slice_eq(named.name, SLICE("wire.control"))) {
-            if (g->control != NULL)
-                wire_destroy(g->control);
-            g->control = wire_create(g->loop, TAKE_FD(fd), 0, &control_events, g);
+            gateway_attach_control(g, TAKE_FD(fd));
         } else if (slice_eq(named.name, SLICE("wire.keeper")) && fd >= 0) {
             gateway_keeper_attach(g, TAKE_FD(fd));
         }
@@ -315,21 +319,32 @@ static void retire_tick(struct timer *t)
     timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
 }
 
-static int run_cache(struct gateway *g, struct err *err)
+void gateway_attach_control(struct gateway *g, int fd)
+{
+    if (g->control != NULL)
+        wire_destroy(g->control);
+    g->control = wire_create(g->loop, fd, 0, &control_events, g);
+}
+
+void gateway_begin(struct gateway *g, int cache_fd)
 {
     const json_t *settings = g->rc->settings;
-    int fd = open("/data/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0)
-        return err_set(err, -errno, 0, "cannot open cache/ in the sandbox: %m");
-    g->cache = cache_create(g->loop, g->pool, fd,
+    g->pool = work_pool_create(g->loop, GATEWAY_THREADS);
+    g->cache = cache_create(g->loop, g->pool, cache_fd,
                             &(struct cache_limits){
                                 .disk_max = json_int(settings, "cache.disk_max", 0),
                                 .memory_max = json_int(settings, "cache.memory_max", 0),
                                 .object_max = json_int(settings, "cache.object_max", 0),
                                 .entries_max = (size_t)json_int(settings, "cache.entries_max", 0),
                             });
-    return 0;
+    g->client = http_client_create(&(struct http_client_options){
+        .loop = g->loop,
+        .allow_private = json_bool(settings, "egress.allow_private", false),
+        .authorities_pem = buf_cstr(&g->authorities),
+    });
+    buf_done(&g->authorities);
+    timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
 }
 
 static int gateway_run(struct role_context *rc, struct err *err)
@@ -341,22 +356,15 @@ static int gateway_run(struct role_context *rc, struct err *err)
     g->assets_fd = open("/data/assets", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (g->workers_fd < 0 || g->assets_fd < 0)
         return err_set(err, -errno, 0, "cannot open workers/ and assets/ in the sandbox: %m");
-    g->pool = work_pool_create(g->loop, GATEWAY_THREADS);
-    int r = run_cache(g, err);
-    if (r < 0)
-        return r;
+    int cache = open("/data/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (cache < 0)
+        return err_set(err, -errno, 0, "cannot open cache/ in the sandbox: %m");
+    gateway_begin(g, cache);
     if (control >= 0)
-        g->control = wire_create(g->loop, control, 0, &control_events, g);
+        gateway_attach_control(g, control);
     int keeper = role_take_fd(rc, "wire.keeper");
     if (keeper >= 0)
         gateway_keeper_attach(g, keeper);
-    g->client = http_client_create(&(struct http_client_options){
-        .loop = g->loop,
-        .allow_private = json_bool(rc->settings, "egress.allow_private", false),
-        .authorities_pem = buf_cstr(&g->authorities),
-    });
-    buf_done(&g->authorities);
-    timer_start(g->loop, &g->retire_timer, RETIRE_EVERY_US, retire_tick);
     return 0;
 }
 

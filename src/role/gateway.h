@@ -85,7 +85,18 @@ struct gateway {
     struct map flights; /* key of the cache -> the fetch under way that others wait for */
     size_t n_tails;     /* events of tail Workers that wait for an isolate */
     bool stopping;
+    /* Who answers for the world instead of it: the test command's own. NULL: the network. */
+    void (*world)(struct call *c);
+    void *world_arg;
 };
+
+/* --- gateway.c, for its process and for those that have a gateway among other things --- */
+
+/* rc: loop, settings, the wire to the supervisor, which hears isolate_want and isolate_drop. */
+struct gateway *gateway_create(struct role_context *rc);
+/* Starts what runs by itself: the cache in that directory, whose descriptor is taken, the client, timers. */
+void gateway_begin(struct gateway *g, int cache_fd);
+void gateway_attach_control(struct gateway *g, int fd);
 
 /* --- gateway_table.c --- */
 

@@ -31,7 +31,8 @@ struct worker {
     unsigned refs;
     char *key, *script, *version; /* key: "script/version" */
     json_t *bindings;
-    json_t *consumers;     /* names of its tail Workers; NULL: none */
+    json_t *world;     /* what answers its fetch() instead of the world: a binding; NULL: nothing */
+    json_t *consumers; /* names of its tail Workers; NULL: none */
     json_t *assets_config; /* of the version; JSON null: no assets */
     struct assets *assets; /* loaded at the first request */
     bool has_code, retired;

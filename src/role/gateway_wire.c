@@ -233,7 +233,9 @@ static void fetch_world(struct call *c, struct slice authority, uint32_t flags)
 {
     struct worker *w = table_route(c->gateway->table, authority, c->request.path);
 
-    if (w != NULL)
+    if (c->gateway->world != NULL)
+        c->gateway->world(c);
+    else if (w != NULL)
         call_dispatch(c, w);
     else if (cache_fetch_wanted(c, flags))
         cache_fetch_start(c, flags);
@@ -271,7 +273,17 @@ static void bound_rate(struct call *c, struct worker *self UNUSED, const json_t 
     rate_call(c, binding);
 }
 
-static void fetch_bound(struct call *c, struct worker *self, const struct msg_fetch *m)
+static void bound_none(struct call *c, struct worker *self UNUSED, const json_t *binding UNUSED,
+                       const struct msg_fetch *m UNUSED)
+{
+    call_fail(c, 403,
+              "This worker is not permitted to access the internet via global functions like "
+              "fetch(). It must use capabilities (such as bindings in 'env') to talk to the "
+              "outside world.");
+}
+
+static void fetch_bound(struct call *c, struct worker *self, const json_t *binding,
+                        const struct msg_fetch *m)
 {
     static const struct {
         const char *type;
@@ -281,8 +293,8 @@ static void fetch_bound(struct call *c, struct worker *self, const struct msg_fe
                  {"assets", bound_assets},
                  {"durable_object_namespace", bound_object},
                  {"dispatch_namespace", bound_dispatch},
-                 {"ratelimit", bound_rate}};
-    const json_t *binding = worker_binding(self, m->binding);
+                 {"ratelimit", bound_rate},
+                 {"none", bound_none}};
     const char *type = binding == NULL ? "" : json_str(binding, "type", "");
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
@@ -306,7 +318,7 @@ static void open_connect(struct isolate_link *l, struct wire_stream *s, struct s
     wire_stream_own(s, &wire_front_events, c);
     c->request.socket = true;
     c->request.has_body = true;
-    if (l->outbound != NULL) {
+    if (l->outbound != NULL || l->worker->world != NULL) {
         call_fail(c, 403,
                   "Sockets are refused: an outbound Worker answers what this Worker fetches.");
         return;
@@ -390,7 +402,9 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
         call_fail(c, 508, "Subrequest depth limit exceeded: more than %d Workers in one chain.",
                   GATEWAY_DEPTH_MAX);
     else if (m.binding != BINDING_NONE)
-        fetch_bound(c, l->worker, &m);
+        fetch_bound(c, l->worker, worker_binding(l->worker, m.binding), &m);
+    else if (l->worker->world != NULL)
+        fetch_bound(c, l->worker, l->worker->world, &m);
     else if (!outbound_take(l, c, m.parent))
         fetch_world(c, authority, m.flags);
 }

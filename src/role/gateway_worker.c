@@ -24,6 +24,7 @@ struct worker *worker_get(struct gateway *g, struct slice script, const json_t *
     w->version = strdup(id);
     w->has_code = json_bool(version, "has_code", true);
     w->bindings = json_incref(json_object_get(version, "bindings"));
+    w->world = json_incref(json_object_get(version, "global_outbound"));
     w->assets_config = json_incref(json_object_get(version, "assets"));
     list_init(&w->isolates);
     list_init(&w->queue);
@@ -44,6 +45,7 @@ void worker_unref(struct worker *w)
     CHECK(list_empty(&w->queue) && w->n_isolates == 0);
     map_remove(&w->gateway->workers, slice_of(w->key));
     json_release(&w->bindings);
+    json_release(&w->world);
     json_release(&w->assets_config);
     json_release(&w->consumers);
     assets_destroy(w->assets);

@@ -2,8 +2,8 @@
  * From the command line or a description to services that can be started.
  *
  * The description: {"services": [{"name", "modules": [{"name", KIND: content}], "bindings": [{"name", KIND:
- * value}], "compatibilityDate", "compatibilityFlags", "globalOutbound"}], "main": "name of one"}. Content is
- * a path relative to the description, or {"text": "..."}.
+ * value}], "durableObjectNamespaces", "compatibilityDate", "compatibilityFlags", "globalOutbound"}], "main": "name of
+ * one"}. Content is a path relative to the description, or {"text": "..."}.
  */
 #include "role/test_worker.h"
 
@@ -79,10 +79,8 @@ int config_read(struct test_runner *r, struct err *err)
     r->services = mem_new((r->n_services + 1) * sizeof(*r->services));
     for (size_t i = 0; i < r->n_services; i++) {
         const json_t *config = json_array_get(services, i);
-        r->services[i] = (struct test_service){.runner = r,
-                                               .config = config,
-                                               .name = json_str(config, "name", ""),
-                                               .process = {.pidfd = -1}};
+        r->services[i] = (struct test_service){
+            .runner = r, .config = config, .name = json_str(config, "name", "")};
     }
     return r->n_services > 0 ? 0 : err_set(err, -EINVAL, 0, "the description has no services");
 }
@@ -129,9 +127,8 @@ static int service_write(struct test_service *s, const char *file, struct slice 
     return ok ? 0 : err_set(err, -EIO, 0, "cannot write %s", path);
 }
 
-/* Files of modules and bindings that are no script: m0, m1... */
-static int service_write_next(struct test_service *s, unsigned *n, struct slice content,
-                              char file[16], struct err *err)
+int service_write_next(struct test_service *s, unsigned *n, struct slice content, char file[16],
+                       struct err *err)
 {
     snprintf(file, 16, "m%u", (*n)++);
     return service_write(s, file, content, err);
@@ -203,52 +200,19 @@ static int link_run(struct service_link *l, json_t *compat, struct err *err)
     return result < 0 ? result : service_write(s, "linked.js", buf_slice(&code), err);
 }
 
-/* --- bindings --- */
-
-/* The binding of a spec, or NULL: kinds without a counterpart are absent from env. */
-static json_t *binding_make(struct service_link *l, const json_t *binding, struct err *err)
-{
-    const char *name = json_str(binding, "name", "");
-    const json_t *service = json_object_get(binding, "service");
-    const char *text = json_str(binding, "text", NULL);
-    json_t *json = json_object_get(binding, "json");
-    static const struct {
-        const char *key, *type;
-    } files[] = {{"data", "data_blob"}, {"wasm", "wasm_module"}, {"wasmModule", "wasm_module"}};
-    if (text != NULL)
-        return json_pack("{s:s, s:s, s:s}", "name", name, "type", "plain_text", "text", text);
-    if (json != NULL)
-        return json_pack("{s:s, s:s, s:O}", "name", name, "type", "json", "json", json);
-    if (service != NULL)
-        return json_pack("{s:s, s:s, s:s, s:s}", "name", name, "type", "service", "service",
-                         json_is_string(service) ? json_string_value(service)
-                                                 : json_str(service, "name", ""),
-                         "entrypoint", json_str(service, "entrypoint", ""));
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        AUTO(buf_done) struct buf content = {0};
-        char file[16];
-        const json_t *value = json_object_get(binding, files[i].key);
-        if (value == NULL || config_content(l->service->runner, value, &content, err) < 0 ||
-            service_write_next(l->service, &l->n_files, buf_slice(&content), file, err) < 0)
-            continue;
-        return json_pack("{s:s, s:s, s:s}", "name", name, "type", files[i].type, "file", file);
-    }
-    return NULL;
-}
-
-static json_t *service_bindings(struct service_link *l, struct err *err)
-{
-    json_t *out = json_array();
-    const json_t *list = json_object_get(l->service->config, "bindings");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *made = binding_make(l, json_array_get(list, i), err);
-        if (made != NULL)
-            json_array_append_new(out, made);
-    }
-    return out;
-}
-
 /* --- all of it --- */
+
+void service_spec(struct test_service *s, const char *main, json_t *compat, json_t *modules)
+{
+    AUTO(json_release)
+    json_t *spec =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:{s:i, s:i, s:i}, s:[]}",
+                  "account", TEST_WORKER_ACCOUNT, "script", s->name, "version", TEST_WORKER_VERSION,
+                  "format", "modules", "main", main, "code", "linked.js", "modules", modules,
+                  "compat", compat, "bindings", s->bindings, "limits", "cpu_ms", TEST_WORKER_CPU_MS,
+                  "memory_mb", TEST_WORKER_MEMORY_MB, "subrequests", 10000, "mounts");
+    json_print(&s->spec, spec);
+}
 
 static int service_prepare(struct test_service *s, struct err *err)
 {
@@ -258,25 +222,21 @@ static int service_prepare(struct test_service *s, struct err *err)
     int result = 0;
     for (size_t i = 0; i < json_array_size(modules) && result == 0; i++)
         result = link_add(&l, json_array_get(modules, i), err);
-    s->bindings = service_bindings(&l, err);
+    if (result == 0)
+        result = service_bindings(s, &l.n_files, err);
     if (result == 0)
         result = link_run(&l, compat, err);
-    AUTO(json_release)
-    json_t *spec =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:O, s:O, s:{s:i, s:i, s:i}, s:[]}",
-                  "account", "00000000000000000000000000000000", "script", s->name, "version",
-                  "00000000-0000-4000-8000-000000000000", "format", "modules", "main",
-                  service_main(s), "code", "linked.js", "modules", l.spec_modules, "compat", compat,
-                  "bindings", s->bindings, "limits", "cpu_ms", TEST_WORKER_CPU_MS, "memory_mb",
-                  TEST_WORKER_MEMORY_MB, "subrequests", 10000, "mounts");
-    json_print(&s->spec, spec);
+    if (result == 0)
+        service_spec(s, service_main(s), compat, l.spec_modules);
     json_decref(l.listed);
+    json_decref(l.spec_modules);
     buf_done(&l.body);
     return result;
 }
 
 int config_prepare(struct test_runner *r, struct err *err)
 {
+    config_namespaces(r);
     for (size_t i = 0; i < r->n_services; i++) {
         struct test_service *s = &r->services[i];
         char code[TEST_WORKER_PATH_MAX + 8];
