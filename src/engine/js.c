@@ -130,6 +130,11 @@ bool js_is_object(js_context ctx, js_value v)
     return JSValueIsObject(ctx, v);
 }
 
+bool js_is_function(js_context ctx, js_value v)
+{
+    return JSValueIsObject(ctx, v) && JSObjectIsFunction(ctx, jsc_object(v));
+}
+
 bool js_is_true(js_context ctx, js_value v)
 {
     return JSValueToBoolean(ctx, v);

@@ -64,6 +64,7 @@ bool js_is_number(js_context ctx, js_value v);
 bool js_is_bool(js_context ctx, js_value v);
 bool js_is_nullish(js_context ctx, js_value v);
 bool js_is_object(js_context ctx, js_value v);
+bool js_is_function(js_context ctx, js_value v);
 bool js_is_true(js_context ctx, js_value v); /* ToBoolean */
 double js_to_number(js_context ctx, js_value v, double fallback);
 /* UTF-8 copy in the arena; lone surrogates become U+FFFD. -ENOMEM, or -EINVAL when ToString threw. */

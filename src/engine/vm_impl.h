@@ -35,6 +35,8 @@ struct vm {
     js_value helper_view, helper_then; /* reachable from helper */
     struct vm_class classes[VM_CLASSES];
     const struct vm_scripts *scripts;
+    const struct vm_job_host *job_host; /* NULL: jobs run at once */
+    unsigned n_jobs;
     struct buf scratch; /* for strings that must be terminated or widened */
 
     /* Unhandled rejections of the turn so far. */

@@ -1,18 +1,16 @@
 /*
- * Digests, HMAC, key derivation and primes for node:crypto. Handles are as in node_impl.h.
+ * Digests, HMAC and HKDF for node:crypto. Handles are as in node_impl.h.
  */
 #include "node/crypto_impl.h"
 
 #include <errno.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 
-enum { HASH_MAGIC = 0x6e686173, HASH_OUT_MAX = 256 * 1024 * 1024 };
+enum { HASH_MAGIC = 0x6e686173 };
 
 struct crypto_hash {
     struct node_object object;
@@ -107,7 +105,7 @@ static bool is_xof(const EVP_MD *md)
 /* Another length than the digest's own is only there for some. */
 static bool hash_length_fits(const EVP_MD *md, double length)
 {
-    return length < 0 || (is_xof(md) && length <= HASH_OUT_MAX) || length == EVP_MD_get_size(md);
+    return length < 0 || (is_xof(md) && length <= CRYPTO_OUT_MAX) || length == EVP_MD_get_size(md);
 }
 
 /* hashOpen(name, length): length -1 = the usual. undefined: no such digest; null: not that length. */
@@ -221,48 +219,12 @@ static JS_NATIVE(node_hash_known)
     return js_bool(ctx, md != NULL);
 }
 
-/* --- key derivation --- */
+/* --- key derivation that is fast; the slow ones are in crypto_slow.c --- */
 
-static size_t out_length(js_context ctx, size_t n_args, const js_value args[], size_t i)
+size_t crypto_out_length(js_context ctx, size_t n_args, const js_value args[], size_t i)
 {
     double n = node_number(ctx, n_args, args, i, 0);
-    return n > 0 && n <= HASH_OUT_MAX ? (size_t)n : 0;
-}
-
-/* nodePbkdf2(digest, password, salt, iterations, length): undefined when there is no such digest. */
-static JS_NATIVE(node_pbkdf2)
-{
-    AUTO(crypto_md_release) EVP_MD *md = crypto_md(ctx, node_arg(ctx, n_args, args, 0));
-    AUTO(buf_done) struct buf out = {0};
-    if (md == NULL)
-        return js_undefined(ctx);
-    struct slice password = node_view(ctx, n_args, args, 1), salt = node_view(ctx, n_args, args, 2);
-    size_t len = out_length(ctx, n_args, args, 4);
-    if (len > 0 &&
-        !PKCS5_PBKDF2_HMAC(password.ptr, (int)password.len, (const unsigned char *)salt.ptr,
-                           (int)salt.len, (int)node_number(ctx, n_args, args, 3, 1), md, (int)len,
-                           (unsigned char *)buf_reserve(&out, len + 1)))
-        return crypto_throw(ctx, exception, "PBKDF2 failed");
-    buf_added(&out, len);
-    return js_bytes_buf(ctx, &out);
-}
-
-/* nodeScrypt(password, salt, N, r, p, maxmem, length) */
-static JS_NATIVE(node_scrypt)
-{
-    AUTO(buf_done) struct buf out = {0};
-    struct slice password = node_view(ctx, n_args, args, 0), salt = node_view(ctx, n_args, args, 1);
-    uint64_t cost[4];
-    for (size_t i = 0; i < ARRAY_LEN(cost); i++)
-        cost[i] = (uint64_t)node_number(ctx, n_args, args, i + 2, 0);
-    size_t len = out_length(ctx, n_args, args, 6);
-    unsigned char *to = len == 0 ? NULL : (unsigned char *)buf_reserve(&out, len + 1);
-    if (!EVP_PBE_scrypt(password.len == 0 ? "" : password.ptr, password.len,
-                        (const unsigned char *)salt.ptr, salt.len, cost[0], cost[1], cost[2],
-                        cost[3], to, len))
-        return crypto_throw(ctx, exception, "Invalid scrypt params");
-    buf_added(&out, len);
-    return js_bytes_buf(ctx, &out);
+    return n > 0 && n <= CRYPTO_OUT_MAX ? (size_t)n : 0;
 }
 
 static void kdf_release(EVP_KDF **kdf)
@@ -294,68 +256,10 @@ static JS_NATIVE(node_hkdf)
         *p++ = OSSL_PARAM_construct_octet_string(names[i], (void *)(uintptr_t)s.ptr, s.len);
     }
     *p = OSSL_PARAM_construct_end();
-    size_t len = out_length(ctx, n_args, args, 4);
+    size_t len = crypto_out_length(ctx, n_args, args, 4);
     if (len > 0 && EVP_KDF_derive(k, (unsigned char *)buf_reserve(&out, len + 1), len, params) != 1)
         return crypto_throw(ctx, exception, "HKDF failed");
     buf_added(&out, len);
-    return js_bytes_buf(ctx, &out);
-}
-
-/* --- primes --- */
-
-static void bn_release(BIGNUM **n)
-{
-    BN_free(*n);
-}
-
-static void bn_ctx_release(BN_CTX **ctx)
-{
-    BN_CTX_free(*ctx);
-}
-
-static BIGNUM *bn_of(struct slice s)
-{
-    return s.len == 0 ? NULL : BN_bin2bn((const unsigned char *)s.ptr, (int)s.len, NULL);
-}
-
-/* primeMake(bits, safe, add, rem): big-endian bytes */
-static JS_NATIVE(node_prime_make)
-{
-    int bits = (int)node_number(ctx, n_args, args, 0, 0);
-    AUTO(bn_release) BIGNUM *prime = BN_new();
-    AUTO(bn_release) BIGNUM *add = bn_of(node_view(ctx, n_args, args, 2));
-    AUTO(bn_release) BIGNUM *rem = bn_of(node_view(ctx, n_args, args, 3));
-    if (!BN_generate_prime_ex(prime, bits, n_args > 1 && js_is_true(ctx, args[1]), add, rem, NULL))
-        return crypto_throw(ctx, exception, "prime generation failed");
-    AUTO(buf_done) struct buf out = {0};
-    int len = BN_num_bytes(prime);
-    BN_bn2binpad(prime, (unsigned char *)buf_reserve(&out, (size_t)len + 1), len);
-    buf_added(&out, (size_t)len);
-    return js_bytes_buf(ctx, &out);
-}
-
-static JS_NATIVE(node_prime_check)
-{
-    AUTO(bn_release) BIGNUM *n = bn_of(node_view(ctx, n_args, args, 0));
-    AUTO(bn_ctx_release) BN_CTX *bn = BN_CTX_new();
-    return js_bool(ctx, n != NULL && BN_check_prime(n, bn, NULL) == 1);
-}
-
-/* modPow(base, exponent, modulus): as long as the modulus. */
-static JS_NATIVE(node_mod_pow)
-{
-    AUTO(bn_release) BIGNUM *base = bn_of(node_view(ctx, n_args, args, 0));
-    AUTO(bn_release) BIGNUM *exponent = bn_of(node_view(ctx, n_args, args, 1));
-    AUTO(bn_release) BIGNUM *modulus = bn_of(node_view(ctx, n_args, args, 2));
-    AUTO(bn_release) BIGNUM *r = BN_new();
-    AUTO(bn_ctx_release) BN_CTX *bn = BN_CTX_new();
-    if (base == NULL || exponent == NULL || modulus == NULL ||
-        !BN_mod_exp(r, base, exponent, modulus, bn))
-        return crypto_throw(ctx, exception, "modular exponentiation failed");
-    AUTO(buf_done) struct buf out = {0};
-    int len = BN_num_bytes(modulus);
-    BN_bn2binpad(r, (unsigned char *)buf_reserve(&out, (size_t)len + 1), len);
-    buf_added(&out, (size_t)len);
     return js_bytes_buf(ctx, &out);
 }
 
@@ -363,9 +267,6 @@ const struct js_native_row node_crypto_rows[] = {
     {"hashOpen", node_hash_open},     {"hashCopy", node_hash_copy},
     {"hashUpdate", node_hash_update}, {"hashDigest", node_hash_digest},
     {"hashOnce", node_hash_once},     {"hashKnown", node_hash_known},
-    {"hmacOpen", node_hmac_open},     {"pbkdf2", node_pbkdf2},
-    {"scrypt", node_scrypt},          {"hkdf", node_hkdf},
-    {"primeMake", node_prime_make},   {"primeCheck", node_prime_check},
-    {"modPow", node_mod_pow},
+    {"hmacOpen", node_hmac_open},     {"hkdf", node_hkdf},
 };
 const size_t node_crypto_n_rows = ARRAY_LEN(node_crypto_rows);

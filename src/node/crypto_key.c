@@ -260,45 +260,6 @@ static JS_NATIVE(node_key_equal)
     return js_bool(ctx, equal);
 }
 
-/* --- generating --- */
-
-/* keyMake(type, bits, exponent, curve or digest, mgf digest, salt length): a handle; undefined for what is not known. */
-static JS_NATIVE(node_key_make)
-{
-    char type[16], name[CRYPTO_NAME_MAX], mgf[CRYPTO_NAME_MAX];
-    node_name(ctx, node_arg(ctx, n_args, args, 0), type, sizeof type);
-    node_name(ctx, node_arg(ctx, n_args, args, 3), name, sizeof name);
-    node_name(ctx, node_arg(ctx, n_args, args, 4), mgf, sizeof mgf);
-    unsigned bits = (unsigned)node_number(ctx, n_args, args, 1, 0),
-             exponent = (unsigned)node_number(ctx, n_args, args, 2, 65537);
-    int salt = (int)node_number(ctx, n_args, args, 5, -1);
-    AUTO(crypto_pkey_ctx_release) EVP_PKEY_CTX *k = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-    if (k == NULL || EVP_PKEY_keygen_init(k) != 1) {
-        ERR_clear_error();
-        return js_undefined(ctx);
-    }
-    OSSL_PARAM params[6], *p = params;
-    if (strncasecmp(type, "RSA", 3) == 0) {
-        *p++ = OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_BITS, &bits);
-        *p++ = OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_E, &exponent);
-        if (name[0] != 0)
-            *p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_RSA_DIGEST, name, 0);
-        if (mgf[0] != 0)
-            *p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_RSA_MGF1_DIGEST, mgf, 0);
-        if (salt >= 0)
-            *p++ = OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt);
-    } else if (strcmp(type, "EC") == 0) {
-        *p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0);
-    }
-    *p = OSSL_PARAM_construct_end();
-    EVP_PKEY *pkey = NULL;
-    if (EVP_PKEY_CTX_set_params(k, params) != 1 || EVP_PKEY_generate(k, &pkey) != 1) {
-        ERR_clear_error();
-        return js_undefined(ctx);
-    }
-    return crypto_key_value(ctx, pkey);
-}
-
 /* keyRaw(type, private, bytes): keys of Edwards and Montgomery curves from their bytes. */
 static JS_NATIVE(node_key_raw)
 {
@@ -317,7 +278,6 @@ static JS_NATIVE(node_key_raw)
 
 const struct js_native_row node_key_rows[] = {
     {"keyParse", node_key_parse}, {"keyWrite", node_key_write}, {"keyInfo", node_key_info},
-    {"keyParts", node_key_parts}, {"keyEqual", node_key_equal}, {"keyMake", node_key_make},
-    {"keyRaw", node_key_raw},
+    {"keyParts", node_key_parts}, {"keyEqual", node_key_equal}, {"keyRaw", node_key_raw},
 };
 const size_t node_key_n_rows = ARRAY_LEN(node_key_rows);

@@ -14,7 +14,7 @@
 
 #include "core/loop.h"
 #include "core/work.h"
-#include "engine/vm.h"
+#include "engine/vm_job.h"
 #include "product/isolate.h"
 #include "product/messages.h"
 #include "role/isolate_main.h"
@@ -188,6 +188,7 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
 
 /* isolate_channel.c */
 extern const struct wire_stream_events channel_events;
+extern const struct vm_job_host isolate_jobs; /* isolate_job.c */
 /* NULL when there are too many. */
 struct channel *channel_create(struct isolate *iso, enum channel_kind kind,
                                struct wire_stream *stream);

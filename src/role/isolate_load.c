@@ -68,6 +68,7 @@ static void isolate_install_natives(struct isolate *iso)
         if (products[i]->n_natives > 0)
             vm_natives(iso->vm, products[i]->native_group, products[i]->natives,
                        products[i]->n_natives);
+    vm_job_host(iso->vm, &isolate_jobs);
     if (iso->options->scripts != NULL)
         vm_scripts_install(iso->vm, iso->options->scripts);
     if (iso->options->install != NULL)

@@ -173,7 +173,11 @@ JS_NATIVE(web_crypto_cipher)
 
 /* --- derivation --- */
 
-enum { DERIVE_MAX = 1024 * 1024, HKDF_BLOCKS_MAX = 255 };
+enum {
+    DERIVE_MAX = 1024 * 1024,
+    HKDF_BLOCKS_MAX = 255,
+    PBKDF2_JOB_MAX = 64 * 1000 * 1000 /* iterations times bytes: a second or so */
+};
 
 static const EVP_MD *derive_md(enum digest_kind kind)
 {
@@ -184,10 +188,46 @@ static const EVP_MD *derive_md(enum digest_kind kind)
     return get[kind]();
 }
 
-/* pbkdf2(digest, password, salt, iterations, bytes) */
+struct pbkdf2_job {
+    struct vm_job job;
+    struct buf password, salt, out;
+    const EVP_MD *md;
+    int iterations;
+    size_t n;
+    bool good;
+};
+
+static void pbkdf2_run(struct vm_job *job)
+{
+    struct pbkdf2_job *j = CONTAINER_OF(job, struct pbkdf2_job, job);
+    struct slice salt = buf_slice(&j->salt);
+    const char *password = buf_slice(&j->password).ptr;
+    unsigned char *to = (unsigned char *)buf_reserve(&j->out, j->n + 1);
+    j->good =
+        j->n == 0 || PKCS5_PBKDF2_HMAC(password == NULL ? "" : password, (int)buf_len(&j->password),
+                                       (const unsigned char *)salt.ptr, (int)salt.len,
+                                       j->iterations, j->md, (int)j->n, to) == 1;
+    buf_added(&j->out, j->n);
+}
+
+static js_value pbkdf2_value(struct vm_job *job, js_context ctx)
+{
+    struct pbkdf2_job *j = CONTAINER_OF(job, struct pbkdf2_job, job);
+    return j->good ? js_bytes_buf(ctx, &j->out) : js_undefined(ctx);
+}
+
+static void pbkdf2_finish(struct vm_job *job)
+{
+    struct pbkdf2_job *j = CONTAINER_OF(job, struct pbkdf2_job, job);
+    OPENSSL_cleanse((char *)(uintptr_t)buf_slice(&j->password).ptr, buf_len(&j->password));
+    buf_done(&j->password);
+    buf_done(&j->salt);
+    buf_done(&j->out);
+}
+
+/* pbkdf2(digest, password, salt, iterations, bytes, callback): a job (engine/vm_job.h). */
 JS_NATIVE(web_crypto_pbkdf2)
 {
-    AUTO(buf_done) struct buf out = {0};
     struct slice password, salt;
     double kind = web_number(ctx, n_args, args, 0), length = web_number(ctx, n_args, args, 4);
     double iterations = web_number(ctx, n_args, args, 3);
@@ -195,14 +235,16 @@ JS_NATIVE(web_crypto_pbkdf2)
         web_bytes(ctx, n_args, args, 2, &salt) < 0 || !(length >= 0 && length <= DERIVE_MAX) ||
         !(iterations >= 1 && iterations < INT32_MAX))
         return js_throw(ctx, exception, "TypeError", "pbkdf2: a parameter is out of range");
-    size_t n = (size_t)length;
-    unsigned char *to = (unsigned char *)buf_reserve(&out, n + 1);
-    if (n > 0 && PKCS5_PBKDF2_HMAC(password.ptr == NULL ? "" : password.ptr, (int)password.len,
-                                   (const unsigned char *)salt.ptr, (int)salt.len, (int)iterations,
-                                   derive_md((enum digest_kind)kind), (int)n, to) != 1)
-        return js_throw(ctx, exception, "Error", "PBKDF2 failed");
-    buf_added(&out, n);
-    return js_bytes_buf(ctx, &out);
+    struct pbkdf2_job *j = mem_new(sizeof *j);
+    *j = (struct pbkdf2_job){
+        .job = {.run = pbkdf2_run, .value = pbkdf2_value, .finish = pbkdf2_finish},
+        .md = derive_md((enum digest_kind)kind),
+        .iterations = (int)iterations,
+        .n = (size_t)length};
+    j->job.here = iterations * length > PBKDF2_JOB_MAX;
+    buf_append_slice(&j->password, password);
+    buf_append_slice(&j->salt, salt);
+    return vm_job_begin(ctx, &j->job, n_args > 5 ? args[5] : NULL);
 }
 
 static void hkdf_expand(enum digest_kind kind, const uint8_t *prk, struct slice info, size_t n,

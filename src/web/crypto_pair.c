@@ -17,7 +17,11 @@
 
 enum pair_kind { PAIR_RSA, PAIR_EC, PAIR_ED25519, PAIR_X25519, PAIR_KINDS };
 enum pair_scheme { PAIR_RSASSA, PAIR_PSS, PAIR_ECDSA, PAIR_EDDSA, PAIR_SCHEMES };
-enum { PAIR_BITS_MAX = 16384, PAIR_FIELD_MAX = 66 /* bytes of a coordinate of P-521 */ };
+enum {
+    PAIR_BITS_MAX = 16384,
+    PAIR_FIELD_MAX = 66,     /* bytes of a coordinate of P-521 */
+    PAIR_JOB_BITS_MAX = 4096 /* of RSA, what a thread of the pool takes on */
+};
 
 static void pair_key_release(EVP_PKEY **key)
 {
@@ -111,17 +115,45 @@ static EVP_PKEY *pair_generate_key(enum pair_kind kind, unsigned param, unsigned
     return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 }
 
-/* pairGenerate(kind, bits or curve, exponent): the private key. */
+struct pair_making {
+    struct vm_job job;
+    enum pair_kind kind;
+    unsigned param, exponent;
+    EVP_PKEY *key; /* owned; NULL: it failed */
+};
+
+static void pair_making_run(struct vm_job *job)
+{
+    struct pair_making *m = CONTAINER_OF(job, struct pair_making, job);
+    m->key = pair_generate_key(m->kind, m->param, m->exponent);
+    ERR_clear_error();
+}
+
+static js_value pair_making_value(struct vm_job *job, js_context ctx)
+{
+    struct pair_making *m = CONTAINER_OF(job, struct pair_making, job);
+    return m->key == NULL ? js_undefined(ctx) : pair_give_private(ctx, m->key);
+}
+
+static void pair_making_finish(struct vm_job *job)
+{
+    EVP_PKEY_free(CONTAINER_OF(job, struct pair_making, job)->key);
+}
+
+/* pairGenerate(kind, bits or curve, exponent, callback): the private key; a job (engine/vm_job.h). */
 JS_NATIVE(web_crypto_pair_generate)
 {
     double kind = web_number(ctx, n_args, args, 0);
     if (!(kind >= 0 && kind < PAIR_KINDS))
         return js_throw(ctx, exception, "TypeError", "pairGenerate wants a kind");
-    AUTO(pair_key_release)
-    EVP_PKEY *key =
-        pair_generate_key((enum pair_kind)kind, (unsigned)web_number(ctx, n_args, args, 1),
-                          (unsigned)web_number(ctx, n_args, args, 2));
-    return key == NULL ? js_undefined(ctx) : pair_give_private(ctx, key);
+    struct pair_making *m = mem_new(sizeof *m);
+    *m = (struct pair_making){
+        .job = {.run = pair_making_run, .value = pair_making_value, .finish = pair_making_finish},
+        .kind = (enum pair_kind)kind,
+        .param = (unsigned)web_number(ctx, n_args, args, 1),
+        .exponent = (unsigned)web_number(ctx, n_args, args, 2)};
+    m->job.here = m->kind == PAIR_RSA && m->param > PAIR_JOB_BITS_MAX;
+    return vm_job_begin(ctx, &m->job, n_args > 3 ? args[3] : NULL);
 }
 
 /* An elliptic curve's point is written in full, and the halves of a pair must belong together. */
@@ -252,18 +284,52 @@ static bool pair_job_read(js_context ctx, size_t n_args, const js_value args[],
     return ret->scheme == PAIR_EDDSA || ret->digest != NULL;
 }
 
-/* pairSign(scheme, digest, privateKey, data, salt): undefined when it failed. */
+struct pair_signing {
+    struct vm_job job;
+    struct pair_job what; /* data: of `data` */
+    EVP_PKEY *key;        /* owned */
+    struct buf data, out;
+    bool good;
+};
+
+static void pair_signing_run(struct vm_job *job)
+{
+    struct pair_signing *s = CONTAINER_OF(job, struct pair_signing, job);
+    s->good = s->key != NULL && pair_sign_run(s->key, &s->what, &s->out);
+    ERR_clear_error();
+}
+
+static js_value pair_signing_value(struct vm_job *job, js_context ctx)
+{
+    struct pair_signing *s = CONTAINER_OF(job, struct pair_signing, job);
+    return s->good ? js_bytes_buf(ctx, &s->out) : js_undefined(ctx);
+}
+
+static void pair_signing_finish(struct vm_job *job)
+{
+    struct pair_signing *s = CONTAINER_OF(job, struct pair_signing, job);
+    EVP_PKEY_free(s->key);
+    buf_done(&s->data);
+    buf_done(&s->out);
+}
+
+/* pairSign(scheme, digest, privateKey, data, salt, callback): undefined when it failed; a job (engine/vm_job.h). */
 JS_NATIVE(web_crypto_pair_sign)
 {
-    AUTO(buf_done) struct buf sig = {0};
-    struct pair_job job;
+    struct pair_job what;
     struct slice der;
-    if (!pair_job_read(ctx, n_args, args, &job) || web_bytes(ctx, n_args, args, 2, &der) < 0)
+    if (!pair_job_read(ctx, n_args, args, &what) || web_bytes(ctx, n_args, args, 2, &der) < 0)
         return js_throw(ctx, exception, "TypeError", "pairSign wants a scheme, a key and bytes");
-    AUTO(pair_key_release) EVP_PKEY *key = pair_read(der, true);
-    bool ok = key != NULL && pair_sign_run(key, &job, &sig);
-    ERR_clear_error();
-    return ok ? js_bytes_buf(ctx, &sig) : js_undefined(ctx);
+    struct pair_signing *s = mem_new(sizeof *s);
+    *s = (struct pair_signing){.job = {.run = pair_signing_run,
+                                       .value = pair_signing_value,
+                                       .finish = pair_signing_finish},
+                               .what = what,
+                               .key = pair_read(der, true)};
+    buf_append_slice(&s->data, what.data);
+    s->what.data = buf_slice(&s->data);
+    s->job.here = s->key != NULL && EVP_PKEY_get_bits(s->key) > PAIR_JOB_BITS_MAX;
+    return vm_job_begin(ctx, &s->job, n_args > 5 ? args[5] : NULL);
 }
 
 /* pairVerify(scheme, digest, publicKey, data, salt, signature) */

@@ -4,6 +4,7 @@
 #include "core/arena.h"
 #include "core/buf.h"
 #include "engine/js.h"
+#include "engine/vm_job.h"
 
 enum { WEB_STRING_MAX = 128 * 1024 * 1024 }; /* bytes of text that one call may take */
 

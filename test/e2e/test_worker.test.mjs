@@ -55,6 +55,12 @@ test('bindings and flags of the command line', async () => {
     assert.deepEqual(lines, ['PASS world', '1 passed, 0 failed']);
 });
 
+test('slow cryptography leaves the thread of the scripts', async () => {
+    const { status, lines } = await run('--compat-flag', 'nodejs_compat', '--compat-date', '2026-01-01', 'slow.js');
+    assert.equal(lines.at(-1), '5 passed, 0 failed', lines.join('\n'));
+    assert.equal(status, 0);
+});
+
 test('what cannot be read or linked is a failure', async () => {
     const missing = await run('no_such_file.js');
     assert.equal(missing.status, 1);

@@ -103,6 +103,15 @@ function textNatives(toBuffer) {
     };
 }
 
+/* Natives that may take long tell their last argument, here at once (engine/vm_job.h). */
+function slow(fn) {
+    return (...args) => {
+        const done = typeof args.at(-1) === "function" ? args.pop() : undefined;
+        const value = fn(...args);
+        return done === undefined ? value : void done(value);
+    };
+}
+
 function cryptoNatives(toBuffer) {
     const digests = new Map();
     return {
@@ -140,7 +149,7 @@ function cryptoNatives(toBuffer) {
                 return undefined;
             }
         },
-        pbkdf2: (kind, password, salt, n, length) => toBuffer(pbkdf2Sync(Buffer.from(password), Buffer.from(salt), n, length, DIGESTS[kind])),
+        pbkdf2: slow((kind, password, salt, n, length) => toBuffer(pbkdf2Sync(Buffer.from(password), Buffer.from(salt), n, length, DIGESTS[kind]))),
         hkdf: (kind, secret, salt, info, length) => toBuffer(new Uint8Array(hkdfSync(DIGESTS[kind], Buffer.from(secret), Buffer.from(salt), Buffer.from(info), length))),
     };
 }
@@ -159,13 +168,13 @@ function pairNatives(toBuffer) {
         : scheme === 2 ? { key, dsaEncoding: "ieee-p1363" } : key);
     const digest = (scheme, kind) => (scheme === 3 ? null : DIGESTS[kind]);
     return {
-        pairGenerate(kind, param, exponent) {
+        pairGenerate: slow((kind, param, exponent) => {
             const type = ["rsa", "ec", "ed25519", "x25519"][kind];
             const { privateKey } = generateKeyPairSync(type, { modulusLength: param, publicExponent: exponent, namedCurve: ["P-256", "P-384", "P-521"][param] });
             return toBuffer(privateKey.export({ format: "der", type: "pkcs8" }));
-        },
+        }),
         pairPublic: (bytes, secret) => attempt(() => toBuffer((secret ? createPublicKey(read(bytes, true)) : read(bytes, false)).export({ format: "der", type: "spki" }))),
-        pairSign: (scheme, kind, key, data, salt) => attempt(() => toBuffer(sign(digest(scheme, kind), Buffer.from(data), options(scheme, read(key, true), salt)))),
+        pairSign: slow((scheme, kind, key, data, salt) => attempt(() => toBuffer(sign(digest(scheme, kind), Buffer.from(data), options(scheme, read(key, true), salt))))),
         pairVerify: (scheme, kind, key, data, salt, signature) => attempt(() => verify(digest(scheme, kind), Buffer.from(data), options(scheme, read(key, false), salt), Buffer.from(signature))) ?? false,
         pairCrypt: (encrypt, kind, key, data, label) => attempt(() => toBuffer((encrypt ? publicEncrypt : privateDecrypt)({ key: read(key, !encrypt), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: DIGESTS[kind], oaepLabel: Buffer.from(label) }, Buffer.from(data)))),
         pairDerive: (mine, theirs) => attempt(() => toBuffer(diffieHellman({ privateKey: read(mine, true), publicKey: read(theirs, false) }))),

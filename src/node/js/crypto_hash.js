@@ -4,7 +4,7 @@ const {
     validateFunction, validateInteger, validateObject, validateString, validateUint32, validateInt32,
 } = require("./errors.js");
 const { Transform } = require("./stream.js");
-const { bytesOf, dataOf, encode, later } = require("./crypto_util.js");
+const { bytesOf, dataOf, encode, later, now, soon } = require("./crypto_util.js");
 
 const n = native.node;
 
@@ -114,6 +114,11 @@ function hash(algorithm, input, options = "hex") {
 
 const DERIVED_HASHES_MAX = 255, SCRYPT_COST_MAX = 2 ** 20;
 
+const derived = (message) => (bytes) => {
+    if (bytes === undefined) throw new Error(message);
+    return encode(bytes);
+};
+
 function checkPbkdf2(password, salt, iterations, keylen, digest) {
     if (typeof digest !== "string") throw new ERR_INVALID_ARG_TYPE("digest", "string", digest);
     const p = bytesOf(password, "password"), s = bytesOf(salt, "salt");
@@ -121,17 +126,22 @@ function checkPbkdf2(password, salt, iterations, keylen, digest) {
     validateInt32(keylen, "keylen", 0);
     const size = n.hashKnown(digest) ? n.hashOnce(digest, new Uint8Array(0)).byteLength : 0;
     if (size > 0 && keylen > DERIVED_HASHES_MAX * size) throw new RangeError("Pbkdf2 failed: derived key length exceeds maximum for this hash");
-    if (size === 0) return () => { throw new ERR_CRYPTO_INVALID_DIGEST(digest); };
-    return () => encode(n.pbkdf2(digest, p, s, iterations, keylen));
+    return {
+        start(done) {
+            if (size === 0) throw new ERR_CRYPTO_INVALID_DIGEST(digest);
+            return n.pbkdf2(digest, p, s, iterations, keylen, done);
+        },
+        use: derived("PBKDF2 failed"),
+    };
 }
 
 function pbkdf2(password, salt, iterations, keylen, digest, callback) {
     if (typeof digest === "function") throw new ERR_INVALID_ARG_TYPE("digest", "string", undefined);
-    const run = checkPbkdf2(password, salt, iterations, keylen, digest);
+    const job = checkPbkdf2(password, salt, iterations, keylen, digest);
     validateFunction(callback, "callback");
-    later(callback, run);
+    soon(callback, job);
 }
-const pbkdf2Sync = (password, salt, iterations, keylen, digest) => checkPbkdf2(password, salt, iterations, keylen, digest)();
+const pbkdf2Sync = (password, salt, iterations, keylen, digest) => now(checkPbkdf2(password, salt, iterations, keylen, digest));
 
 function checkScrypt(password, salt, keylen, options) {
     const p = bytesOf(password, "password"), s = bytesOf(salt, "salt");
@@ -155,20 +165,23 @@ function checkScrypt(password, salt, keylen, options) {
         }
     }
     const wrong = N < 2 || (N & (N - 1)) !== 0, heavy = 128 * N * r > maxmem, costly = N * r * q > SCRYPT_COST_MAX;
-    return () => {
-        if (wrong || costly) throw new ERR_CRYPTO_INVALID_SCRYPT_PARAMS();
-        if (heavy) throw Object.assign(new ERR_CRYPTO_INVALID_SCRYPT_PARAMS(), { message: "Invalid scrypt params: memory limit exceeded" });
-        return encode(n.scrypt(p, s, N, r, q, maxmem, keylen));
+    return {
+        start(done) {
+            if (wrong || costly) throw new ERR_CRYPTO_INVALID_SCRYPT_PARAMS();
+            if (heavy) throw Object.assign(new ERR_CRYPTO_INVALID_SCRYPT_PARAMS(), { message: "Invalid scrypt params: memory limit exceeded" });
+            return n.scrypt(p, s, N, r, q, maxmem, keylen, done);
+        },
+        use: derived("Invalid scrypt params"),
     };
 }
 
 function scrypt(password, salt, keylen, options, callback) {
     const [o, done] = typeof options === "function" ? [undefined, options] : [options, callback];
-    const run = checkScrypt(password, salt, keylen, o);
+    const job = checkScrypt(password, salt, keylen, o);
     validateFunction(done, "callback");
-    later(done, run);
+    soon(done, job);
 }
-const scryptSync = (password, salt, keylen, options) => checkScrypt(password, salt, keylen, options)();
+const scryptSync = (password, salt, keylen, options) => now(checkScrypt(password, salt, keylen, options));
 
 function checkHkdf(digest, key, salt, info, length) {
     validateString(digest, "digest");

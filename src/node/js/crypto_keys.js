@@ -4,7 +4,7 @@ const {
     define, validateFunction, validateInteger, validateObject, validateOneOf, validateString, validateUint32,
 } = require("./errors.js");
 const { Buffer } = require("./buffer.js");
-const { bytesOf, later } = require("./crypto_util.js");
+const { bytesOf, later, now, soon } = require("./crypto_util.js");
 
 const n = native.node;
 const MARK = Symbol.for("selvedge.KeyObject");
@@ -251,7 +251,8 @@ function secretBytes(key, name, encoding = undefined) {
 
 /* --- generating --- */
 
-function makePair(type, options) {
+/* Arguments of keyMake() but for its callback. */
+function pairArguments(type, options) {
     validateString(type, "type");
     const o = options ?? {};
     if (options !== undefined) validateObject(options, "options");
@@ -262,16 +263,13 @@ function makePair(type, options) {
         if (o.modulusLength > MODULUS_MAX) throw new RangeError(`options.modulusLength must not be greater than ${MODULUS_MAX}`);
         if (o.publicExponent !== undefined) validateUint32(o.publicExponent, "options.publicExponent");
         const pss = type === "rsa-pss";
-        return n.keyMake(pss ? "RSA-PSS" : "RSA", o.modulusLength, o.publicExponent ?? 65537, pss ? o.hashAlgorithm ?? "" : "", pss ? o.mgf1HashAlgorithm ?? "" : "", pss ? o.saltLength ?? -1 : -1);
+        return [pss ? "RSA-PSS" : "RSA", o.modulusLength, o.publicExponent ?? 65537, pss ? o.hashAlgorithm ?? "" : "", pss ? o.mgf1HashAlgorithm ?? "" : "", pss ? o.saltLength ?? -1 : -1];
     }
-    case "ec": {
+    case "ec":
         validateObject(options, "options");
         validateString(o.namedCurve, "options.namedCurve");
-        const handle = n.keyMake("EC", 0, 0, o.namedCurve);
-        if (handle === undefined) throw new ERR_CRYPTO_INVALID_CURVE();
-        return handle;
-    }
-    case "ed25519": case "ed448": case "x25519": case "x448": return n.keyMake(type.toUpperCase(), 0, 0);
+        return ["EC", 0, 0, o.namedCurve, "", -1];
+    case "ed25519": case "ed448": case "x25519": case "x448": return [type.toUpperCase(), 0, 0, "", "", -1];
     default: throw new ERR_INVALID_ARG_VALUE("type", type, "must be one of: 'rsa', 'ec', 'ed25519', 'x25519', 'dh'");
     }
 }
@@ -280,25 +278,21 @@ function pairJob(type, options) {
     const { publicKeyEncoding, privateKeyEncoding } = options ?? {};
     for (const [name, value] of [["publicKeyEncoding", publicKeyEncoding], ["privateKeyEncoding", privateKeyEncoding]])
         if (value !== undefined && value !== null && typeof value !== "object") throw new ERR_INVALID_ARG_VALUE(`options.${name}`, value);
-    return () => {
-        const handle = makePair(type, options);
-        const publicKey = new PublicKeyObject(OWN, "public", publicOf(handle)), privateKey = new PrivateKeyObject(OWN, "private", handle);
-        return { publicKey: publicKeyEncoding ? publicKey.export(publicKeyEncoding) : publicKey, privateKey: privateKeyEncoding ? privateKey.export(privateKeyEncoding) : privateKey };
+    const args = pairArguments(type, options);
+    return {
+        start: (done) => n.keyMake(...args, done),
+        use(handle) {
+            if (handle === undefined) throw type === "ec" ? new ERR_CRYPTO_INVALID_CURVE() : new Error("Key generation failed");
+            const publicKey = new PublicKeyObject(OWN, "public", publicOf(handle)), privateKey = new PrivateKeyObject(OWN, "private", handle);
+            return { publicKey: publicKeyEncoding ? publicKey.export(publicKeyEncoding) : publicKey, privateKey: privateKeyEncoding ? privateKey.export(privateKeyEncoding) : privateKey };
+        },
     };
 }
 
 function generateKeyPair(type, options, callback) {
     const [o, done] = typeof options === "function" ? [undefined, options] : [options, callback];
     validateFunction(done, "callback");
-    const run = pairJob(type, o);
-    let pair, error = null;
-    try {
-        pair = run();
-    } catch (e) {
-        if (`${e.code}`.startsWith("ERR_INVALID_ARG")) throw e;
-        error = e;
-    }
-    queueMicrotask(() => (error === null ? done(null, pair.publicKey, pair.privateKey) : done(error)));
+    soon((error, pair) => (error ? done(error) : done(null, pair.publicKey, pair.privateKey)), pairJob(type, o));
 }
 define(generateKeyPair, Symbol.for("nodejs.util.promisify.customArgs"), ["publicKey", "privateKey"]);
 
@@ -319,6 +313,6 @@ function generateKey(type, options, callback) {
 const wrapHandle = (handle, isPrivate) => (isPrivate ? new PrivateKeyObject(OWN, "private", handle) : new PublicKeyObject(OWN, "public", handle));
 
 module.exports = {
-    KeyObject, SecretKeyObject, PublicKeyObject, PrivateKeyObject, createSecretKey, createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync: (type, options) => pairJob(type, options)(),
+    KeyObject, SecretKeyObject, PublicKeyObject, PrivateKeyObject, createSecretKey, createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync: (type, options) => now(pairJob(type, options)),
     generateKey, generateKeySync: (type, options) => secretJob(type, options)(), secretBytes, parseKey, isKeyObject, handleOf, wrapHandle,
 };

@@ -1,7 +1,7 @@
 /* Randomness and primes. */
 const { codes: { ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE }, validateBoolean, validateFunction, validateInt32, validateNumber, validateObject } = require("./errors.js");
 const { Buffer, kMaxLength } = require("./buffer.js");
-const { later } = require("./crypto_util.js");
+const { later, now, soon } = require("./crypto_util.js");
 
 const n = native.node;
 const PIECE = 65536;
@@ -109,26 +109,36 @@ function primeJob(size, options = {}) {
     validateBoolean(safe, "options.safe");
     validateBoolean(bigint, "options.bigint");
     const add = toBig(options.add, "options.add"), rem = toBig(options.rem, "options.rem");
-    return () => {
-        const out = n.primeMake(size, safe, add, rem);
-        return bigint ? BigInt(`0x${Buffer.from(out).toString("hex")}`) : out;
+    return {
+        start: (done) => n.primeMake(size, safe, add, rem, done),
+        use(bytes) {
+            if (bytes === undefined) throw new Error("prime generation failed");
+            return bigint ? BigInt(`0x${Buffer.from(bytes).toString("hex")}`) : bytes;
+        },
     };
 }
 
 function generatePrime(size, options, callback) {
     const [o, done] = typeof options === "function" ? [{}, options] : [options, callback];
     validateFunction(done, "callback");
-    later(done, primeJob(size, o));
+    soon(done, primeJob(size, o));
+}
+
+function checkJob(candidate, options = {}) {
+    validateObject(options, "options");
+    const { checks = 0 } = options;
+    validateInt32(checks, "options.checks", 0);
+    const bytes = toBig(candidate, "candidate");
+    return { start: (done) => n.primeCheck(bytes, done), use: (prime) => prime };
 }
 
 function checkPrime(candidate, options, callback) {
-    const done = typeof options === "function" ? options : callback;
+    const [o, done] = typeof options === "function" ? [{}, options] : [options, callback];
     validateFunction(done, "callback");
-    const bytes = toBig(candidate, "candidate");
-    later(done, () => n.primeCheck(bytes));
+    soon(done, checkJob(candidate, o));
 }
 
 module.exports = {
     randomBytes, pseudoRandomBytes: randomBytes, rng: randomBytes, prng: randomBytes, randomFill, randomFillSync, randomInt, randomUUID,
-    generatePrime, generatePrimeSync: (size, options) => primeJob(size, options)(), checkPrime, checkPrimeSync: (candidate) => n.primeCheck(toBig(candidate, "candidate")),
+    generatePrime, generatePrimeSync: (size, options) => now(primeJob(size, options)), checkPrime, checkPrimeSync: (candidate, options) => now(checkJob(candidate, options)),
 };

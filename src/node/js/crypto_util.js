@@ -36,4 +36,12 @@ function later(callback, run) {
     queueMicrotask(() => (error === null ? callback(null, result) : callback(error)));
 }
 
-module.exports = { bytesOf, dataOf, encode, later, view };
+/* What may take long is { start, use }: start(done) calls a native that may leave this thread, use() makes the result of
+ * what that gives. One of the two throws when there is none. */
+const now = ({ start, use }) => use(start(undefined));
+function soon(callback, { start, use }) {
+    new Promise((resolve) => resolve(web.context.computed(start)))
+        .then((value) => later(callback, () => use(value)), (error) => later(callback, () => { throw error; }));
+}
+
+module.exports = { bytesOf, dataOf, encode, later, now, soon, view };

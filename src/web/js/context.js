@@ -212,6 +212,12 @@ export function watch(invocation) {
     if (invocation.pending === 0 && !invocation.sent && invocation.gate === null && watcher !== null) watcher();
 }
 
+/* The value of a native that may leave this thread (engine/vm_job.h); start(callback) calls it. Outside of events it
+ * is there at once. */
+export function computed(start) {
+    return current === null ? start(undefined) : new Promise((resolve) => void start(track(resolve)));
+}
+
 /* A promise of what C answers through one callback; start(callback) makes the call. The callback gets
  * (error, value) with error null or undefined for success. */
 export function promised(start) {

@@ -1,10 +1,10 @@
 /*
  * Web Crypto over the natives of group `crypto`. https://w3c.github.io/webcrypto/
  *
- * A CryptoKey keeps its bytes here (raw for secret keys, DER for pairs); each operation is one crossing
- * that starts and ends in C, synchronously behind the promise.
+ * A CryptoKey keeps its bytes here (raw for secret keys, DER for pairs); each operation is one crossing that starts and
+ * ends in C. What takes long (PBKDF2, RSA keys and signatures) is computed on another thread, the rest at once.
  */
-import { need } from "./context.js";
+import { computed, need } from "./context.js";
 import { DOMException } from "./errors.js";
 import { viewOf, utf8 } from "./encoding.js";
 
@@ -240,7 +240,7 @@ function derive(name, algorithm, key, bits) {
         if (!(n > 0)) throw exception("OperationError", "PBKDF2 needs a positive number of iterations.");
         if (n > PBKDF2_ITERATIONS_MAX)
             throw exception("NotSupportedError", `Pbkdf2 failed: iteration counts above ${PBKDF2_ITERATIONS_MAX} are not supported (requested ${n}).`);
-        return c.pbkdf2(hash, access.data(key), salt, n, bits / 8);
+        return computed((done) => c.pbkdf2(hash, access.data(key), salt, n, bits / 8, done));
     }
     if (algorithm.info === undefined) throw missing("info");
     const out = c.hkdf(hash, access.data(key), salt, bytesOf(algorithm.info, "The info"), bits / 8);
@@ -350,8 +350,8 @@ export class SubtleCrypto {
         const name = checkKey(algorithm, key, "deriveKey");
         const target = nameOf(derived);
         const bits = derived.length ?? (target === "HMAC" ? BLOCK_BITS[digestName(derived.hash)] : undefined);
-        const data = families.has(name) ? await families.get(name).derive(algorithm, key, access.data(key), bits ?? null)
-            : derive(name, algorithm, key, bits ?? 256);
+        const data = await (families.has(name) ? families.get(name).derive(algorithm, key, access.data(key), bits ?? null)
+            : derive(name, algorithm, key, bits ?? 256));
         return importSecret(target, "raw", new Uint8Array(data), derived, extractable, usages);
     }
 

@@ -4,6 +4,7 @@
  */
 import { families, makePairKey, exception, missing, bytesOf, digestName, keyDigestName, checkJwkUse, base64url, fromBase64url, DIGESTS, isKey, keyData } from "./crypto.js";
 import * as der from "./der.js";
+import { computed } from "./context.js";
 
 const c = native.crypto;
 const RSA = 0, EC = 1, ED25519 = 2, X25519 = 3; // enum pair_kind
@@ -155,7 +156,7 @@ class Rsa extends Family {
         return jwk;
     }
 
-    generate(algorithm, extractable, usages) {
+    async generate(algorithm, extractable, usages) {
         const bits = Number(algorithm.modulusLength);
         if (algorithm.modulusLength === undefined) throw missing("modulusLength");
         if (algorithm.publicExponent === undefined) throw missing("publicExponent");
@@ -164,7 +165,7 @@ class Rsa extends Family {
             throw exception("OperationError", `The modulus length must be a multiple of 128 between ${BITS_MIN} and ${BITS_MAX} bits (requested ${algorithm.modulusLength}).`);
         const exponent = bytesOf(algorithm.publicExponent, "publicExponent").reduce((n, b) => n * 256 + b, 0);
         if (exponent !== 3 && exponent !== 65537) throw exception("OperationError", `The "publicExponent" must be either 3 or 65537, but got ${exponent}.`);
-        const data = c.pairGenerate(RSA, bits, exponent);
+        const data = await computed((done) => c.pairGenerate(RSA, bits, exponent, done));
         if (data === undefined) throw exception("OperationError", "RSA key generation failed.");
         const described = { modulusLength: bits, publicExponent: bytesOf(algorithm.publicExponent, "").slice(), hash: Object.freeze({ name: hash }) };
         return this.pair(described, new Uint8Array(data), extractable, usages);
@@ -176,8 +177,9 @@ class Rsa extends Family {
         return Number(algorithm.saltLength);
     }
 
-    sign(algorithm, key, data, bytes) {
-        const out = c.pairSign(this.scheme, DIGESTS[key.algorithm.hash.name], data, bytes, this.salt(algorithm));
+    async sign(algorithm, key, data, bytes) {
+        const salt = this.salt(algorithm);
+        const out = await computed((done) => c.pairSign(this.scheme, DIGESTS[key.algorithm.hash.name], data, bytes, salt, done));
         if (out === undefined) throw exception("OperationError", "Signing failed.");
         return out;
     }
