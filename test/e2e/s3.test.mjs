@@ -299,6 +299,29 @@ test("lifecycle", async () => {
   await fails(send("GetBucketLifecycleConfiguration", { Bucket: "cycle" }), "NoSuchLifecycleConfiguration", 404);
 });
 
+test("versions, of which every object has one", async () => {
+  await send("CreateBucket", { Bucket: "versions" });
+  for (const Key of ["a", "b/1", "b/2", "c d"]) await send("PutObject", { Bucket: "versions", Key, Body: Key });
+  const all = await send("ListObjectVersions", { Bucket: "versions", Delimiter: "/" });
+  assert.deepEqual([all.Versions.map((v) => [v.Key, v.VersionId, v.IsLatest]), all.CommonPrefixes], [[["a", "null", true], ["c d", "null", true]], [{ Prefix: "b/" }]]);
+  const first = await send("ListObjectVersions", { Bucket: "versions", MaxKeys: 3, EncodingType: "url" });
+  assert.deepEqual([first.IsTruncated, first.NextKeyMarker, first.NextVersionIdMarker], [true, "b/2", "null"]);
+  const rest = await send("ListObjectVersions", { Bucket: "versions", KeyMarker: first.NextKeyMarker, VersionIdMarker: "null" });
+  assert.deepEqual(rest.Versions.map((v) => v.Key), ["c d"]);
+  await send("DeleteObjects", { Bucket: "versions", Delete: { Objects: all.Versions.map(({ Key, VersionId }) => ({ Key, VersionId })), Quiet: true } });
+  assert.equal((await send("ListObjectsV2", { Bucket: "versions" })).KeyCount, 2);
+});
+
+test("encryption that contradicts itself or is not R2's", async () => {
+  const key = Buffer.alloc(32, 7), customer = { SSECustomerAlgorithm: "AES256", SSECustomerKey: key, SSECustomerKeyMD5: createHash("md5").update(key).digest("base64") };
+  const put = (more) => send("PutObject", { Key: "sse", Body: "x", ...more });
+  await put({ ServerSideEncryption: "AES256" });
+  await fails(put({ ServerSideEncryption: "AES256", ...customer }), "InvalidArgument", 400);
+  await fails(put({ ServerSideEncryption: "other" }), "InvalidArgument", 400);
+  await fails(put({ ServerSideEncryption: "AES256", SSEKMSKeyId: "k" }), "InvalidArgument", 400);
+  await fails(put({ ServerSideEncryption: "aws:kms" }), "NotImplemented", 501);
+});
+
 test("presigned addresses", async () => {
   const url = await getSignedUrl(s3, new S3.PutObjectCommand({ Bucket: "box", Key: "pre signed" }), { expiresIn: 60 });
   assert.equal((await fetch(url, { method: "PUT", body: "by address" })).status, 200);

@@ -235,6 +235,7 @@ static const struct s3_operation {
     {"OPTIONS", S3_BUCKET, "", "", s3_preflight, false, false},
     {"OPTIONS", S3_OBJECT, "", "", s3_preflight, false, false},
     {"GET", S3_BUCKET, "uploads", "", s3_list_uploads, false, false},
+    {"GET", S3_BUCKET, "versions", "", s3_list_versions, false, false},
     {"GET", S3_BUCKET, "list-type", "", s3_list_v2, false, false},
     {"GET", S3_BUCKET, "", "", s3_list_v1, false, false},
     {"HEAD", S3_BUCKET, "", "", s3_bucket_head, false, false},
@@ -256,19 +257,36 @@ static const struct s3_operation {
 
 /* Subresources that would otherwise pass for the plain operation. */
 static const char *const s3_unserved[] = {
-    "accelerate",        "acl",         "analytics",         "intelligent-tiering",
-    "inventory",         "legal-hold",  "logging",           "metrics",
-    "notification",      "object-lock", "ownershipControls", "policy",
-    "publicAccessBlock", "replication", "requestPayment",    "restore",
-    "retention",         "tagging",     "torrent",           "versioning",
-    "versions",          "website",     "attributes",        "select",
+    "accelerate",
+    "acl",
+    "analytics",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "tagging",
+    "torrent",
+    "versioning",
+    "website",
+    "attributes",
+    "select",
     "policyStatus",
 };
 
 /* Subresources of which some methods are served: a method that is not must not become the bucket's own, or a wish to
  * remove a setting would remove the bucket. */
 static const char *const s3_partly[] = {"cors",      "delete",   "encryption", "lifecycle",
-                                        "list-type", "location", "uploads"};
+                                        "list-type", "location", "uploads",    "versions"};
 
 static bool s3_mistaken(const struct s3 *s, const struct s3_operation *op)
 {
@@ -370,7 +388,8 @@ static int s3_split(struct s3 *s)
 /* Keys that come in the body or as the source of a copy are checked where they are read. */
 static int s3_check_session(struct s3 *s, const struct s3_operation *op)
 {
-    bool lists = op->run == s3_list_v1 || op->run == s3_list_v2 || op->run == s3_list_uploads;
+    bool lists = op->run == s3_list_v1 || op->run == s3_list_v2 || op->run == s3_list_versions ||
+                 op->run == s3_list_uploads;
     bool on_bucket =
         op->scope == S3_SERVICE || op->run == s3_bucket_create || op->run == s3_bucket_delete;
     struct slice key = lists ? slice_of(api_query(s->req, "prefix", "")) : s->key;

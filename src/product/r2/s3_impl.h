@@ -204,6 +204,7 @@ int s3_bucket_encryption(struct s3 *s);
 int s3_delete_objects(struct s3 *s);
 int s3_list_v1(struct s3 *s);
 int s3_list_v2(struct s3 *s);
+int s3_list_versions(struct s3 *s);
 int s3_list_uploads(struct s3 *s);
 int s3_object_get(struct s3 *s); /* and HEAD */
 int s3_object_put(struct s3 *s);

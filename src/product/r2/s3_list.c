@@ -126,15 +126,20 @@ static int s3_list_call(struct s3_listing *l, const char *cursor)
     return 0;
 }
 
-static void s3_list_contents(struct s3_listing *l, bool owner)
+/* element: "Contents", or "Version" of an object that has one, as all have. */
+static void s3_list_contents(struct s3_listing *l, const char *element, bool owner)
 {
     size_t i;
     json_t *o;
     const char *account = l->s->req->api->account;
+    bool version = strcmp(element, "Version") == 0;
     json_array_foreach(json_object_get(l->found, "objects"), i, o)
     {
-        buf_append_slice(&l->out, SLICE("<Contents>"));
+        buf_printf(&l->out, "<%s>", element);
         s3_listing_text(l, "Key", json_str(o, "key", ""));
+        if (version)
+            buf_append_slice(&l->out,
+                             SLICE("<VersionId>null</VersionId><IsLatest>true</IsLatest>"));
         s3_xml_number(&l->out, "Size", json_int(o, "size", 0));
         s3_xml_time(&l->out, "LastModified", json_int(o, "uploaded", 0));
         s3_xml_etag(&l->out, json_str(o, "etag", ""));
@@ -142,25 +147,29 @@ static void s3_list_contents(struct s3_listing *l, bool owner)
         if (owner)
             buf_printf(&l->out, "<Owner><ID>%s</ID><DisplayName>%s</DisplayName></Owner>", account,
                        account);
-        buf_append_slice(&l->out, SLICE("</Contents>"));
+        buf_printf(&l->out, "</%s>", element);
     }
 }
 
-static void s3_list_head(struct s3_listing *l)
+/* Clients decode the prefix of the second version of this listing, and of no other. */
+static void s3_list_head(struct s3_listing *l, const char *root, bool encodes_prefix)
 {
-    buf_printf(&l->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult" S3_XMLNS ">");
+    buf_printf(&l->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><%s" S3_XMLNS ">", root);
     s3_xml_element(&l->out, "Name", l->s->bucket);
-    s3_listing_text(l, "Prefix", l->prefix);
+    if (encodes_prefix)
+        s3_listing_text(l, "Prefix", l->prefix);
+    else
+        s3_xml_element(&l->out, "Prefix", l->prefix);
     s3_xml_number(&l->out, "MaxKeys", l->limit);
     s3_xml_element(&l->out, "IsTruncated",
                    json_bool(l->found, "truncated", false) ? "true" : "false");
     s3_listing_options(l);
 }
 
-static int s3_list_end(struct s3_listing *l)
+static int s3_list_end(struct s3_listing *l, const char *root)
 {
     s3_listing_prefixes(l);
-    buf_append_slice(&l->out, SLICE("</ListBucketResult>"));
+    buf_printf(&l->out, "</%s>", root);
     return s3_xml(l->s, &l->out);
 }
 
@@ -174,7 +183,7 @@ int s3_list_v2(struct s3 *s)
         r = s3_list_call(&l, token);
     if (r < 0)
         return r;
-    s3_list_head(&l);
+    s3_list_head(&l, "ListBucketResult", true);
     s3_xml_number(&l.out, "KeyCount",
                   (int64_t)(json_array_size(json_object_get(l.found, "objects")) +
                             json_array_size(json_object_get(l.found, "delimitedPrefixes"))));
@@ -184,12 +193,12 @@ int s3_list_v2(struct s3 *s)
         s3_xml_element(&l.out, "ContinuationToken", token);
     if (json_bool(l.found, "truncated", false))
         s3_xml_element(&l.out, "NextContinuationToken", json_str(l.found, "cursor", ""));
-    s3_list_contents(&l, strcmp(s3_or(s, "fetch-owner", ""), "true") == 0);
-    return s3_list_end(&l);
+    s3_list_contents(&l, "Contents", strcmp(s3_or(s, "fetch-owner", ""), "true") == 0);
+    return s3_list_end(&l, "ListBucketResult");
 }
 
 /* The last entry of a page, from the cursor behind it. */
-static void s3_list_next_marker(struct s3_listing *l)
+static void s3_list_next_marker(struct s3_listing *l, const char *element)
 {
     struct slice last;
     if (base64_decode(&l->s->req->arena, slice_of(json_str(l->found, "cursor", "")),
@@ -200,7 +209,7 @@ static void s3_list_next_marker(struct s3_listing *l)
         last.len--;
     const char *text = arena_printf(&l->s->req->arena, "%.*s", SLICE_ARG(last));
     if (text != NULL)
-        s3_listing_text(l, "NextMarker", text);
+        s3_listing_text(l, element, text);
 }
 
 int s3_list_v1(struct s3 *s)
@@ -211,12 +220,32 @@ int s3_list_v1(struct s3 *s)
         r = s3_list_call(&l, NULL);
     if (r < 0)
         return r;
-    s3_list_head(&l);
+    s3_list_head(&l, "ListBucketResult", false);
     s3_listing_text(&l, "Marker", l.after);
     if (json_bool(l.found, "truncated", false))
-        s3_list_next_marker(&l);
-    s3_list_contents(&l, true);
-    return s3_list_end(&l);
+        s3_list_next_marker(&l, "NextMarker");
+    s3_list_contents(&l, "Contents", true);
+    return s3_list_end(&l, "ListBucketResult");
+}
+
+/* Of a bucket without versioning, which each is: every object has the one version "null". */
+int s3_list_versions(struct s3 *s)
+{
+    AUTO(s3_listing_done) struct s3_listing l = {.s = s, .after = s3_or(s, "key-marker", "")};
+    int r = s3_listing_start(&l, "max-keys");
+    if (r == 0)
+        r = s3_list_call(&l, NULL);
+    if (r < 0)
+        return r;
+    s3_list_head(&l, "ListVersionsResult", true);
+    s3_listing_text(&l, "KeyMarker", l.after);
+    s3_xml_element(&l.out, "VersionIdMarker", s3_or(s, "version-id-marker", ""));
+    if (json_bool(l.found, "truncated", false)) {
+        s3_list_next_marker(&l, "NextKeyMarker");
+        s3_xml_element(&l.out, "NextVersionIdMarker", "null");
+    }
+    s3_list_contents(&l, "Version", true);
+    return s3_list_end(&l, "ListVersionsResult");
 }
 
 /* --- uploads --- */

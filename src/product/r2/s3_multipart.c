@@ -173,9 +173,13 @@ static int s3_complete_read(struct s3 *s, json_t *parts)
         }
         if (x.depth != 2 || !slice_eq(x.name, SLICE("Part")))
             continue;
-        if (json_int(part, "partNumber", 0) <= last)
+        int64_t number_of = json_int(part, "partNumber", 0);
+        if (number_of < last || number_of < 1)
             return s3_fail(s, S3_INVALID_PART_ORDER);
-        last = json_int(part, "partNumber", 0);
+        if (number_of ==
+            last) /* said again by a client that has sent it again: the last word holds */
+            json_array_remove(parts, json_array_size(parts) - 1);
+        last = number_of;
         json_array_append(parts, part);
         json_release(&part);
         part = json_object();
