@@ -98,9 +98,15 @@ function _extend(target, source) {
 
 function debuglog(set, callback = undefined) {
     const name = `${set}`.toUpperCase();
-    const logger = (...args) => console.log(`${name}: ${format(...args)}\n`);
+    const pattern = () => {
+        const env = require("./process.js").env.NODE_DEBUG ?? "";
+        return env.split(",").some((item) => new RegExp(`^${item.replace(/[|\\{}()[\]^$+?.]/g, "\\$&").replaceAll("*", ".*")}$`, "i").test(name));
+    };
+    const logger = (...args) => {
+        if (pattern()) console.error(`${name} 1: ${format(...args)}`);
+    };
     callback?.(logger);
-    Object.defineProperty(logger, "enabled", { value: true, configurable: true, enumerable: true });
+    Object.defineProperty(logger, "enabled", { get: pattern, configurable: true, enumerable: true });
     return logger;
 }
 
