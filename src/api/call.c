@@ -11,7 +11,8 @@ enum { CALL_RETRY_MS = 50, CALL_TRIES_MAX = 60 };
 struct api_stream {
     struct wake wake;
     struct loop *loop;
-    const struct api_call *call; /* the waiting thread's */
+    struct api_request *req; /* the waiting thread's, as the next one */
+    const struct api_call *call;
     struct wire_stream *stream;
     struct timer timer;
     struct slice rest; /* of the body to send */
@@ -49,6 +50,8 @@ static void call_end_wire(struct api_stream *s, int reason)
 static void call_finish(struct api_stream *s, int result)
 {
     timer_stop(&s->timer);
+    if (s->req->call == s)
+        s->req->call = NULL;
     if (result < 0 || !s->keeps)
         call_end_wire(s, result < 0 ? result : 0);
     pthread_mutex_lock(&s->lock);
@@ -182,7 +185,21 @@ static void call_begin(struct api_stream *s)
 
 static void call_on_begin(struct wake *wake)
 {
-    call_begin(CONTAINER_OF(wake, struct api_stream, wake));
+    struct api_stream *s = CONTAINER_OF(wake, struct api_stream, wake);
+    if (s->call->ends_with_client && s->req->gone) {
+        call_finish(s, -ECANCELED);
+        return;
+    }
+    if (s->call->ends_with_client)
+        s->req->call = s;
+    call_begin(s);
+}
+
+void api_client_gone(struct api_request *req)
+{
+    req->gone = true;
+    if (req->call != NULL)
+        call_finish(req->call, -ECANCELED);
 }
 
 /* --- on the work pool --- */
@@ -205,6 +222,7 @@ int api_call(struct api_request *req, const struct api_call *call, struct api_re
     int timeout_ms = call->timeout_ms == 0 ? API_CALL_TIMEOUT_MS : call->timeout_ms;
     *ret = (struct api_reply){.fd = -1};
     s->loop = req->api->loop;
+    s->req = req;
     s->call = call;
     s->fd = -1;
     s->keeps = call->stream;

@@ -26,8 +26,9 @@ struct api_call {
     bool has_body;
     int body_fd_plus_1; /* the body is all of this file, which the other side reads by itself; 0 = none */
     bool stream;        /* leave the reply's body on the wire: api_reply.stream */
-    size_t reply_max; /* most bytes of a collected body */
-    int timeout_ms;   /* 0 = API_CALL_TIMEOUT_MS */
+    size_t reply_max;      /* most bytes of a collected body */
+    int timeout_ms;        /* 0 = API_CALL_TIMEOUT_MS */
+    bool ends_with_client; /* -ECANCELED as soon as the client has gone: nobody wants the result */
 };
 
 struct api_reply {
@@ -37,6 +38,7 @@ struct api_reply {
 };
 
 NODISCARD int api_call(struct api_request *req, const struct api_call *call, struct api_reply *ret);
+void api_client_gone(struct api_request *req); /* loop */
 
 /* --- peers; loop thread except where said --- */
 

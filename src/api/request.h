@@ -34,6 +34,9 @@ struct api_request {
     struct slice body_map; /* of body_fd, once asked for */
     uint64_t body_size;
     struct api_answer answer;
+    /* The loop's: */
+    struct api_stream *call; /* borrowed: the call under way that ends when the client goes away */
+    bool gone;
 };
 
 void api_request_init(struct api_request *req, struct api *api);

@@ -264,7 +264,9 @@ static void server_on_closed(struct http_exchange *x, int reason)
     e->x = NULL;
     if (e->taker != NULL)
         e->taker->closed(e->taker, reason);
-    if (!e->running)
+    if (e->running)
+        api_client_gone(&e->req);
+    else
         server_free(e);
 }
 

@@ -33,6 +33,7 @@ js_value isolate_keeper_call(js_context ctx, uint16_t op, struct slice args, js_
 
 /* One call of fn in an entry of its own that no event pays for; fn is held by the caller. */
 void isolate_run_callback(struct isolate *iso, js_value fn, const js_value *args, size_t n);
+enum { ISOLATE_TURNS_MAX = 2 };
 /* run(arg) after each entry, when its microtasks have run and before anything else does. May enter the VM itself
- * by isolate_run_callback(). There is room for one. */
+ * by isolate_run_callback(). There is room for ISOLATE_TURNS_MAX. */
 void isolate_on_turn(struct isolate *iso, void (*run)(void *arg), void *arg);

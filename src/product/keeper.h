@@ -115,6 +115,8 @@ struct keeper_engine {
     int (*mark)(void *open);
     int (*keep)(void *open);
     void (*undo)(void *open);
+    /* While a commit is on its way to the disk: work of this thread's that the answer need not wait for. NULL = none. */
+    void (*meanwhile)(void *open);
     /* Housekeeping after a commit was answered, if there is any; both or none. */
     bool (*unsettled)(void *open);
     void (*settle)(void *open);

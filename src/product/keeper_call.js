@@ -5,12 +5,16 @@ import { sendStream } from "../web/js/send.js";
 import { makeReader, readerRelease } from "../web/js/streams/readable.js";
 
 /* start(callback) makes the native call and returns its channel. Resolves to {result, text, json}, whatever the
- * result is; json is a string, also where it came as the answer's body. */
-export async function keeperCall(start) {
+ * result is; json is a string, also where it came as the answer's body. With givenUp, when the event ends before that, the
+ * keeper is told that nobody waits any more. */
+export async function keeperCall(start, givenUp = false) {
     const answer = await new Promise((resolve) => {
+        const invocation = givenUp ? context.need() : null;
         const channel = start(context.track((result, text, json, hasBody) => {
+            invocation?.disown(channel);
             resolve({ result, text, json, body: hasBody ? new Channel(channel, -1, null) : null });
         }));
+        invocation?.own(channel);
     });
     if (answer.body !== null) answer.json = await answer.body.text();
     return answer;

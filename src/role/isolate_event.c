@@ -173,16 +173,15 @@ void isolate_leave(struct isolate *iso)
     vm_turn(iso->vm);
     isolate_end_now(iso);
     iso->current = NULL;
-    if (iso->turn_run != NULL)
-        iso->turn_run(iso->turn_arg);
+    for (unsigned i = 0; i < iso->n_turns; i++)
+        iso->turns[i].run(iso->turns[i].arg);
     isolate_run_ready(iso);
 }
 
 void isolate_on_turn(struct isolate *iso, void (*run)(void *arg), void *arg)
 {
-    CHECK(iso->turn_run == NULL);
-    iso->turn_run = run;
-    iso->turn_arg = arg;
+    CHECK(iso->n_turns < ISOLATE_TURNS_MAX);
+    iso->turns[iso->n_turns++] = (struct isolate_turn){run, arg};
 }
 
 void isolate_run_callback(struct isolate *iso, js_value fn, const js_value *args, size_t n)

@@ -102,6 +102,11 @@ struct isolate_hooks {
         condemn, alarm, objects_reset, sockets;
 };
 
+struct isolate_turn {
+    void (*run)(void *arg);
+    void *arg;
+};
+
 struct isolate {
     const struct isolate_options *options;
     struct loop *loop;
@@ -141,8 +146,8 @@ struct isolate {
     double clock[1];        /* wall ms of this entry, seen by scripts as io.clock */
     struct timer js_timer;
     struct loop_hook round;
-    void (*turn_run)(void *arg); /* isolate_on_turn() */
-    void *turn_arg;
+    struct isolate_turn turns[ISOLATE_TURNS_MAX]; /* isolate_on_turn() */
+    unsigned n_turns;
 
     /* ending */
     int exit_status; /* -1 = running */

@@ -146,6 +146,8 @@ static void keeper_group_send(struct keeper_stored *s)
     sql_log_take(db, &s->append.records, &s->append.reserved);
     atomic_fetch_add(&s->n_steps, 1);
     log_append(s->keeper->log, &s->append);
+    if (s->store.product->engine->meanwhile != NULL)
+        s->store.product->engine->meanwhile(s->store.open);
 }
 
 static void keeper_group_work(struct keeper_stored *s)

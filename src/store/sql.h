@@ -101,6 +101,14 @@ enum sql_type sql_column_type(struct sql_stmt *s, int i);
 int64_t sql_column_int(struct sql_stmt *s, int i);
 double sql_column_double(struct sql_stmt *s, int i);
 struct slice sql_column_bytes(struct sql_stmt *s, int i); /* text or blob; until the next step */
+/* All of it in one crossing, for who reads many. */
+struct sql_value {
+    enum sql_type type;
+    int64_t integer;
+    double real;
+    struct slice bytes; /* until the next step */
+};
+struct sql_value sql_column(struct sql_stmt *s, int i);
 /* Figures of one run, as upstream bills them: start before the first step, ask after any step; n_given is how many rows
  * have come. How exact they are: sql_cost.c. */
 void sql_counts_start(struct sql_stmt *s);

@@ -247,13 +247,41 @@ const char *sql_column_name(const struct sql_stmt *s, int i)
     return sqlite3_column_name(s->stmt, i);
 }
 
-enum sql_type sql_column_type(struct sql_stmt *s, int i)
+static enum sql_type sql_type_of(int type)
 {
     static const enum sql_type types[] = {
         [SQLITE_INTEGER] = SQL_INT, [SQLITE_FLOAT] = SQL_DOUBLE, [SQLITE_TEXT] = SQL_TEXT,
         [SQLITE_BLOB] = SQL_BLOB,   [SQLITE_NULL] = SQL_NULL,
     };
-    return types[sqlite3_column_type(s->stmt, i)];
+    return types[type];
+}
+
+enum sql_type sql_column_type(struct sql_stmt *s, int i)
+{
+    return sql_type_of(sqlite3_column_type(s->stmt, i));
+}
+
+/* Reading a value asks for no lock, unlike the functions of columns; the connection has one thread. */
+struct sql_value sql_column(struct sql_stmt *s, int i)
+{
+    sqlite3_value *value = sqlite3_column_value(s->stmt, i);
+    struct sql_value v = {.type = sql_type_of(sqlite3_value_type(value))};
+    switch (v.type) {
+    case SQL_INT:
+        v.integer = sqlite3_value_int64(value);
+        break;
+    case SQL_DOUBLE:
+        v.real = sqlite3_value_double(value);
+        break;
+    case SQL_TEXT:
+    case SQL_BLOB:
+        v.bytes.ptr = sqlite3_value_blob(value);
+        v.bytes.len = (size_t)sqlite3_value_bytes(value);
+        break;
+    case SQL_NULL:
+        break;
+    }
+    return v;
 }
 
 int64_t sql_column_int(struct sql_stmt *s, int i)

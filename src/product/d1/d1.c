@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { D1_BODY_MAX = 320 * 1024 * 1024, D1_SWEEP_S = 1, D1_ANSWER_MAX = 128 * 1024 * 1024 };
+enum { D1_BODY_MAX = 320 * 1024 * 1024, D1_SWEEP_S = 1 };
 
 /* --- binding --- */
 
@@ -154,8 +154,6 @@ static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, 
     int r = d1_rows_json(s, &names, d1_shape_of(u->flags), u->out, &f.n_rows, err);
     if (r < 0)
         return r;
-    if (buf_len(u->out) > D1_ANSWER_MAX)
-        return err_set(err, -E2BIG, 0, "SQL query result set is too large to fit in memory.");
     d1_append_meta(u, s, &f);
     return 0;
 }
@@ -341,6 +339,15 @@ static void d1_engine_undo(void *open)
     sql_undo(d1_db(open));
 }
 
+/* Packing what a commit wrote takes about as long as the disk does. A history that knows of a commit that a power cut
+ * takes back drops it when it is opened. */
+static void d1_engine_meanwhile(void *open)
+{
+    const struct d1_store *store = open;
+    if (store->history != NULL)
+        history_settle(store->history);
+}
+
 static bool d1_engine_unsettled(void *open)
 {
     const struct d1_store *store = open;
@@ -390,6 +397,7 @@ const struct keeper_engine d1_engine = {
     .mark = d1_engine_mark,
     .keep = d1_engine_keep,
     .undo = d1_engine_undo,
+    .meanwhile = d1_engine_meanwhile,
     .unsettled = d1_engine_unsettled,
     .settle = d1_engine_settle,
     .sweep = d1_engine_sweep,

@@ -15,6 +15,7 @@ enum {
     D1_N_OPS = 4,
     D1_PATH_MAX = 512,
     D1_BOOKMARK_SIZE = 64,
+    D1_ANSWER_MAX = 128 * 1024 * 1024, /* bytes of results */
     D1_TIME_LIMIT_US = 30 * 1000 * 1000,
     D1_BRIEF_LIMIT_US = 100 * 1000
 };

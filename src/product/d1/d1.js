@@ -16,6 +16,7 @@ const SLOTS = 256;
 const STAT_DURATION = 0, STAT_ROWS = 1, STAT_SIZE = 2;
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 const KEEPER = -1;
+const SLOW_MS = 10_000;
 
 function d1Error(message, prefix = "D1_ERROR") {
     return new Error(`${prefix}: ${message}`, { cause: new Error(message) });
@@ -32,6 +33,7 @@ class Database {
         this.index = index;
         this.slots = new Map(); // text → slot
         this.writes = new Set(); // texts that the keeper runs
+        this.slow = new Map(); // texts that it runs for a while, and until when
         this.freeSlots = [];
         this.nUsed = 0;
         this.stats = null;
@@ -39,6 +41,7 @@ class Database {
 
     /* The slot of a statement, or KEEPER. Throws what is wrong with it. */
     slot(sql) {
+        if (this.slow.size > 0 && this.isSlow(sql)) return KEEPER;
         const slot = this.slots.get(sql);
         if (slot !== undefined) return slot;
         return this.writes.has(sql) ? KEEPER : this.compile(sql);
@@ -69,8 +72,21 @@ class Database {
         return slot;
     }
 
-    read(slot, shape, params) {
-        return d1.read(this.index, slot, shape, ...params);
+    isSlow(sql) {
+        const until = this.slow.get(sql);
+        if (until === undefined) return false;
+        if (native.io.now() < until) return true;
+        this.slow.delete(sql);
+        return false;
+    }
+
+    /* The rows, or undefined: reading here would take so long that others in this isolate had to wait. */
+    read(sql, slot, shape, params) {
+        const rows = d1.read(this.index, slot, shape, ...params);
+        if (rows !== undefined) return rows;
+        if (this.slow.size === SLOTS) this.slow.clear();
+        this.slow.set(sql, native.io.now() + SLOW_MS);
+        return undefined;
     }
 
     meta() {
@@ -86,7 +102,7 @@ class Database {
     /* The keeper's results for [{sql, params}]; throws an Error with the bare message and `index`. */
     async send(statements, flags) {
         const body = `[${statements.map(({ sql, params }) => `{"sql":${literal(sql)},"params":[${params.map(literal).join(",")}]}`).join(",")}]`;
-        const answer = await keeperCall((callback) => d1.run(this.index, body, flags, callback));
+        const answer = await keeperCall((callback) => d1.run(this.index, body, flags, callback), true);
         if (answer.result >= 0) return JSON.parse(answer.json);
         const error = new Error(answer.text || "Network connection lost.");
         error.index = answer.json ? JSON.parse(answer.json).index : 0;
@@ -174,9 +190,11 @@ export class D1PreparedStatement {
         }
     }
 
+    /* Undefined: the keeper has to. */
     #read(slot, shape) {
+        if (slot === KEEPER) return undefined;
         try {
-            return this.#database.read(slot, shape, this.#params);
+            return this.#database.read(this.#sql, slot, shape, this.#params);
         } catch (error) {
             throw failed(error);
         } finally {
@@ -195,21 +213,18 @@ export class D1PreparedStatement {
     }
 
     async first(column = undefined) {
-        const slot = this.#slot();
-        const row = slot === KEEPER ? (await this.#send(0)).results[0] ?? null : this.#read(slot, FIRST);
+        let row = this.#read(this.#slot(), FIRST);
+        if (row === undefined) row = (await this.#send(0)).results[0] ?? null;
         if (column === undefined || column === null || row === null) return row;
         if (!Object.hasOwn(row, column)) throw d1Error(`Column not found (${column})`, "D1_COLUMN_NOTFOUND");
         return row[column];
     }
 
     async all() {
-        const slot = this.#slot();
-        if (slot === KEEPER) {
-            const { results, meta } = await this.#send(0);
-            return { success: true, meta, results };
-        }
-        const results = this.#read(slot, OBJECTS);
-        return { success: true, meta: this.#database.meta(), results };
+        const rows = this.#read(this.#slot(), OBJECTS);
+        if (rows !== undefined) return { success: true, meta: this.#database.meta(), results: rows };
+        const { results, meta } = await this.#send(0);
+        return { success: true, meta, results };
     }
 
     run() {
@@ -217,8 +232,7 @@ export class D1PreparedStatement {
     }
 
     async raw(options = undefined) {
-        const slot = this.#slot();
-        const { columns, rows } = slot === KEEPER ? (await this.#send(ROWS_AND_COLUMNS)).results : this.#read(slot, COLUMNS);
+        const { columns, rows } = this.#read(this.#slot(), COLUMNS) ?? (await this.#send(ROWS_AND_COLUMNS)).results;
         if (options?.columnNames) rows.unshift(columns);
         return rows;
     }
@@ -249,10 +263,13 @@ function batchHere(database, statements) {
     if (new Set(slots).size > SLOTS / 2) return null; // later ones would have pushed earlier ones out
     d1.snapshot(database.index, true);
     try {
-        return slots.map((slot, i) => {
-            const results = database.read(slot, OBJECTS, statements[i].params);
-            return { success: true, meta: database.meta(), results };
-        });
+        const all = [];
+        for (const [i, { sql, params }] of statements.entries()) {
+            const results = database.read(sql, slots[i], OBJECTS, params);
+            if (results === undefined) return null;
+            all.push({ success: true, meta: database.meta(), results });
+        }
+        return all;
     } finally {
         d1.snapshot(database.index, false);
     }

@@ -177,8 +177,11 @@ int d1_run(struct api_request *req, const char *store, const json_t *statements,
 {
     AUTO(buf_done) struct buf body = {0};
     AUTO(store_call_done)
-    struct store_call call = {
-        .op = OP_d1_run, .has_body = true, .reply_max = D1_RESULT_MAX, .code = D1_ERR_SQL};
+    struct store_call call = {.op = OP_d1_run,
+                              .has_body = true,
+                              .ends_with_client = true,
+                              .reply_max = D1_RESULT_MAX,
+                              .code = D1_ERR_SQL};
     AUTO(store_reply_done) struct store_reply reply = {0};
     struct msg_d1_run m = {.binding = BINDING_NONE, .store = slice_of(store), .flags = flags};
     json_print(&body, statements);

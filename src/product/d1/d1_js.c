@@ -14,7 +14,14 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { D1_SLOTS = 256 };
+enum {
+    D1_SLOTS = 256,
+    D1_IN_PLACE_US =
+        20 *
+        1000, /* a statement that takes longer goes on in the keeper: the VM must not stand still */
+    D1_PIN_READS =
+        3 /* from so many reads in one turn on, one snapshot is cheaper than a lock for each */
+};
 
 /* Indexes of the numbers that the script reads. */
 enum { D1_STAT_DURATION_MS, D1_STAT_ROWS_READ, D1_STAT_SIZE, D1_STATS };
@@ -31,7 +38,44 @@ struct d1_reader {
     struct arena arena; /* parameters of the call under way */
     struct buf out;
     double stats[D1_STATS];
+    uint64_t turn;    /* in which the last read was, */
+    unsigned n_reads; /* and how many that turn had */
+    bool pinned;      /* its snapshot is open until the turn ends */
+    struct d1_reader *next_pinned;
 };
+
+/* Reads of one turn of the VM see one state from the third on: nothing that the script could know of can have happened
+ * in between. */
+static struct {
+    bool watched;
+    uint64_t number;
+    struct d1_reader *pinned;
+} d1_turn;
+
+static void d1_turn_end(void *arg)
+{
+    (void)arg;
+    d1_turn.number++;
+    while (d1_turn.pinned != NULL) {
+        struct d1_reader *reader = d1_turn.pinned;
+        d1_turn.pinned = TAKE(reader->next_pinned);
+        reader->pinned = false;
+        sql_read_end(reader->db);
+    }
+}
+
+static void d1_turn_read(struct d1_reader *reader)
+{
+    if (reader->turn != d1_turn.number)
+        reader->n_reads = 0;
+    reader->turn = d1_turn.number;
+    if (++reader->n_reads < D1_PIN_READS || sql_in_transaction(reader->db) ||
+        sql_read_start(reader->db, NULL) < 0)
+        return; /* it is open already, or each takes its own lock */
+    reader->pinned = true;
+    reader->next_pinned = d1_turn.pinned;
+    d1_turn.pinned = reader;
+}
 
 static struct binding *d1_binding_of(js_context ctx, js_value index, js_value *exception)
 {
@@ -57,6 +101,9 @@ static int d1_reader_open(js_context ctx, struct binding *b, struct err *err)
     struct d1_reader *reader = mem_new(sizeof(*reader));
     reader->db = db;
     b->state = reader;
+    if (!d1_turn.watched)
+        isolate_on_turn(js_user(ctx), d1_turn_end, NULL);
+    d1_turn.watched = true;
     return 0;
 }
 
@@ -159,9 +206,12 @@ static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot
         d1_names_of(slot->stmt, &slot->names);
         slot->has_names = true;
     }
-    sql_deadline(reader->db, started_us + D1_TIME_LIMIT_US);
+    d1_turn_read(reader);
+    sql_deadline(reader->db, started_us + D1_IN_PLACE_US);
     sql_counts_start(slot->stmt);
     int r = d1_rows_json(slot->stmt, &slot->names, shape, &reader->out, &n_rows, &err);
+    if (r == -ETIMEDOUT)
+        return js_undefined(ctx);
     if (r < 0)
         return js_throw(ctx, exception, "Error", "%s", err.text);
     if (shape != D1_FIRST) {
@@ -172,7 +222,7 @@ static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot
     return js_json(ctx, buf_slice(&reader->out));
 }
 
-/* read(index, slot, shape, ...parameters): the rows. */
+/* read(index, slot, shape, ...parameters): the rows, or undefined when that takes too long here. */
 static JS_NATIVE(d1_native_read)
 {
     CHECK(n_args >= 3);
@@ -204,6 +254,8 @@ static JS_NATIVE(d1_native_snapshot)
     if (reader == NULL)
         return NULL;
     struct err err = {0};
+    if (reader->pinned)
+        return js_undefined(ctx);
     if (!js_is_true(ctx, args[1]))
         sql_read_end(reader->db);
     else if (sql_read_start(reader->db, &err) < 0)
