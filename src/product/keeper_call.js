@@ -1,6 +1,6 @@
 /* Operations on the keeper as promises. */
 import * as context from "../web/js/context.js";
-import { Channel, untouched } from "../web/js/body_source.js";
+import { Channel, pipeChannel, untouched } from "../web/js/body_source.js";
 import { sendStream } from "../web/js/send.js";
 import { makeReader, readerRelease } from "../web/js/streams/readable.js";
 
@@ -22,13 +22,11 @@ export async function keeperCall(start, givenUp = false) {
 
 function pipeNative(state, to) {
     state.disturbed = true;
-    const from = state.channel;
     return new Promise((resolve, reject) => {
-        native.io.pipe(from.id, to, context.track((errno) => {
-            from.owner.disown(from.id);
+        pipeChannel(state.channel, to, (errno) => {
             if (errno) reject(new Error("Network connection lost."));
             else resolve();
-        }));
+        });
     });
 }
 

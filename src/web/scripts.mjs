@@ -8,7 +8,7 @@ export const ENTRY = "web/js/main.js";
 
 export const SCRIPTS = {
     streams: {
-        files: ["common", "readable", "bytes", "writable", "transform", "pipe", "tee", "classes", "extras"].map((name) => `web/js/streams/${name}.js`)
+        files: ["common", "readable", "bytes", "writable", "transform", "pipe", "tee", "splice", "classes", "extras"].map((name) => `web/js/streams/${name}.js`)
             .concat("web/js/send.js"),
         unloaded: { isReadableStream: "false", isWritableStream: "false" },
     },

@@ -5,6 +5,7 @@
 import * as context from "../../web/js/context.js";
 import { NULL, TEXT, BYTES, bodyKind, bodySource, bodyTake, Channel } from "../../web/js/body.js";
 import { responseStreamSource } from "../../web/js/event.js";
+import { pipeChannel } from "../../web/js/body_source.js";
 import { codingOf, encoded } from "../../web/js/codings.js";
 import { countSubrequest, failure } from "../../web/js/fetch.js";
 import { findInBlock } from "../../web/js/headers.js";
@@ -73,12 +74,8 @@ function bodyOf(response) {
     return {
         body: true,
         send(channel, reject) {
-            if (source.channel !== null) {
-                source.channel.owner.disown(source.channel.id);
-                io.pipe(source.channel.id, channel, context.track(() => {}));
-            } else {
-                sendStream(source.stream, channel).catch(reject);
-            }
+            if (source.channel !== null) pipeChannel(source.channel, channel);
+            else sendStream(source.stream, channel).catch(reject);
         },
     };
 }

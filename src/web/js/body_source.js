@@ -11,9 +11,7 @@ import { fromUtf8 } from "./encoding.js";
 import { coder } from "./codings.js";
 
 const io = native.io;
-
-/* Filled by who can pipe natively. */
-export const hooks = { nativePipe: null };
+const EIO = -5;
 
 export class Channel {
     /* encoding: null, or the content coding to take off before a Worker sees the bytes. */
@@ -23,6 +21,11 @@ export class Channel {
         this.encoding = encoding;
         this.owner = context.current;
         this.dead = null; // the error of every later read
+    }
+
+    /* It is about to be consumed as a whole: who is told (errno) when it has been, or null. */
+    taken() {
+        return null;
     }
 
     /* fn(id, callback) reads; the callback gets (value, errno). */
@@ -45,24 +48,44 @@ export class Channel {
         return this.read(io.read);
     }
 
+    /* The same of all of it. */
+    async collect(fn) {
+        const over = this.taken();
+        try {
+            const value = await this.read(fn);
+            this.owner.disown(this.id);
+            over?.(0);
+            return value;
+        } catch (error) {
+            over?.(EIO);
+            throw error;
+        }
+    }
+
     async bytes() {
-        const buffer = await this.read(io.collect);
-        this.owner.disown(this.id);
-        const bytes = new Uint8Array(buffer);
+        const bytes = new Uint8Array(await this.collect(io.collect));
         return this.encoding === null ? bytes : inflateAll(bytes, this.encoding);
     }
 
     async text() {
         if (this.encoding !== null) return fromUtf8(await this.bytes());
-        const string = await this.read(io.collectText);
-        this.owner.disown(this.id);
-        return string;
+        return this.collect(io.collectText);
     }
 
     cancel() {
         this.owner.disown(this.id);
         io.cancel(this.id);
     }
+}
+
+/* All of a channel into another, in C; done(errno) comes once. */
+export function pipeChannel(channel, to, done = () => {}) {
+    const over = channel.taken();
+    channel.owner.disown(channel.id);
+    io.pipe(channel.id, to, context.track((errno) => {
+        over?.(errno);
+        done(errno);
+    }));
 }
 
 export function inflateAll(bytes, encoding) {

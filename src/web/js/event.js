@@ -9,7 +9,7 @@ import * as context from "./context.js";
 import { Invocation, WAIT_UNTIL_MS } from "./context.js";
 import { DOMException, HUNG, illegal } from "./errors.js";
 import { NULL, TEXT, BYTES, CHANNEL, bodyKind, bodySource, bodyTake } from "./body.js";
-import { channelStream, untouched } from "./body_source.js";
+import { channelStream, pipeChannel, untouched } from "./body_source.js";
 import { sendStream } from "./send.js";
 import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
@@ -275,11 +275,10 @@ function respondStream(invocation, response, kind) {
     io.respond(invocation.channel, status, flags, source.length, responses.responseStatusText(response),
         responses.responseBlock(response), true);
     if (source.channel !== null) {
-        invocation.disown(source.channel.id);
-        io.pipe(source.channel.id, invocation.channel, context.track((errno) => {
+        pipeChannel(source.channel, invocation.channel, (errno) => {
             if (errno) invocation.outcome = errno === -32 ? "canceled" : invocation.outcome;
             sent(invocation);
-        }));
+        });
         return;
     }
     invocation.reader = reader;

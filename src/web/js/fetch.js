@@ -8,7 +8,7 @@ import * as context from "./context.js";
 import { Request, isRequest, requestBlock, requestSignal, requestCf, requestManual, requestHeader } from "./request.js";
 import { fetchedResponse, Response } from "./response.js";
 import { NULL, TEXT, BYTES, CHANNEL, bodyKind, bodySource, bodyTake, bodyInit, Channel, readAll } from "./body.js";
-import { channelStream, untouched } from "./body_source.js";
+import { channelStream, pipeChannel, untouched } from "./body_source.js";
 import { findInBlock } from "./headers.js";
 import { onAborted } from "./abort.js";
 import { sendStream } from "./send.js";
@@ -104,8 +104,7 @@ function exchangeNow(invocation, binding, call) {
 
 function sendBody(channel, source) {
     if (source instanceof Channel) {
-        source.owner.disown(source.id);
-        io.pipe(source.id, channel, context.track(() => {}));
+        pipeChannel(source, channel);
     } else {
         sendStream(source, channel).catch(() => {});
     }

@@ -12,6 +12,7 @@ class PullInto {
         this.byteLength = byteLength;
         this.minimum = minimum; // bytes
         this.wanted = minimum; // what its source is told
+        this.whole = null; // a tee's: takes a chunk and gets its destination back
         this.filled = 0;
         this.user = null; // the reader's own buffer, where it keeps that while it waits
         this.elementSize = elementSize;
@@ -168,6 +169,13 @@ export class ByteController {
             const first = this.pending[0];
             this.invalidate();
             first.buffer = transfer(first.buffer);
+            if (first.whole !== null && first.kind === "byob") {
+                this.pending.shift();
+                this.stream.reader.requests.shift();
+                first.whole(chunk, first.buffer);
+                this.pull();
+                return;
+            }
             if (first.kind === "none") this.requeue(first);
         }
         const reader = this.stream.reader;
@@ -260,6 +268,7 @@ export class ByteController {
             return;
         }
         if (wanted > into.wanted) into.wanted = wanted;
+        into.whole = request.whole ?? null;
         if (keeps) into.user = { buffer: view.buffer, byteOffset };
         const stream = this.stream;
         if (this.pending.length > 0) {

@@ -5,10 +5,10 @@ import * as w from "./writable.js";
 import { ByteController } from "./bytes.js";
 import { TransformState } from "./transform.js";
 import { pipeTo } from "./pipe.js";
+import { splice } from "./splice.js";
 import { tee } from "./tee.js";
 import { isSignal } from "../abort.js";
 import { flags } from "../compat.js";
-import { hooks } from "../body_source.js";
 import { ASYNC_DISPOSE } from "../dispose.js";
 
 const NO_PAIR = "pipeThrough() takes an object with a ReadableStream and a WritableStream.";
@@ -224,7 +224,7 @@ function pipeOptions(options) {
 }
 
 function startPipe(source, target, options) {
-    return hooks.nativePipe?.(source, target, options) ?? pipeTo(source, target, options);
+    return splice(source, target, options) ?? pipeTo(source, target, options);
 }
 
 export const isReadableStream = (v) => access.isReadable(v);
@@ -286,7 +286,10 @@ export class ReadableStreamBYOBReader {
             return Promise.reject(new TypeError('You must call read() on a "byob" reader with a positive-sized TypedArray object.'));
         const size = view instanceof DataView ? view.byteLength : view.length;
         if (!(min >= 1)) return Promise.reject(new TypeError(`Requested invalid minimum number of bytes to read (${min}).`));
-        if (min > size) return Promise.reject(new TypeError(`Minimum bytes to read (${min}) exceeds size of buffer (${size}).`));
+        if (min > size) {
+            const Kind = flags.pedantic_wpt ? RangeError : TypeError;
+            return Promise.reject(new Kind(`Minimum bytes to read (${min}) exceeds size of buffer (${size}).`));
+        }
         return new Promise((resolve, reject) => {
             const request = {
                 chunk: (value) => r.answerRead(resolve, value, false),

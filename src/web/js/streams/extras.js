@@ -41,6 +41,7 @@ function makeIdentity(options, flush, early, max = Infinity) {
     const state = makeByteTransform(pass, flush, identitySizes(given === undefined ? undefined : Math.min(given, max), early));
     state.writable.serial = given === undefined;
     state.writable.controller.keep = keep;
+    state.writable.pair = state;
     return state;
 }
 

@@ -120,6 +120,7 @@ class ByteTee extends Tee {
         this.reading = true;
         const request = this.branches[index].controller.byobRequest();
         if (request === null) this.readChunk();
+        else if (!flags.pedantic_wpt && this.source.controller.queue.size > 0) this.takeAll();
         else this.readInto(index, request);
     }
 
@@ -144,6 +145,13 @@ class ByteTee extends Tee {
         });
     }
 
+    /* Upstream both branches get what is there, and not only what fits into one of them. */
+    takeAll() {
+        const { controller } = this.source, chunk = controller.takeBytes(controller.queue.size);
+        controller.afterTake();
+        Promise.resolve().then(() => this.deliver(chunk, -1));
+    }
+
     readInto(index, { view, atLeast }) {
         this.use(true);
         this.source.disturbed = true;
@@ -158,6 +166,11 @@ class ByteTee extends Tee {
                 this.over();
             },
             error: () => { this.reading = false; },
+            whole: flags.pedantic_wpt ? null : (chunk, buffer) => Promise.resolve().then(() => {
+                const { pending } = this.branches[index].controller;
+                if (pending.length > 0) pending[0].buffer = buffer;
+                this.deliver(chunk, -1);
+            }),
         }, atLeast);
     }
 

@@ -18,6 +18,7 @@ export class TransformState {
         this.backpressureChange = new Deferred();
         this.finishing = null; // promise of whichever of cancel, abort, close came first
         this.facade = null;
+        this.splice = null; // what feeds it, as long as nobody has looked (splice.js)
         this.writable = new WritableState();
         this.readable = new ReadableState();
         new WritableController(this.writable, {
@@ -133,11 +134,13 @@ export class TransformState {
     }
 
     sourcePull() {
+        this.splice?.fallBack();
         this.setBackpressure(false);
         return this.backpressureChange.promise;
     }
 
     async sourceCancel(reason) {
+        this.splice?.fallBack();
         if (this.finishing !== null) return this.finishing;
         const done = await this.cancelled(reason);
         if (this.writable.state === ERRORED) {

@@ -23,7 +23,8 @@ export class WritableState {
         this.facade = null;
         this.channel = null; // where the bytes go, when the sink is native
         this.serial = false; // a pipe waits for each write: desiredSize says nothing
-        this.pair = null; // the readable half of an identity transform
+        this.pair = null; // the transform that it belongs to, if bytes pass that as they are
+        this.used = false; // something was written or closed
         this.length = -1;
     }
 }
@@ -270,6 +271,7 @@ export function writableClose(stream) {
     if (stream.state === CLOSED || stream.state === ERRORED)
         return Promise.reject(new TypeError(stream.state === CLOSED ? "This WritableStream has been closed." : "This WritableStream has been errored."));
     const deferred = new Deferred();
+    stream.used = true;
     stream.closeRequest = deferred;
     const writer = stream.writer;
     if (writer !== null && stream.backpressure && stream.state === WRITABLE) writer.ready.resolve(undefined);
@@ -311,6 +313,7 @@ function rejectReady(writer, error) {
 
 export function writerWrite(writer, chunk) {
     const stream = writer.stream;
+    stream.used = true;
     const size = stream.controller.chunkSize(chunk);
     if (writer.stream !== stream)
         return Promise.reject(new TypeError("This WritableStream writer has been released."));

@@ -79,6 +79,36 @@ export default {
     "parallel": async ({ env }) => (await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((n) => ask(env, `/p${n}`)))).map((r) => r.path),
     "in sequence": async ({ env }) => { const out = []; for (let i = 0; i < 10; i++) out.push((await ask(env, `/s${i}`)).path); return out; },
     "relative url": ({ env }) => caught(() => env.ECHO.fetch("/x")),
+    "through an identity": async ({ env }) => { const r = await env.ECHO.fetch(B + "/stream"); return new Response(r.body.pipeThrough(new IdentityTransformStream())).text(); },
+    "through an identity, read": async ({ env }) => {
+        const r = await env.ECHO.fetch(B + "/stream"), i = new IdentityTransformStream(), p = r.body.pipeTo(i.writable);
+        const locked = [r.body.locked, i.writable.locked, i.readable.locked];
+        const all = (await chunksOf(i.readable)).map(text).join("");
+        return [locked, all, await p, i.writable.locked, r.bodyUsed];
+    },
+    "through an identity, collected": async ({ env }) => {
+        const r = await env.ECHO.fetch(B + "/stream"), i = new IdentityTransformStream(), p = r.body.pipeTo(i.writable);
+        const all = await new Response(i.readable).text();
+        return [all, await p, r.body.locked, i.writable.locked, r.bodyUsed, await caught(() => i.writable.getWriter().write(bytes("x")))];
+    },
+    "through an identity, cancelled": async ({ env }) => {
+        const r = await env.ECHO.fetch(B + "/stream"), i = new IdentityTransformStream(), p = caught(() => r.body.pipeTo(i.writable));
+        await i.readable.cancel(new RangeError("enough"));
+        return p;
+    },
+    "through an identity that was written to": async ({ env }) => {
+        const r = await env.ECHO.fetch(B + "/stream"), i = new IdentityTransformStream(), all = new Response(i.readable).text();
+        const w = i.writable.getWriter();
+        await w.write(bytes("before "));
+        w.releaseLock();
+        await r.body.pipeTo(i.writable);
+        return all;
+    },
+    "through a fixed length": async ({ env }) => { const r = await env.ECHO.fetch(B + "/pass", { method: "POST", body: "twelve bytes" }); return new Response(r.body.pipeThrough(new FixedLengthStream(12))).text(); },
+    "sent on through an identity": async ({ env }) => {
+        const r = await env.ECHO.fetch(B + "/stream");
+        return (await env.ECHO.fetch(B + "/pass", { method: "POST", body: r.body.pipeThrough(new IdentityTransformStream()) })).text();
+    },
     "cancel body": async ({ env }) => { const r = await env.ECHO.fetch(B + "/stream"); await r.body.cancel(); return r.bodyUsed; },
     "body unread": async ({ env }) => (await env.ECHO.fetch(B + "/cookies")).status,
     "binding type": ({ env }) => [typeof env.ECHO, typeof env.ECHO.fetch, Object.prototype.toString.call(env.ECHO)],
