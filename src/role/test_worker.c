@@ -118,6 +118,7 @@ static void usage(void)
            "  --filter TEXT        only tests whose name holds it\n"
            "  --timeout SECONDS    of one test\n"
            "  --no-sandbox         isolates as plain processes\n"
+           "  --network            they reach the network, this machine too\n"
            "  --experimental       --predictable   (accepted: both always hold)\n"
            "  --verbose            what the Workers log\n");
 }
@@ -169,6 +170,9 @@ static bool runner_option(struct test_runner *r, int c)
     case 's':
         r->no_sandbox = true;
         return true;
+    case 'n':
+        r->network = true;
+        return true;
     case 'v':
         r->verbose = true;
         return true;
@@ -188,6 +192,7 @@ static bool runner_options(struct test_runner *r, int argc, char **argv)
                                             {"filter", required_argument, NULL, 'F'},
                                             {"timeout", required_argument, NULL, 't'},
                                             {"no-sandbox", no_argument, NULL, 's'},
+                                            {"network", no_argument, NULL, 'n'},
                                             {"verbose", no_argument, NULL, 'v'},
                                             {"experimental", no_argument, NULL, 'x'},
                                             {"predictable", no_argument, NULL, 'x'},

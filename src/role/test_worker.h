@@ -71,7 +71,7 @@ struct test_runner {
     /* options */
     const char *config_file, *wpt_root, *date, *filter;
     json_t *flags, *texts; /* --compat-flag, --binding */
-    bool wpt, no_sandbox, verbose;
+    bool wpt, no_sandbox, network, verbose;
     unsigned timeout_s;
     char **files;
     int n_files;

@@ -360,13 +360,15 @@ static int gateway_start(struct test_runner *r, struct err *err)
     r->supervisor = wire_create(r->loop, supervisor[0], 0, &supervisor_events, r);
     r->control = wire_create(r->loop, control[0], 1, &control_events, r);
     /* One isolate a Worker: its tests share state, as they do elsewhere. */
-    r->rc = (struct role_context){.loop = r->loop,
-                                  .supervisor =
-                                      wire_create(r->loop, supervisor[1], 1, &gateway_events, r),
-                                  .settings = json_pack("{s:i}", "isolates.per_worker", 1),
-                                  .data_fd = -1};
+    r->rc = (struct role_context){
+        .loop = r->loop,
+        .supervisor = wire_create(r->loop, supervisor[1], 1, &gateway_events, r),
+        .settings =
+            json_pack("{s:i, s:b}", "isolates.per_worker", 1, "egress.allow_private", r->network),
+        .data_fd = -1};
     r->gateway = gateway_create(&r->rc);
-    r->gateway->world = wpt_world;
+    if (!r->network)
+        r->gateway->world = wpt_world;
     r->gateway->world_arg = r;
     gateway_begin(r->gateway, cache);
     gateway_attach_control(r->gateway, control[1]);

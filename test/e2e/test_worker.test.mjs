@@ -61,6 +61,12 @@ test('slow cryptography leaves the thread of the scripts', async () => {
     assert.equal(status, 0);
 });
 
+test('servers of node:http', async () => {
+    const { status, lines } = await run('--config', 'server.json');
+    assert.equal(lines.at(-1), '5 passed, 0 failed', lines.join('\n'));
+    assert.equal(status, 0);
+});
+
 test('what cannot be read or linked is a failure', async () => {
     const missing = await run('no_such_file.js');
     assert.equal(missing.status, 1);

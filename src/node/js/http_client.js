@@ -1,5 +1,5 @@
 /* ClientRequest over fetch(): the body is gathered, sent when the request ends. */
-const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_HTTP_TOKEN, ERR_INVALID_PROTOCOL, ERR_UNESCAPED_CHARACTERS }, AbortError, validateFunction } = require("./errors.js");
+const { codes: { ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_HTTP_TOKEN, ERR_INVALID_PROTOCOL, ERR_UNESCAPED_CHARACTERS }, AbortError, validateFunction } = require("./errors.js");
 const EventEmitter = require("./events.js");
 const { Buffer } = require("./buffer.js");
 const { IncomingMessage, OutgoingMessage } = require("./http_common.js");
@@ -22,7 +22,11 @@ class Agent extends EventEmitter {
         this.totalSocketCount = 0;
     }
 
-    getName(options = {}) { return `${options.host || "localhost"}:${options.port || ""}:${options.localAddress || ""}`; }
+    getName(options = {}) {
+        const family = options.family === 4 || options.family === 6 ? `:${options.family}` : "";
+        return `${options.host || "localhost"}:${options.port || ""}:${options.localAddress || ""}${family}${options.socketPath ? `:${options.socketPath}` : ""}`;
+    }
+
     createConnection() {}
     keepSocketAlive() { return false; }
     reuseSocket() {}
@@ -31,6 +35,11 @@ class Agent extends EventEmitter {
 
 const globalAgent = new Agent({ keepAlive: true, scheduling: "lifo", timeout: 5000 });
 const BAD_PATH = /[^\u0021-\u00ff]/;
+
+/* A path may not name another host. */
+function checkPath(path) {
+    if (/^[/\\]{2}|^[a-z][a-z0-9+.-]*:/i.test(path)) throw new ERR_INVALID_ARG_VALUE("options.path", path, "must be a path and not name a host");
+}
 
 function socketOf(secure) {
     const socket = new EventEmitter();
@@ -43,7 +52,7 @@ function socketOf(secure) {
 class ClientRequest extends OutgoingMessage {
     #parts = [];
     #abort = new AbortController();
-    #url;
+    #origin;
     #timer = null;
 
     constructor(input, options, callback) {
@@ -60,6 +69,7 @@ class ClientRequest extends OutgoingMessage {
         const protocol = o.protocol || o._defaultAgent?.protocol || agent.protocol || "http:", expected = o._defaultAgent?.protocol ?? agent.protocol ?? protocol;
         if (protocol !== expected) throw new ERR_INVALID_PROTOCOL(protocol, expected);
         if (o.path && BAD_PATH.test(String(o.path))) throw new ERR_UNESCAPED_CHARACTERS("Request path");
+        if (o.path) checkPath(String(o.path));
         if (o.method !== undefined && o.method !== null && typeof o.method !== "string") throw new ERR_INVALID_ARG_TYPE("options.method", "string", o.method);
         this.method = (o.method || "GET").toUpperCase();
         if (!/^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/.test(this.method)) throw new ERR_INVALID_HTTP_TOKEN("Method", o.method);
@@ -75,11 +85,12 @@ class ClientRequest extends OutgoingMessage {
         this.timeout = o.timeout;
         if (Array.isArray(o.headers)) for (let i = 0; i < o.headers.length; i += 2) this.appendHeader(o.headers[i], o.headers[i + 1]);
         else if (o.headers) for (const [name, value] of Object.entries(o.headers)) if (value !== undefined) this.setHeader(name, value);
+        if (Array.isArray(this.getHeader("host"))) throw new ERR_INVALID_ARG_TYPE("options.headers.host", "string", this.getHeader("host"));
         const defaultPort = protocol === "https:" ? 443 : 80, host = this.host.includes(":") && this.host[0] !== "[" ? `[${this.host}]` : this.host;
         const authority = Number(this.port) === defaultPort ? host : `${host}:${this.port}`;
         if ((o.setHost ?? true) && !this.hasHeader("host")) this.setHeader("Host", authority);
         if (o.auth && !this.hasHeader("authorization")) this.setHeader("Authorization", `Basic ${Buffer.from(o.auth).toString("base64")}`);
-        this.#url = `${protocol}//${authority}${this.path.startsWith("/") ? "" : "/"}${this.path}`;
+        this.#origin = `${protocol}//${authority}`;
         if (done !== undefined && done !== null) {
             validateFunction(done, "callback");
             this.once("response", done);
@@ -116,12 +127,14 @@ class ClientRequest extends OutgoingMessage {
     }
 
     async #send() {
+        checkPath(this.path); // anybody may have changed it
+        const url = `${this.#origin}${this.path.startsWith("/") ? "" : "/"}${this.path}`;
         const headers = this._webHeaders();
         headers.delete("host");
         const body = this.#parts.length > 0 && this.method !== "GET" && this.method !== "HEAD" ? Buffer.concat(this.#parts) : undefined;
         let response;
         try {
-            response = await fetch(this.#url, { method: this.method, headers, body, redirect: "manual", signal: this.#abort.signal });
+            response = await fetch(url, { method: this.method, headers, body, redirect: "manual", signal: this.#abort.signal, encodeResponseBody: "manual" });
         } catch (cause) {
             clearTimeout(this.#timer ?? undefined);
             if (this.destroyed) return;
@@ -134,9 +147,7 @@ class ClientRequest extends OutgoingMessage {
         message.statusMessage = response.statusText || require("./http_common.js").STATUS_CODES[response.status] || "";
         message.url = "";
         message.req = this;
-        // The body arrives decoded: what was said of the encoded one is not true any more.
-        const decoded = response.headers.has("content-encoding");
-        for (const [name, value] of response.headers) if (!(decoded && (name === "content-encoding" || name === "content-length"))) message._addHeader(name, value);
+        for (const [name, value] of response.headers) message._addHeader(name, value);
         message._setBody(response.body);
         this.res = message;
         message.once("close", () => this.destroy());

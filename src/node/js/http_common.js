@@ -37,9 +37,9 @@ function validateHeaderValue(name, value) {
 const ONCE = new Set(["age", "authorization", "content-length", "content-type", "etag", "expires", "from", "host", "if-modified-since", "if-unmodified-since", "last-modified", "location", "max-forwards", "proxy-authorization", "referer", "retry-after", "server", "user-agent"]);
 
 class IncomingMessage extends Readable {
-    constructor(socket = null) {
+    constructor(socket = undefined) {
         super({ highWaterMark: 64 * 1024 });
-        this.socket = this.connection = socket;
+        this.socket = socket;
         this.httpVersion = this.httpVersionMajor = this.httpVersionMinor = null;
         this.complete = false;
         this.rawHeaders = [];
@@ -56,15 +56,23 @@ class IncomingMessage extends Readable {
         this.statusCode = null;
         this.statusMessage = null;
         this._reader = null;
+        this._consuming = this._dumped = this._paused = false;
     }
+
+    get connection() { return this.socket; }
+    set connection(socket) { this.socket = socket; }
 
     _addHeader(name, value) {
         this.rawHeaders.push(name, value);
-        const key = name.toLowerCase(), { headers } = this;
-        (this.headersDistinct[key] ??= []).push(value);
+        (this.headersDistinct[name.toLowerCase()] ??= []).push(value);
+        this._addHeaderLine(name, value, this.headers);
+    }
+
+    _addHeaderLine(name, value, headers) {
+        const key = name.toLowerCase();
         if (key === "set-cookie") (headers[key] ??= []).push(value);
-        else if (headers[key] === undefined) headers[key] = value;
-        else if (!ONCE.has(key)) headers[key] += (key === "cookie" ? "; " : ", ") + value;
+        else if (typeof headers[key] !== "string") headers[key] = value; // what Object.prototype has is none
+        else if (!ONCE.has(key) || this.joinDuplicateHeaders) headers[key] += (key === "cookie" ? "; " : ", ") + value;
     }
 
     /* Where the body comes from: a web stream, or null. */

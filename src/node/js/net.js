@@ -1,6 +1,10 @@
 /* node:net: client sockets over connect() of `cloudflare:sockets`; there is nothing to listen on. */
-const { codes: { ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_MISSING_ARGS, ERR_SOCKET_CLOSED }, notImplemented, validateFunction, validatePort, validateString } = require("./errors.js");
-const { Duplex } = require("./stream.js");
+const {
+    codes: { ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_IP_ADDRESS, ERR_MISSING_ARGS, ERR_OPTION_NOT_IMPLEMENTED, ERR_OUT_OF_RANGE, ERR_SOCKET_CLOSED,
+        ERR_SOCKET_CLOSED_BEFORE_CONNECTION },
+    notImplemented, validateBoolean, validateFunction, validateInt32, validateNumber, validateOneOf, validatePort, validateString,
+} = require("./errors.js");
+const { Duplex, addAbortSignal } = require("./stream.js");
 const { Buffer } = require("./buffer.js");
 
 /* --- addresses --- */
@@ -59,6 +63,14 @@ class SocketAddress {
         this.flowlabel = flowlabel;
     }
 
+    toJSON() { return { address: this.address, port: this.port, family: this.family, flowlabel: this.flowlabel }; }
+    static parse(text) {
+        const [, v6, v4, port = 0] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(`${text}`) ?? [];
+        const address = v6 ?? v4;
+        if (isIP(address) !== (v6 === undefined ? 4 : 6) || Number(port) > 65535) return undefined;
+        return new SocketAddress({ address, family: v6 === undefined ? "ipv4" : "ipv6", port: Number(port) });
+    }
+
     static isSocketAddress(value) { return value instanceof SocketAddress; }
 }
 
@@ -69,19 +81,31 @@ class BlockList {
         return value instanceof SocketAddress ? [value.address, value.family] : [value, `${family}`.toLowerCase()];
     }
 
+    /* The same for one that must be right. */
+    #valid(value, family, name) {
+        const [address, f] = this.#address(value, family);
+        validateString(address, name);
+        validateOneOf(f, "family", ["ipv4", "ipv6"]);
+        if (isIP(address) !== (f === "ipv4" ? 4 : 6)) throw new ERR_INVALID_IP_ADDRESS(address);
+        return [address, f];
+    }
+
     addAddress(address, family = "ipv4") {
-        const [a, f] = this.#address(address, family);
+        const [a, f] = this.#valid(address, family, "address");
         const n = toNumber(a, f);
         this.#rules.unshift({ family: f, from: n, to: n, text: `Address: ${f === "ipv4" ? "IPv4" : "IPv6"} ${a}` });
     }
 
     addRange(start, end, family = "ipv4") {
-        const [a, f] = this.#address(start, family), [b] = this.#address(end, family);
+        const [a, f] = this.#valid(start, family, "start"), [b] = this.#valid(end, family, "end");
+        if (toNumber(a, f) > toNumber(b, f)) throw new ERR_INVALID_ARG_VALUE("start", start, "must come before end");
         this.#rules.unshift({ family: f, from: toNumber(a, f), to: toNumber(b, f), text: `Range: ${f === "ipv4" ? "IPv4" : "IPv6"} ${a}-${b}` });
     }
 
     addSubnet(network, prefix, family = "ipv4") {
-        const [a, f] = this.#address(network, family), bits = BigInt((f === "ipv4" ? 32 : 128) - prefix);
+        const [a, f] = this.#valid(network, family, "network");
+        validateInt32(prefix, "prefix", 0, f === "ipv4" ? 32 : 128);
+        const bits = BigInt((f === "ipv4" ? 32 : 128) - prefix);
         const from = (toNumber(a, f) >> bits) << bits;
         this.#rules.unshift({ family: f, from, to: from + (1n << bits) - 1n, text: `Subnet: ${f === "ipv4" ? "IPv4" : "IPv6"} ${a}/${prefix}` });
     }
@@ -94,6 +118,17 @@ class BlockList {
     }
 
     get rules() { return this.#rules.map((r) => r.text); }
+    toJSON() { return this.rules; }
+    fromJSON(rules) {
+        for (const rule of typeof rules === "string" ? JSON.parse(rules) : rules) {
+            const [, kind, family, what] = /^(Address|Range|Subnet): (IPv[46]) (.*)$/.exec(rule) ?? [];
+            if (kind === undefined) throw new ERR_INVALID_ARG_VALUE("rules", rules);
+            if (kind === "Address") this.addAddress(what, family);
+            else if (kind === "Range") this.addRange(...what.split("-"), family);
+            else this.addSubnet(what.split("/")[0], Number(what.split("/")[1]), family);
+        }
+    }
+
     static isBlockList(value) { return value instanceof BlockList; }
 }
 
@@ -113,6 +148,17 @@ function normalizeArgs(args) {
     return [options, callback];
 }
 
+/* Options that Node checks before it looks anything up. */
+function checkConnect(o) {
+    for (const name of ["objectMode", "readableObjectMode", "writableObjectMode"])
+        if (o[name]) throw new ERR_INVALID_ARG_VALUE(`options.${name}`, o[name], "is not supported");
+    if (o.localAddress !== undefined && !isIP(o.localAddress)) throw new ERR_INVALID_IP_ADDRESS(o.localAddress);
+    if (o.localPort !== undefined) validateNumber(o.localPort, "options.localPort");
+    if (o.autoSelectFamily !== undefined) validateBoolean(o.autoSelectFamily, "options.autoSelectFamily");
+    if (o.autoSelectFamilyAttemptTimeout !== undefined) validateInt32(o.autoSelectFamilyAttemptTimeout, "options.autoSelectFamilyAttemptTimeout", 1);
+    if (o.lookup !== undefined && o.lookup !== null) validateFunction(o.lookup, "options.lookup");
+}
+
 const connectOf = () => web.builtins.get("cloudflare:sockets")?.().connect;
 
 class Socket extends Duplex {
@@ -121,13 +167,17 @@ class Socket extends Duplex {
     #writer = null;
     #timer = null;
     #timeout = 0;
+    #written = 0;
 
     constructor(options = undefined) {
         const o = typeof options === "number" ? { fd: options } : { ...options };
-        super({ allowHalfOpen: o.allowHalfOpen ?? false, emitClose: true, autoDestroy: true, decodeStrings: true, highWaterMark: o.highWaterMark, signal: o.signal });
+        if (o.fd !== undefined) throw new ERR_OPTION_NOT_IMPLEMENTED("net.Socket.fd");
+        checkConnect(o);
+        super({ allowHalfOpen: o.allowHalfOpen ?? false, emitClose: false, autoDestroy: true, decodeStrings: true, highWaterMark: o.highWaterMark });
         this.connecting = false;
         this.bytesRead = 0;
-        this.bytesWritten = 0;
+        if (o.signal !== undefined) addAbortSignal(o.signal, this); // fields are there by now
+        if (o.onread !== undefined && o.onread !== null) this.#onread = o.onread;
         this.remoteAddress = this.remotePort = this.remoteFamily = undefined;
         this.localAddress = this.localPort = undefined;
         this._secure = "off";
@@ -141,12 +191,18 @@ class Socket extends Duplex {
         return this.readable ? "readOnly" : this.writable ? "writeOnly" : "closed";
     }
 
+    get _connecting() { return this.connecting; }
+    get _handle() { return this.#socket; }
+    set _handle(value) { if (value === null) this.#writer = null; }
     get bufferSize() { return this.writableLength; }
+    get bytesWritten() { return #written in this ? this.#written + this.writableLength : undefined; }
     get timeout() { return this.#timeout; }
 
     connect(...args) {
         const [options, callback] = Array.isArray(args[0]) ? args[0] : normalizeArgs(args);
         if (callback) this.once("connect", callback);
+        if (this.destroyed) this.#revive();
+        checkConnect(options);
         if (options.path !== undefined) notImplemented("net.Socket.connect() with a path");
         if (options.port === undefined) throw new ERR_MISSING_ARGS(["options", "port", "path"]);
         if (typeof options.port !== "number" && typeof options.port !== "string") throw new ERR_INVALID_ARG_TYPE("options.port", ["number", "string"], options.port);
@@ -165,12 +221,36 @@ class Socket extends Duplex {
             queueMicrotask(() => fail(undefined));
             return this;
         }
-        try {
-            this._attach(connect({ hostname: host, port }, { secureTransport: this._secure === "on" ? "on" : "starttls", allowHalfOpen: true }), host, port, fail);
-        } catch (error) {
-            queueMicrotask(() => fail(error));
-        }
+        const go = (name) => {
+            try {
+                this._attach(connect({ hostname: name, port }, { secureTransport: this._secure === "on" ? "on" : "starttls", allowHalfOpen: true }), host, port, fail);
+            } catch (error) {
+                queueMicrotask(() => fail(error));
+            }
+        };
+        if (typeof options.lookup !== "function" || isIP(host)) go(host);
+        else this.#lookup(options, host, go);
         return this;
+    }
+
+    /* A closed socket may connect again. */
+    #revive() {
+        this._undestroy();
+        this.#socket = this.#reader = this.#writer = null;
+        this.#busy = false;
+        this.bytesRead = this.#written = 0;
+    }
+
+    /* By the caller's own function. */
+    #lookup(options, host, go) {
+        const { family, hints, lookup, all = false } = options;
+        lookup(host, { family, hints, all }, (error, found, kind) => {
+            if (this.destroyed) return;
+            const address = Array.isArray(found) ? found[0]?.address : found;
+            this.emit("lookup", error, address, kind, host);
+            if (error) this.destroy(error);
+            else go(address);
+        });
     }
 
     /* A socket of the web, still connecting. */
@@ -216,39 +296,63 @@ class Socket extends Duplex {
                 return;
             }
             this.bytesRead += value.byteLength;
-            if (this.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))) this.#pump();
+            if (this.#onread !== null) {
+                if (this.#give(value)) this.#pump();
+            } else if (this.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))) this.#pump();
         }, (error) => {
             this.#busy = false;
             if (!this.destroyed && this.#reader !== null) this.destroy(Object.assign(new Error(`read ECONNRESET`, { cause: error }), { code: "ECONNRESET", syscall: "read", errno: -104 }));
         });
     }
     #busy = false;
+    #onread = null; // { buffer, callback }: bytes go there instead of becoming data
+
+    #give(value) {
+        let { buffer } = this.#onread;
+        if (typeof buffer === "function") buffer = buffer();
+        for (let at = 0; at < value.byteLength; at += buffer.byteLength) {
+            const part = value.subarray(at, at + buffer.byteLength);
+            buffer.set(part);
+            if (this.#onread.callback.call(this, part.byteLength, buffer) === false) return false;
+        }
+        return true;
+    }
 
     _read() {
         if (!this.connecting && this.#reader !== null) this.#pump();
     }
 
+    /* Runs once there is a connection, or tells why there never will be one. */
+    #connected(callback, run) {
+        const early = () => {
+            this.removeListener("connect", run);
+            callback(new ERR_SOCKET_CLOSED_BEFORE_CONNECTION());
+        };
+        this.once("close", early);
+        this.once("connect", () => this.removeListener("close", early));
+        this.once("connect", run);
+    }
+
     _write(chunk, encoding, callback) {
-        if (this.connecting) {
-            this.once("connect", () => this._write(chunk, encoding, callback));
-            return;
-        }
+        if (this.connecting) return this.#connected(callback, () => this._write(chunk, encoding, callback));
         if (this.#writer === null) {
             callback(new ERR_SOCKET_CLOSED());
-            return;
+            return undefined;
         }
-        this.bytesWritten += chunk.byteLength;
         this.#touch();
-        this.#writer.write(Uint8Array.from(chunk)).then(() => callback(), (error) => callback(Object.assign(new Error("write EPIPE", { cause: error }), { code: "EPIPE", syscall: "write", errno: -32 })));
+        const done = () => {
+            this.#written += chunk.byteLength;
+            callback();
+        };
+        this.#writer.write(Uint8Array.from(chunk)).then(done, (error) => callback(Object.assign(new Error("write EPIPE", { cause: error }), { code: "EPIPE", syscall: "write", errno: -32 })));
+        return undefined;
     }
 
     _final(callback) {
-        if (this.connecting) {
-            this.once("connect", () => this._final(callback));
-            return;
-        }
+        if (this.connecting) return this.#connected(callback, () => this._final(callback));
         if (this.#writer === null) callback();
         else this.#writer.close().then(() => callback(), () => callback());
+        return undefined;
     }
 
     _destroy(error, callback) {
@@ -257,11 +361,10 @@ class Socket extends Duplex {
         this.#reader = this.#writer = null;
         this.connecting = false;
         if (socket !== null) socket.close().catch(() => {});
-        queueMicrotask(() => callback(error));
-        if (!this._closeHandled) {
-            this._closeHandled = true;
-            this.once("close", () => {});
-        }
+        queueMicrotask(() => {
+            callback(error);
+            queueMicrotask(() => this.emit("close", Boolean(error))); // says, as nobody else's, whether something failed
+        });
     }
 
     #touch() {
@@ -271,6 +374,9 @@ class Socket extends Duplex {
     }
 
     setTimeout(ms, callback = undefined) {
+        validateNumber(ms, "msecs");
+        if (!(ms >= 0 && Number.isFinite(ms))) throw new ERR_OUT_OF_RANGE("msecs", "a non-negative finite number", ms);
+        if (this.destroyed) return this;
         this.#timeout = ms;
         clearTimeout(this.#timer ?? undefined);
         if (callback !== undefined) {
@@ -278,7 +384,7 @@ class Socket extends Duplex {
             if (ms === 0) this.removeListener("timeout", callback);
             else this.once("timeout", callback);
         }
-        if (!this.connecting && this.#socket !== null) this.#touch();
+        this.#touch();
         return this;
     }
 
@@ -288,14 +394,14 @@ class Socket extends Duplex {
         else this.once("finish", () => this.destroy());
     }
 
-    resetAndDestroy() { return this.destroy(); }
+    resetAndDestroy() { return this.#socket === null && !this.connecting ? this.destroy(new ERR_SOCKET_CLOSED()) : this.destroy(); }
     setNoDelay() { return this; }
     setKeepAlive() { return this; }
     ref() { return this; }
     unref() { return this; }
     address() { return this.localAddress === undefined ? {} : { port: this.localPort, family: this.remoteFamily, address: this.localAddress }; }
 }
-for (const name of ["_closeHandled", "_host"]) Object.defineProperty(Socket.prototype, name, { value: undefined, writable: true });
+for (const name of ["_host"]) Object.defineProperty(Socket.prototype, name, { value: undefined, writable: true });
 
 /* Programs of old call it without new and inherit by hand. */
 function SocketFunction(options) {
@@ -318,5 +424,8 @@ let autoSelect = false, autoSelectMs = 250;
 module.exports = {
     _normalizeArgs: normalizeArgs, BlockList, BoundSocket: function BoundSocket() { notImplemented("net.BoundSocket"); }, SocketAddress, connect, createConnection: connect, createServer: () => notImplemented("net.createServer"), isIP, isIPv4, isIPv6,
     Server, Socket: SocketFunction, Stream: SocketFunction, getDefaultAutoSelectFamily: () => autoSelect, setDefaultAutoSelectFamily: (v) => { autoSelect = v; },
-    getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelectMs, setDefaultAutoSelectFamilyAttemptTimeout: (ms) => { autoSelectMs = Math.max(10, ms); },
+    getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelectMs, setDefaultAutoSelectFamilyAttemptTimeout(ms) {
+        validateInt32(ms, "value", 1);
+        autoSelectMs = Math.max(10, ms);
+    },
 };

@@ -1,10 +1,20 @@
 /* node:tls: client sockets with TLS, over `cloudflare:sockets`; certificates are checked outside. */
-const { codes: { ERR_INVALID_ARG_TYPE }, notImplemented } = require("./errors.js");
+const { codes: { ERR_OPTION_NOT_IMPLEMENTED, ERR_OUT_OF_RANGE, ERR_TLS_INVALID_CONTEXT }, notImplemented, validateFunction } = require("./errors.js");
 const net = require("./net.js");
 const { Buffer } = require("./buffer.js");
 
+/* Certificates are checked outside: nobody else's check could be kept. */
+function checkOptions(o) {
+    if (o?.checkServerIdentity !== undefined) {
+        validateFunction(o.checkServerIdentity, "options.checkServerIdentity");
+        if (o.checkServerIdentity !== checkServerIdentity) throw new ERR_OPTION_NOT_IMPLEMENTED("options.checkServerIdentity");
+    }
+    if (o?.secureContext !== undefined && o.secureContext !== null && o.secureContext.context === undefined) throw new ERR_TLS_INVALID_CONTEXT("context");
+}
+
 class TLSSocket extends net.Socket {
     constructor(socket, options = undefined) {
+        checkOptions(options);
         super(socket === undefined || typeof socket?._socket === "function" ? options : { ...socket, ...options });
         this.encrypted = true;
         this.authorized = false;
@@ -45,7 +55,7 @@ class TLSSocket extends net.Socket {
             this.connecting = true;
             this._attach(secure, host, parent.remotePort, (error) => this.destroy(error));
         };
-        if (parent.connecting) parent.once("connect", start);
+        if (parent._socket() === null || parent.connecting) parent.once("connect", start);
         else start();
     }
 }
@@ -68,8 +78,13 @@ class SecureContext {
 }
 
 function convertALPNProtocols(protocols, out) {
-    if (Array.isArray(protocols)) out.ALPNProtocols = Buffer.concat(protocols.map((p) => Buffer.concat([Buffer.from([p.length]), Buffer.from(p)])));
-    else if (ArrayBuffer.isView(protocols)) out.ALPNProtocols = Buffer.from(protocols);
+    if (Array.isArray(protocols)) {
+        protocols.forEach((p, i) => {
+            const { length } = Buffer.from(p);
+            if (length > 255) throw new ERR_OUT_OF_RANGE(`The byte length of the protocol at index ${i} exceeds the maximum length.`, "<= 255", length, true);
+        });
+        out.ALPNProtocols = Buffer.concat(protocols.map((p) => Buffer.concat([Buffer.from([p.length]), Buffer.from(p)])));
+    } else if (ArrayBuffer.isView(protocols)) out.ALPNProtocols = Buffer.from(protocols);
 }
 
 function matches(pattern, host) {
@@ -99,5 +114,5 @@ module.exports = {
     CLIENT_RENEG_LIMIT: 3, CLIENT_RENEG_WINDOW: 600, DEFAULT_CIPHERS: CIPHERS.map((c) => c.toUpperCase()).join(":"), DEFAULT_ECDH_CURVE: "auto", DEFAULT_MIN_VERSION: "TLSv1.2",
     DEFAULT_MAX_VERSION: "TLSv1.3", getCiphers: () => CIPHERS.slice(), rootCertificates: [], getCACertificates: () => [], setDefaultCACertificates: () => notImplemented("tls.setDefaultCACertificates"),
     convertALPNProtocols, checkServerIdentity, createSecureContext: () => new SecureContext(), SecureContext, TLSSocket, Server, createServer: () => notImplemented("tls.createServer"),
-    connect, translatePeerCertificate: (cert) => cert, createSecurePair: () => notImplemented("tls.createSecurePair"),
+    connect, translatePeerCertificate: (cert) => cert || null, createSecurePair: () => notImplemented("tls.createSecurePair"),
 };

@@ -187,7 +187,8 @@ async function run(binding, request, object = null, objectName = null) {
         call.headers = withoutHeader(call.headers, "upgrade");
     }
     if (request.cache !== undefined) cacheMode(call, request.cache);
-    if (binding === WORLD && findInBlock(call.headers, "accept-encoding", 0) === undefined)
+    // Who wants the bytes as they come says by itself which codings it can read.
+    if (binding === WORLD && !requestManual(request) && findInBlock(call.headers, "accept-encoding", 0) === undefined)
         call.headers += `accept-encoding: ${acceptedCodings()}\r\n`;
     const trail = [];
     for (;;) {
