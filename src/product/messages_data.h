@@ -51,7 +51,8 @@
  * be larger than a payload) comes as the reply's body instead. The same holds for kv_bulk. */
 enum {
     D1_ROWS_AND_COLUMNS = 1, /* results is {columns, rows} */
-    D1_NO_RESULTS = 2        /* only meta is wanted: imports */
+    D1_NO_RESULTS = 2,       /* only meta is wanted: imports */
+    D1_MANY = 4              /* each sql may hold several statements; always so where control asks */
 };
 /* JSON of R2: options of r2_put {httpMetadata{contentType, contentLanguage, contentDisposition,
  * contentEncoding, cacheControl, cacheExpiry (ms)}, customMetadata, storageClass, onlyIf, md5…}; an object is

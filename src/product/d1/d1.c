@@ -255,8 +255,9 @@ void d1_op_run(struct keeper_call *call)
         call->result = err_set(&call->err, -EBADMSG, 0, "malformed message");
         return;
     }
+    bool many = call->control || (m.flags & D1_MANY) != 0;
     unsigned flags =
-        (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (call->control ? 0u : D1_FLAG_ONE);
+        (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (many ? 0u : D1_FLAG_ONE);
     sql_cancel_by(store->db, &call->gone);
     call->result = d1_run_json(store->db, call->body, flags, &call->json, &call->err);
     sql_cancel_by(store->db, NULL);

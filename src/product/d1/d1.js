@@ -11,10 +11,11 @@ import { keeperCall } from "../keeper_call.js";
 const d1 = native.d1;
 
 const OBJECTS = 0, COLUMNS = 1, FIRST = 2;
-const ROWS_AND_COLUMNS = 1;
+const ROWS_AND_COLUMNS = 1, MANY = 4;
 const SLOTS = 256;
 const STAT_DURATION = 0, STAT_ROWS = 1, STAT_SIZE = 2;
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+const BLANK = /^\s*(--.*)?$/;
 const KEEPER = -1;
 const SLOW_MS = 10_000;
 
@@ -339,10 +340,10 @@ export class D1Database {
     async exec(text) {
         context.need();
         const start = native.io.now();
-        const lines = `${text}`.trim().split("\n").filter((line) => line.trim() !== "");
+        const lines = `${text}`.trim().split("\n").filter((line) => !BLANK.test(line));
         if (lines.length === 0) throw d1Error("Error in line 1: : No SQL statements detected.", "D1_EXEC_ERROR");
         try {
-            const results = await this.#database.send(lines.map((sql) => ({ sql, params: [] })), 0);
+            const results = await this.#database.send(lines.map((sql) => ({ sql, params: [] })), MANY);
             let duration = 0;
             for (const { meta } of results) duration += meta.duration;
             return { count: lines.length, duration: Math.max(duration, native.io.now() - start) };

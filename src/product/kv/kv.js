@@ -23,12 +23,17 @@ const TYPES = new Set(["text", "json", "arrayBuffer", "stream"]);
 const UNKNOWN_TYPE = 'Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".';
 const BAD_VALUE = "KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.";
 
+function checkCacheTtl({ cacheTtl }, verb) {
+    if (cacheTtl === undefined) return;
+    const ttl = seconds(cacheTtl);
+    if (ttl < CACHE_TTL_MIN_S) throw new Error(`KV ${verb} failed: 400 Invalid cache_ttl of ${ttl}. Cache TTL must be at least ${CACHE_TTL_MIN_S}.`);
+}
+
 /* "text", {type} or nothing, as get() takes it. */
 function typeOf(options) {
     if (options === undefined || options === null) return "text";
     if (typeof options === "object") {
-        if (options.cacheTtl !== undefined && !(Number(options.cacheTtl) >= CACHE_TTL_MIN_S))
-            throw new Error(`KV GET failed: 400 Invalid cache_ttl of ${options.cacheTtl}. Cache TTL must be at least ${CACHE_TTL_MIN_S}.`);
+        checkCacheTtl(options, "GET");
         options = options.type ?? "text";
     }
     const type = `${options}`;
@@ -48,7 +53,9 @@ function kindOf(type) {
 }
 
 function bulkType(options) {
-    const type = (typeof options === "object" && options !== null ? options.type : options) ?? "text";
+    const given = typeof options === "object" && options !== null;
+    if (given) checkCacheTtl(options, "GET_BULK");
+    const type = (given ? options.type : options) ?? "text";
     if (type !== "text" && type !== "json")
         throw new Error(`KV GET_BULK failed: 400 "${type}" is not a valid type. Use "json" or "text"`);
     return type;
