@@ -23,6 +23,8 @@
     M(d1_export,    CONTROL, KEEPER, F(bytes, store) F(bytes, options) /* S, body: SQL text */)    \
     M(d1_at,        CONTROL, KEEPER, F(bytes, store) F(i64, time_ms) /* S: json {bookmark} of the state at that time */) \
     M(d1_restore,   CONTROL, KEEPER, F(bytes, store) F(bytes, bookmark) /* S: json {bookmark, previous_bookmark} */) \
+    M(d1_usage,     ISOLATE, KEEPER, F(u32, binding) F(bytes, store) /* S, body: JSON [[sql, runs, us, rows read, rows returned]] of reads in place */) \
+    M(d1_figures,   CONTROL, KEEPER, F(bytes, store) F(i64, from_hour) F(i64, to_hour) F(bytes, order) F(u32, limit) /* S: json of product/d1/d1_usage.h */) \
     M(r2_put,       ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, key) F(bytes, options) F(i64, size) /* S, body */) \
     M(r2_delete,    ISOLATE, KEEPER, F(u32, binding) F(bytes, store) F(bytes, keys) /* S: JSON array */) \
     M(r2_get,       CONTROL, KEEPER, F(bytes, store) F(bytes, key) F(bytes, options) /* S: json object, body */) \
@@ -52,7 +54,7 @@
 enum {
     D1_ROWS_AND_COLUMNS = 1, /* results is {columns, rows} */
     D1_NO_RESULTS = 2,       /* only meta is wanted: imports */
-    D1_MANY = 4              /* each sql may hold several statements; always so where control asks */
+    D1_MANY = 4 /* each sql may hold several statements; always so where control asks */
 };
 /* JSON of R2: options of r2_put {httpMetadata{contentType, contentLanguage, contentDisposition,
  * contentEncoding, cacheControl, cacheExpiry (ms)}, customMetadata, storageClass, onlyIf, md5…}; an object is

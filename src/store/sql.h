@@ -78,6 +78,7 @@ void sql_kept_add(struct sql *db, struct slice text, struct sql_stmt *s);
 /* The statement neither writes nor asks for counters of the writing connection. */
 bool sql_in_place(const struct sql_stmt *s);
 bool sql_readonly(const struct sql_stmt *s);
+struct slice sql_text(const struct sql_stmt *s); /* as long as the statement */
 int sql_n_parameters(const struct sql_stmt *s);
 bool sql_has_named_parameters(const struct sql_stmt *s);
 

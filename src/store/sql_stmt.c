@@ -151,6 +151,11 @@ bool sql_in_place(const struct sql_stmt *s)
     return !s->counters && !s->pragma && sql_readonly(s);
 }
 
+struct slice sql_text(const struct sql_stmt *s)
+{
+    return slice_of(sqlite3_sql(s->stmt));
+}
+
 int sql_n_parameters(const struct sql_stmt *s)
 {
     return sqlite3_bind_parameter_count(s->stmt);

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { api, deploy } from "./lib/deploy.mjs";
+import { get, until } from "./lib/http.mjs";
 import { project } from "./lib/project.mjs";
 import { startSelvedge } from "./lib/selvedge.mjs";
 
@@ -109,6 +111,27 @@ test("time-travel refuses what it cannot know", async () => {
     assert.equal(answer.success, false);
     assert.match(answer.errors[0].message, text);
   }
+});
+
+test("info and insights show what ran, by REST and in a Worker", async () => {
+  const { uuid } = await api(s, "POST", "/d1/database", { name: "figures" });
+  const run = (sql, params) => api(s, "POST", `/d1/database/${uuid}/query`, { sql, params });
+  await run("CREATE TABLE seen(a INTEGER PRIMARY KEY, b)");
+  for (let i = 0; i < 5; i++) await run("INSERT INTO seen(b) VALUES(?)", [`${i}`]);
+  await deploy(s, "figures", `export default { async fetch(r, { DB }) { let n = 0; for (let i = 0; i < 20; i++) n += (await DB.prepare("SELECT * FROM seen").all()).results.length; return new Response(n); } }`, { bindings: [{ type: "d1", name: "DB", id: uuid }] });
+  assert.equal((await get(s, "figures")).text, "100");
+  const insights = async (...args) => JSON.parse(await d1("insights", "figures", "--json", ...args));
+  const read = await until("the reads in place are told", 30000, async () => (await insights("--sort-by", "reads")).find((q) => q.query === "SELECT * FROM seen"));
+  assert.deepEqual([read.numberOfTimesRun, read.totalRowsRead, read.avgRowsRead, read.totalRowsWritten, read.queryEfficiency], [20, 100, 5, 0, 1]);
+  const top = await insights("--sort-by", "writes", "--limit", "1");
+  assert.deepEqual(top.map((q) => [q.query, q.numberOfTimesRun, q.totalRowsWritten]), [["INSERT INTO seen(b) VALUES(?)", 5, 5]]);
+  assert.ok((await insights("--sort-type", "avg", "--sort-by", "time")).every((q) => q.avgDurationMs >= 0 && q.totalDurationMs > 0));
+  const info = JSON.parse(await d1("info", "figures", "--json"));
+  assert.deepEqual([info.num_tables, info.read_queries_24h, info.write_queries_24h, info.rows_read_24h >= 100, info.rows_written_24h >= 5], [1, 20, 6, true, true]);
+  assert.ok(info.database_size > 0);
+  const everywhere = JSON.parse(await d1("insights", "--json", "--limit", "50"));
+  assert.ok(everywhere.some((q) => q.databaseId === uuid) && new Set(everywhere.map((q) => q.databaseId)).size > 1);
+  await api(s, "DELETE", `/d1/database/${uuid}`);
 });
 
 test("delete", async () => {

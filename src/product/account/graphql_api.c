@@ -3,19 +3,14 @@
  */
 #include "core/clock.h"
 #include "product/account/account_api_impl.h"
+#include "product/account/graphql_d1.h"
 #include "product/store_call.h"
 
 #include <errno.h>
 
-/* No history of D1 is kept, and an empty list says so. */
-static json_t *graphql_nothing(struct api_request *req, const json_t *filter)
+static json_t *graphql_r2(struct api_request *req, const json_t *filter, const char *text)
 {
-    (void)req, (void)filter;
-    return json_array();
-}
-
-static json_t *graphql_r2(struct api_request *req, const json_t *filter)
-{
+    (void)text;
     AUTO(store_reply_done) struct store_reply reply = {0};
     char now[CLOCK_TEXT_SIZE];
     const char *bucket = json_str(filter, "bucketName", "");
@@ -35,10 +30,10 @@ static json_t *graphql_r2(struct api_request *req, const json_t *filter)
 
 static const struct graphql_query {
     const char *operation, *area, *member;
-    json_t *(*run)(struct api_request *req, const json_t *filter);
+    json_t *(*run)(struct api_request *req, const json_t *filter, const char *text);
 } graphql_queries[] = {
-    {"getD1MetricsOverviewQuery", "d1", "d1AnalyticsAdaptiveGroups", graphql_nothing},
-    {"getD1QueriesOverviewQuery", "d1", "d1QueriesAdaptiveGroups", graphql_nothing},
+    {"getD1MetricsOverviewQuery", "d1", "d1AnalyticsAdaptiveGroups", graphql_d1_hours},
+    {"getD1QueriesOverviewQuery", "d1", "d1QueriesAdaptiveGroups", graphql_d1_queries},
     {"getR2StorageMetrics", "workers_r2_storage", "r2StorageAdaptiveGroups", graphql_r2},
 };
 
@@ -70,8 +65,9 @@ int graphql_api(struct api_request *req, struct err *err)
             continue;
         if (!graphql_may(req, q->area))
             return err_set(err, -EACCES, API_ERR_AUTH, "the token lacks a permission");
-        return graphql_answer(req, json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer",
-                                             "accounts", q->member, q->run(req, filter), "errors"));
+        return graphql_answer(
+            req, json_pack("{s:{s:{s:[{s:o}]}}, s:n}", "data", "viewer", "accounts", q->member,
+                           q->run(req, filter, json_str(body, "query", "")), "errors"));
     }
     return graphql_answer(req, json_pack("{s:n, s:[{s:s}]}", "data", "errors", "message",
                                          "this query is not served"));

@@ -14,7 +14,11 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { D1_BODY_MAX = 320 * 1024 * 1024, D1_SWEEP_S = 1 };
+enum {
+    D1_USAGE_BODY_MAX = 4 * D1_USAGE_REPORT_MAX * D1_USAGE_TEXT_MAX,
+    D1_BODY_MAX = 320 * 1024 * 1024,
+    D1_SWEEP_S = 1
+};
 
 /* --- binding --- */
 
@@ -90,6 +94,7 @@ static int d1_bind(struct sql_stmt *s, const json_t *params, struct arena *arena
 
 struct d1_unit {
     struct sql *db;
+    struct d1_usage *usage; /* NULL: nobody counts */
     unsigned flags;
     struct buf *out;
     unsigned n_results;
@@ -114,13 +119,28 @@ struct d1_facts {
     bool schema;
 };
 
+static void d1_count(struct d1_unit *u, const struct sql_stmt *s, const struct d1_facts *f,
+                     int64_t us)
+{
+    struct d1_use use = {.runs = 1,
+                         .us = (uint64_t)us,
+                         .read = f->n_read,
+                         .written = f->n_written,
+                         .returned = f->n_rows,
+                         .writes = !sql_readonly(s)};
+    if (u->usage != NULL)
+        d1_usage_add(u->usage, sql_text(s), &use);
+}
+
 static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, struct d1_facts *f)
 {
     bool write = !sql_readonly(s);
     int64_t changes = sql_total_changes(u->db) - f->changes_before;
-    double ms = (double)((clock_boot_us() - f->started_us) / 10) / 100;
+    int64_t us = clock_boot_us() - f->started_us;
+    double ms = (double)(us / 10) / 100;
     f->n_read = sql_rows_read(s, f->n_rows);
     f->n_written = write ? sql_rows_written(s) : 0;
+    d1_count(u, s, f, us);
     buf_printf(
         u->out,
         ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
@@ -230,15 +250,17 @@ static int d1_run_all(struct d1_unit *u, const json_t *statements, struct err *e
     return 0;
 }
 
-int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out, struct err *err)
+int d1_run_json(struct d1_store *store, struct slice body, unsigned flags, struct buf *out,
+                struct err *err)
 {
+    struct sql *db = store->db;
     AUTO(json_release) json_t *statements = NULL;
     int r = json_parse_nul(body, &statements, err);
     if (r < 0)
         return r;
     if (!json_is_array(statements))
         return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
-    struct d1_unit u = {.db = db, .flags = flags, .out = out};
+    struct d1_unit u = {.db = db, .usage = store->usage, .flags = flags, .out = out};
     sql_deadline(db,
                  clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
     r = d1_run_all(&u, statements, err);
@@ -256,11 +278,29 @@ void d1_op_run(struct keeper_call *call)
         return;
     }
     bool many = call->control || (m.flags & D1_MANY) != 0;
-    unsigned flags =
-        (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (many ? 0u : D1_FLAG_ONE);
+    unsigned flags = (m.flags & (D1_ROWS_AND_COLUMNS | D1_NO_RESULTS)) | (many ? 0u : D1_FLAG_ONE);
     sql_cancel_by(store->db, &call->gone);
-    call->result = d1_run_json(store->db, call->body, flags, &call->json, &call->err);
+    call->result = d1_run_json(store, call->body, flags, &call->json, &call->err);
     sql_cancel_by(store->db, NULL);
+}
+
+static void d1_op_usage(struct keeper_call *call)
+{
+    const struct d1_store *store = call->store->open;
+    if (d1_usage_report(store->usage, call->body) < 0)
+        call->result = err_set(&call->err, -EBADMSG, 0, "malformed message");
+}
+
+static void d1_op_figures(struct keeper_call *call)
+{
+    const struct d1_store *store = call->store->open;
+    struct msg_d1_figures m;
+    call->result = msg_d1_figures_unpack(call->args, &m);
+    if (call->result < 0)
+        return;
+    struct d1_usage_question q = {
+        .from_hour = m.from_hour, .to_hour = m.to_hour, .order = m.order, .limit = m.limit};
+    call->result = d1_usage_answer(store->usage, &q, &call->json, &call->err);
 }
 
 const struct keeper_op d1_ops[D1_N_OPS] = {
@@ -271,6 +311,12 @@ const struct keeper_op d1_ops[D1_N_OPS] = {
      .body_max = D1_BODY_MAX,
      .run = d1_op_run},
     {.op = OP_d1_export, .run = d1_op_export},
+    {.op = OP_d1_usage,
+     .isolates = true,
+     .body = BODY_MEMORY,
+     .body_max = D1_USAGE_BODY_MAX,
+     .run = d1_op_usage},
+    {.op = OP_d1_figures, .run = d1_op_figures},
     {.op = OP_d1_at, .exclusive = true, .run = d1_op_at},
     {.op = OP_d1_restore, .exclusive = true, .run = d1_op_restore},
 };
@@ -282,6 +328,7 @@ static void d1_engine_close(void *open)
     struct d1_store *store = open;
     sql_close(store->db);
     history_close(store->history);
+    d1_usage_destroy(store->usage);
     mem_release(&store);
 }
 
@@ -297,6 +344,7 @@ static int d1_engine_open(const char *path, void **ret, struct err *err)
         mem_release(&store);
         return r;
     }
+    store->usage = d1_usage_create(path);
     /* Without its past a database works all the same; who asks for the past is told. */
     snprintf(file, sizeof(file), "%s/history", path);
     if (history_open(file, store->db, &store->history, NULL) < 0)
@@ -370,6 +418,7 @@ static void d1_engine_sweep(void *open)
     sql_tidy(store->db);
     if (store->history != NULL)
         history_tidy(store->history);
+    d1_usage_tidy(store->usage);
 }
 
 static void d1_engine_info(void *open, json_t *ret)

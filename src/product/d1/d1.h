@@ -6,13 +6,14 @@
  */
 #pragma once
 
+#include "product/d1/d1_usage.h"
 #include "product/keeper.h"
 #include "product/product.h"
 #include "store/history.h"
 #include "store/sql.h"
 
 enum {
-    D1_N_OPS = 4,
+    D1_N_OPS = 6,
     D1_PATH_MAX = 512,
     D1_BOOKMARK_SIZE = 64,
     D1_ANSWER_MAX = 128 * 1024 * 1024, /* bytes of results */
@@ -62,14 +63,15 @@ NODISCARD int d1_bookmark_number(struct slice bookmark, const char *store, uint6
 struct d1_store {
     struct sql *db;
     struct history *history; /* NULL when it cannot be kept */
+    struct d1_usage *usage;  /* owned */
     char name[KEEPER_NAME_MAX];
 };
 
 /* Statements of a message's body, parsed: [{sql, params}]. One unit; results appended to call->json. */
 void d1_op_run(struct keeper_call *call);
-/* The body of d1_run, for its fuzzer: checks it as the op does and runs it on `db`. */
-NODISCARD int d1_run_json(struct sql *db, struct slice body, unsigned flags, struct buf *out,
-                          struct err *err);
+/* The body of d1_run, for its fuzzer: checks it as the op does and runs it; of the store only `db` is needed. */
+NODISCARD int d1_run_json(struct d1_store *store, struct slice body, unsigned flags,
+                          struct buf *out, struct err *err);
 /* Besides those of product/messages_data.h: each sql must hold one statement; give up after 0.1 s. */
 enum { D1_FLAG_ONE = 1 << 16, D1_FLAG_BRIEF = 1 << 17 };
 void d1_op_export(struct keeper_call *call);

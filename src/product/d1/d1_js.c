@@ -8,6 +8,8 @@
 #include "product/d1/d1.h"
 
 #include "core/clock.h"
+#include "core/loop.h"
+#include "proc/wire.h"
 #include "product/isolate.h"
 
 #include <errno.h>
@@ -16,11 +18,12 @@
 
 enum {
     D1_SLOTS = 256,
-    D1_IN_PLACE_US =
-        20 *
-        1000, /* a statement that takes longer goes on in the keeper: the VM must not stand still */
-    D1_PIN_READS =
-        3 /* from so many reads in one turn on, one snapshot is cheaper than a lock for each */
+    /* Figures of reads wait so long before the keeper hears of them. */
+    D1_REPORT_US = 5 * 1000 * 1000,
+    /* A statement that takes longer goes on in the keeper: the VM must not stand still. */
+    D1_IN_PLACE_US = 20 * 1000,
+    /* From so many reads in one turn on, one snapshot is cheaper than a lock for each. */
+    D1_PIN_READS = 3
 };
 
 /* Indexes of the numbers that the script reads. */
@@ -30,10 +33,15 @@ struct d1_slot {
     struct sql_stmt *stmt; /* owned; NULL = free */
     struct d1_names names;
     bool has_names;
+    struct d1_use use; /* since the last report */
 };
 
 struct d1_reader {
     struct sql *db; /* owned; lives as long as the process */
+    struct isolate *iso;
+    uint32_t binding;
+    struct timer report; /* runs while there is something to be reported */
+    bool unreported;
     struct d1_slot slots[D1_SLOTS];
     struct arena arena; /* parameters of the call under way */
     struct buf out;
@@ -77,6 +85,76 @@ static void d1_turn_read(struct d1_reader *reader)
     d1_turn.pinned = reader;
 }
 
+/* --- figures --- */
+
+static void d1_on_reported(struct wire_stream *s, struct slice args UNUSED, int fd UNUSED,
+                           bool end UNUSED)
+{
+    wire_stream_close(s, 0);
+}
+
+/* Figures that do not arrive are lost. */
+static void d1_on_report_reset(struct wire_stream *s, int reason)
+{
+    wire_stream_close(s, reason);
+}
+
+static const struct wire_stream_events d1_report_events = {.reply = d1_on_reported,
+                                                           .reset = d1_on_report_reset};
+
+static void d1_report_slot(struct d1_slot *slot, struct buf *out)
+{
+    struct slice sql = slice_trim(sql_text(slot->stmt));
+    buf_append_slice(out, buf_len(out) > 1 ? SLICE(",[") : SLICE("["));
+    json_quote(out, sql.len > D1_USAGE_TEXT_MAX ? SLICE("") : sql);
+    buf_printf(out, ",%llu,%llu,%llu,%llu]", (unsigned long long)slot->use.runs,
+               (unsigned long long)slot->use.us, (unsigned long long)slot->use.read,
+               (unsigned long long)slot->use.returned);
+    slot->use = (struct d1_use){0};
+}
+
+static void d1_report(struct d1_reader *reader)
+{
+    AUTO(buf_done) struct buf args = {0};
+    AUTO(buf_done) struct buf body = {0};
+    struct msg_d1_usage m = {.binding = reader->binding};
+    timer_stop(&reader->report);
+    reader->unreported = false;
+    buf_append_char(&body, '[');
+    for (unsigned i = 0; i < D1_SLOTS; i++) {
+        if (reader->slots[i].stmt != NULL && reader->slots[i].use.runs > 0)
+            d1_report_slot(&reader->slots[i], &body);
+    }
+    buf_append_char(&body, ']');
+    msg_d1_usage_pack(&args, &m);
+    struct wire *keeper = isolate_keeper(reader->iso);
+    struct wire_stream *s = keeper == NULL ? NULL
+                                           : wire_open(keeper, OP_d1_usage, buf_slice(&args), -1,
+                                                       false, &d1_report_events, NULL);
+    if (s != NULL)
+        wire_send(s, buf_slice(&body), true);
+}
+
+static void d1_on_report(struct timer *timer)
+{
+    d1_report(CONTAINER_OF(timer, struct d1_reader, report));
+}
+
+static void d1_count(struct d1_reader *reader, struct d1_slot *slot, int64_t us, uint64_t n_read,
+                     uint64_t n_rows)
+{
+    slot->use.runs++;
+    slot->use.us += (uint64_t)us;
+    slot->use.read += n_read;
+    slot->use.returned += n_rows;
+    if (reader->unreported)
+        return;
+    reader->unreported = true;
+    timer_start(isolate_loop(reader->iso), &reader->report, D1_REPORT_US, d1_on_report);
+}
+
+/* --- readers --- */
+
 static struct binding *d1_binding_of(js_context ctx, js_value index, js_value *exception)
 {
     struct binding *b = isolate_binding(js_user(ctx), js_to_number(ctx, index, -1));
@@ -87,7 +165,7 @@ static struct binding *d1_binding_of(js_context ctx, js_value index, js_value *e
     return b;
 }
 
-static int d1_reader_open(js_context ctx, struct binding *b, struct err *err)
+static int d1_reader_open(js_context ctx, struct binding *b, uint32_t index, struct err *err)
 {
     char path[D1_PATH_MAX], file[D1_PATH_MAX + 16];
     int r = isolate_mount_path(js_user(ctx), json_str(b->config, "mount", ""), path, sizeof(path));
@@ -100,6 +178,8 @@ static int d1_reader_open(js_context ctx, struct binding *b, struct err *err)
         return r;
     struct d1_reader *reader = mem_new(sizeof(*reader));
     reader->db = db;
+    reader->iso = js_user(ctx);
+    reader->binding = index;
     b->state = reader;
     if (!d1_turn.watched)
         isolate_on_turn(js_user(ctx), d1_turn_end, NULL);
@@ -114,7 +194,7 @@ static struct d1_reader *d1_reader_of(js_context ctx, js_value index, js_value *
         return NULL;
     if (UNLIKELY(b->state == NULL)) {
         struct err err = {0};
-        if (d1_reader_open(ctx, b, &err) < 0) {
+        if (d1_reader_open(ctx, b, (uint32_t)js_to_number(ctx, index, 0), &err) < 0) {
             js_throw(ctx, exception, "Error", "%s", err.text);
             return NULL;
         }
@@ -125,8 +205,10 @@ static struct d1_reader *d1_reader_of(js_context ctx, js_value index, js_value *
     return reader;
 }
 
-static void d1_slot_clear(struct d1_slot *slot)
+static void d1_slot_clear(struct d1_reader *reader, struct d1_slot *slot)
 {
+    if (slot->use.runs > 0)
+        d1_report(reader);
     sql_stmt_release(&slot->stmt);
     d1_names_done(&slot->names);
     slot->has_names = false;
@@ -151,7 +233,7 @@ static JS_NATIVE(d1_native_prepare)
     double at = js_to_number(ctx, args[2], -1);
     CHECK(at >= 0 && at < D1_SLOTS);
     struct d1_slot *slot = &reader->slots[(unsigned)at];
-    d1_slot_clear(slot);
+    d1_slot_clear(reader, slot);
     struct slice sql, rest;
     struct err err = {0};
     if (js_to_utf8(ctx, args[1], &reader->arena, &sql) < 0)
@@ -164,7 +246,7 @@ static JS_NATIVE(d1_native_prepare)
                         slot->stmt == NULL ? D1_NO_STATEMENT : D1_ONE_STATEMENT);
     if (sql_in_place(slot->stmt))
         return js_bool(ctx, true);
-    d1_slot_clear(slot);
+    d1_slot_clear(reader, slot);
     return js_bool(ctx, false);
 }
 
@@ -214,9 +296,12 @@ static js_value d1_read(js_context ctx, struct d1_reader *reader, struct d1_slot
         return js_undefined(ctx);
     if (r < 0)
         return js_throw(ctx, exception, "Error", "%s", err.text);
+    int64_t us = clock_boot_us() - started_us;
+    uint64_t n_read = sql_rows_read(slot->stmt, n_rows);
+    d1_count(reader, slot, us, n_read, n_rows);
     if (shape != D1_FIRST) {
-        reader->stats[D1_STAT_DURATION_MS] = (double)((clock_boot_us() - started_us) / 100) / 10;
-        reader->stats[D1_STAT_ROWS_READ] = (double)sql_rows_read(slot->stmt, n_rows);
+        reader->stats[D1_STAT_DURATION_MS] = (double)(us / 100) / 10;
+        reader->stats[D1_STAT_ROWS_READ] = (double)n_read;
         reader->stats[D1_STAT_SIZE] = (double)sql_size(reader->db);
     }
     return js_json(ctx, buf_slice(&reader->out));

@@ -218,6 +218,41 @@ static void test_group(void **state)
     assert_non_null(strstr(buf_cstr(&a->json), "\"num_tables\":1"));
 }
 
+static struct answer *report(struct keeper_fixture *f, const char *body)
+{
+    PACK(&args, d1_usage, .binding = 2);
+    return call(&f->isolate, OP_d1_usage, &args, slice_of(body));
+}
+
+static struct answer *figures(struct keeper_fixture *f, const char *order)
+{
+    PACK(&args, d1_figures, .store = STORE, .to_hour = INT32_MAX, .order = slice_of(order),
+         .limit = 10);
+    return call(&f->control, OP_d1_figures, &args, SLICE_NONE);
+}
+
+static void test_figures(void **state)
+{
+    struct keeper_fixture *f = *state;
+    run(f, "[{\"sql\":\"CREATE TABLE t(a)\"}]");
+    run(f, "[{\"sql\":\"INSERT INTO t VALUES(1), (2)\"}]");
+    assert_int_equal(report(f, "[[\"SELECT * FROM t\",3,1500,6,6],[\"x\",-5,0,-1,0]]")->result, 0);
+    struct answer *a = figures(f, "sum_rowsRead_DESC");
+    assert_int_equal(a->result, 0);
+    const char *wanted = "[{\"query\":\"SELECT * FROM t\",\"key\":6,\"count\":3,"
+                         "\"queryDurationMs\":1.5,\"rowsRead\":6,\"rowsWritten\":0,"
+                         "\"rowsReturned\":6},";
+    assert_memory_equal(json_of(a).ptr, wanted, strlen(wanted));
+    a = figures(f, "");
+    assert_non_null(strstr(buf_cstr(&a->json), "\"readQueries\":3,\"writeQueries\":2"));
+    expect_error(figures(f, "rowid; DROP TABLE usage"),
+                 "\"rowid; DROP TABLE usage\" is no order of queries");
+    for (const char *const *bad =
+             (const char *const[]){"", "{}x", "[1]", "[[1]]", "[[null,1,1,1,1]]", NULL};
+         *bad != NULL; bad++)
+        expect_error(report(f, *bad), "malformed message");
+}
+
 int keeper_d1_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +261,7 @@ int keeper_d1_tests(void)
         cmocka_unit_test_setup_teardown(test_units, keeper_setup, keeper_teardown),
         cmocka_unit_test_setup_teardown(test_large_answer, keeper_setup, keeper_teardown),
         cmocka_unit_test_setup_teardown(test_export, keeper_setup, keeper_teardown),
+        cmocka_unit_test_setup_teardown(test_figures, keeper_setup, keeper_teardown),
         cmocka_unit_test_setup_teardown(test_group, keeper_setup, keeper_teardown),
     };
     return cmocka_run_group_tests_name("keeper d1", tests, NULL, NULL);

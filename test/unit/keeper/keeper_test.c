@@ -44,6 +44,12 @@ struct work_pool *isolate_pool(struct isolate *iso)
     return NULL;
 }
 
+struct loop *isolate_loop(struct isolate *iso)
+{
+    (void)iso;
+    return NULL;
+}
+
 struct wire *isolate_keeper(struct isolate *iso)
 {
     (void)iso;
