@@ -231,9 +231,11 @@ int js_append_latin1(js_context ctx, js_value v, struct buf *out)
 
 int js_to_utf8(js_context ctx, js_value v, struct arena *arena, struct slice *ret)
 {
-    AUTO(buf_done) struct buf text = {0};
-    int r = js_append_utf8(ctx, v, &text);
-    if (r < 0)
-        return r;
-    return arena_copy(arena, text.data == NULL ? "" : buf_slice(&text).ptr, buf_len(&text), ret);
+    struct vm *vm = vm_here();
+    buf_clear(&vm->scratch);
+    int r = js_append_utf8(ctx, v, &vm->scratch);
+    if (r == 0)
+        r = arena_copy(arena, buf_slice(&vm->scratch).ptr, buf_len(&vm->scratch), ret);
+    scratch_trim(vm);
+    return r;
 }

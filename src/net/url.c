@@ -70,17 +70,27 @@ static void url_skip(struct url_parser *p, size_t n)
     p->rest = slice_skip(p->rest, n);
 }
 
-/* Takes the input up to the first byte of `ends` (and "\" where the scheme is special). */
-static struct slice url_take_until(struct url_parser *p, const char *ends, bool backslash_too)
+/* What ends a part of a URL. */
+enum { END_HASH = 1, END_QUESTION = 2, END_SLASH = 4, END_BACKSLASH = 8 };
+enum { END_PATH = END_HASH | END_QUESTION, END_AUTHORITY = END_PATH | END_SLASH };
+
+/* Takes the input up to the first byte that is one of `ends`. */
+static struct slice url_take_until(struct url_parser *p, unsigned ends)
 {
+    static const uint8_t kinds[256] = {
+        ['#'] = END_HASH, ['?'] = END_QUESTION, ['/'] = END_SLASH, ['\\'] = END_BACKSLASH};
     size_t n = 0;
 
-    while (n < p->rest.len && (p->rest.ptr[n] == '\0' || strchr(ends, p->rest.ptr[n]) == NULL) &&
-           !(backslash_too && url_is_special(p) && p->rest.ptr[n] == '\\'))
+    while (n < p->rest.len && (kinds[(uint8_t)p->rest.ptr[n]] & ends) == 0)
         n++;
     struct slice taken = {p->rest.ptr, n};
     url_skip(p, n);
     return taken;
+}
+
+static struct slice url_take_authority_text(struct url_parser *p)
+{
+    return url_take_until(p, END_AUTHORITY | (url_is_special(p) ? END_BACKSLASH : 0));
 }
 
 static int url_read_fragment(struct url_parser *p)
@@ -98,7 +108,7 @@ static int url_read_query(struct url_parser *p)
         url_skip(p, 1);
         enum url_set set = url_is_special(p) ? URL_SET_SPECIAL_QUERY : URL_SET_QUERY;
         p->out.has_query = true;
-        int r = url_encode(p->arena, url_take_until(p, "#", false), set, &p->out.query);
+        int r = url_encode(p->arena, url_take_until(p, END_HASH), set, &p->out.query);
         if (r < 0)
             return r;
     }
@@ -203,7 +213,7 @@ int url_path(struct arena *arena, enum url_scheme kind, struct slice base, struc
 /* Path state: the rest up to the query belongs behind `base`. */
 static int url_read_path(struct url_parser *p, struct slice base)
 {
-    struct slice in = url_take_until(p, "?#", false);
+    struct slice in = url_take_until(p, END_PATH);
 
     int r = url_path(p->arena, p->out.kind, base, in, &p->out.path);
     return r < 0 ? r : url_read_query(p);
@@ -273,7 +283,7 @@ static int url_read_host_and_port(struct url_parser *p, struct slice in)
 /* Authority state; the rest stands behind "//". */
 static int url_read_authority(struct url_parser *p)
 {
-    struct slice in = url_take_until(p, "/?#", true);
+    struct slice in = url_take_authority_text(p);
     size_t at = in.len;
 
     while (at > 0 && in.ptr[at - 1] != '@')
@@ -348,7 +358,7 @@ static int url_read_relative(struct url_parser *p)
 static int url_read_file_host(struct url_parser *p)
 {
     struct url_parser before = *p;
-    struct slice in = url_take_until(p, "/\\?#", true);
+    struct slice in = url_take_authority_text(p);
 
     if (url_is_drive_letter(in)) {
         p->rest = before.rest;
@@ -414,7 +424,7 @@ static int url_read_file(struct url_parser *p)
  * escaped. */
 static int url_read_opaque(struct url_parser *p)
 {
-    struct slice in = url_take_until(p, "?#", false), encoded;
+    struct slice in = url_take_until(p, END_PATH), encoded;
     bool escapes = in.len > 0 && in.ptr[in.len - 1] == ' ' && p->rest.len > 0;
 
     p->out.opaque = true;
@@ -524,6 +534,17 @@ static void url_put(char **p, struct slice s)
     *p += s.len;
 }
 
+static void url_put_port(char **p, uint32_t port)
+{
+    char digits[8];
+    size_t n = sizeof(digits);
+
+    for (uint32_t left = port; n == sizeof(digits) || left > 0; left /= 10)
+        digits[--n] = (char)('0' + left % 10);
+    url_put(p, SLICE(":"));
+    url_put(p, slice_from(digits + n, sizeof(digits) - n));
+}
+
 static void url_put_authority(char **p, const char *start, const struct url_parts *parts,
                               struct url *u)
 {
@@ -540,7 +561,7 @@ static void url_put_authority(char **p, const char *start, const struct url_part
     url_put(p, parts->host);
     u->host_end = (uint32_t)(*p - start);
     if (parts->port != URL_NONE)
-        *p += snprintf(*p, 8, ":%u", (unsigned)parts->port);
+        url_put_port(p, parts->port);
 }
 
 static size_t url_length(const struct url_parts *parts)

@@ -9,19 +9,39 @@
 
 enum { URL_IPV6_PIECES = 8, URL_IPV6_TEXT = 48, URL_IPV4_TEXT = 16 };
 
-/* Forbidden host code points: U+0000 TAB LF CR space # / : < > ? @ [ \ ] ^ | */
-static bool url_is_forbidden(char c)
-{
-    return c == '\0' || strchr("\t\n\r #/:<>?@[\\]^|", c) != NULL;
-}
+/* Forbidden host code points: U+0000 TAB LF CR space # / : < > ? @ [ \ ] ^ | and, in domains, also the
+ * other control characters, % and DEL. */
+enum { FORBIDDEN_DOMAIN = 1, FORBIDDEN = 2 };
 
 static bool url_has_forbidden(struct slice host, bool is_domain)
 {
-    for (size_t i = 0; i < host.len; i++) {
-        uint8_t c = (uint8_t)host.ptr[i];
-        if (url_is_forbidden((char)c) || (is_domain && (c < 0x20 || c == '%' || c == 0x7f)))
+    static const uint8_t kinds[256] = {[1 ... 8] = FORBIDDEN_DOMAIN,
+                                       [0xb ... 0xc] = FORBIDDEN_DOMAIN,
+                                       [0xe ... 0x1f] = FORBIDDEN_DOMAIN,
+                                       ['\0'] = FORBIDDEN,
+                                       ['\t'] = FORBIDDEN,
+                                       ['\n'] = FORBIDDEN,
+                                       ['\r'] = FORBIDDEN,
+                                       [' '] = FORBIDDEN,
+                                       ['#'] = FORBIDDEN,
+                                       ['/'] = FORBIDDEN,
+                                       [':'] = FORBIDDEN,
+                                       ['<'] = FORBIDDEN,
+                                       ['>'] = FORBIDDEN,
+                                       ['?'] = FORBIDDEN,
+                                       ['@'] = FORBIDDEN,
+                                       ['['] = FORBIDDEN,
+                                       ['\\'] = FORBIDDEN,
+                                       [']'] = FORBIDDEN,
+                                       ['^'] = FORBIDDEN,
+                                       ['|'] = FORBIDDEN,
+                                       ['%'] = FORBIDDEN_DOMAIN,
+                                       [0x7f] = FORBIDDEN_DOMAIN};
+    unsigned refused = is_domain ? FORBIDDEN | FORBIDDEN_DOMAIN : FORBIDDEN;
+
+    for (size_t i = 0; i < host.len; i++)
+        if ((kinds[(uint8_t)host.ptr[i]] & refused) != 0)
             return true;
-    }
     return false;
 }
 

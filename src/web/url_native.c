@@ -1,8 +1,9 @@
 /*
- * Group `url`: parse(input, base, places) and set(href, part, value, places).
+ * Group `url`: parse(input, base) and set(href, part, value).
  *
- * Each answers with the href, or undefined, and writes where the components lie into `places`, a
- * Uint32Array; the order is that of js/url.js. Offsets count bytes, which are characters: hrefs are ASCII.
+ * Each answers with the href, or undefined, and writes where the components lie into `places`, memory that
+ * script sees as a Uint32Array; the order is that of js/url.js. Offsets count bytes, which are characters:
+ * hrefs are ASCII. Nothing is allocated per call but what the engine makes of the href.
  */
 #include "net/url.h"
 #include "web/web_impl.h"
@@ -20,6 +21,10 @@ enum {
 };
 enum { URL_ARENA_MAX = 16 * 1024 * 1024 };
 
+/* The one VM thread's. */
+static uint32_t places[PLACES];
+static struct arena call_arena = {.limit = URL_ARENA_MAX};
+
 static uint32_t url_offset(const struct url *u, struct slice part, uint32_t otherwise)
 {
     return part.ptr == NULL || part.ptr < u->href.ptr || part.ptr > u->href.ptr + u->href.len
@@ -27,7 +32,7 @@ static uint32_t url_offset(const struct url *u, struct slice part, uint32_t othe
                : (uint32_t)(part.ptr - u->href.ptr);
 }
 
-static void url_places(const struct url *u, uint32_t *places)
+static void url_places(const struct url *u)
 {
     uint32_t scheme_end = (uint32_t)url_protocol(u).len;
     struct slice username = url_username(u), host = url_hostname(u), path = url_pathname(u);
@@ -42,49 +47,55 @@ static void url_places(const struct url *u, uint32_t *places)
     places[PLACE_HAS_HOST] = u->has_host;
 }
 
-static js_value url_give(js_context ctx, const struct url *u, uint32_t *places)
+static js_value url_give(js_context ctx, const struct url *u)
 {
-    url_places(u, places);
+    url_places(u);
     return js_latin1(ctx, u->href);
 }
 
-static int url_text(js_context ctx, js_value v, struct arena *arena, struct url *ret)
+/* Starts a call: what the one before left is gone. */
+static struct arena *url_arena(void)
 {
-    struct slice text;
-    int r = js_to_utf8(ctx, v, arena, &text);
-    return r < 0 ? r : url_parse(arena, text, NULL, ret);
+    arena_reset(&call_arena);
+    return &call_arena;
 }
 
 static JS_NATIVE(web_url_parse)
 {
-    AUTO(arena_done) struct arena arena = {.limit = URL_ARENA_MAX};
-    uint32_t *places = web_scratch(ctx, n_args, args, 2, PLACES);
+    struct arena *arena = url_arena();
     struct url base, u;
-    struct slice input;
-    if (places == NULL)
-        return js_throw(ctx, exception, "TypeError", "url.parse wants a place for its result");
-    bool has_base = !js_is_nullish(ctx, args[1]);
-    if ((has_base && url_text(ctx, args[1], &arena, &base) < 0) ||
-        js_to_utf8(ctx, args[0], &arena, &input) < 0 ||
-        url_parse(&arena, input, has_base ? &base : NULL, &u) < 0)
+    struct slice input, base_text;
+    if (n_args < 1)
+        return js_throw(ctx, exception, "TypeError", "url.parse wants a text");
+    bool has_base = n_args > 1 && !js_is_nullish(ctx, args[1]);
+    if ((has_base && (js_to_utf8(ctx, args[1], arena, &base_text) < 0 ||
+                      url_parse(arena, base_text, NULL, &base) < 0)) ||
+        js_to_utf8(ctx, args[0], arena, &input) < 0 ||
+        url_parse(arena, input, has_base ? &base : NULL, &u) < 0)
         return js_undefined(ctx);
-    return url_give(ctx, &u, places);
+    return url_give(ctx, &u);
 }
 
 static JS_NATIVE(web_url_set)
 {
-    AUTO(arena_done) struct arena arena = {.limit = URL_ARENA_MAX};
-    uint32_t *places = web_scratch(ctx, n_args, args, 3, PLACES);
-    struct slice value;
+    struct arena *arena = url_arena();
+    struct slice href, value;
     struct url u;
-    if (places == NULL)
-        return js_throw(ctx, exception, "TypeError", "url.set wants a place for its result");
+    if (n_args < 3)
+        return js_throw(ctx, exception, "TypeError", "url.set wants a URL, a part and a value");
     double part = js_to_number(ctx, args[1], -1);
-    if (!(part >= URL_HREF && part <= URL_HASH) || url_text(ctx, args[0], &arena, &u) < 0 ||
-        js_to_utf8(ctx, args[2], &arena, &value) < 0 ||
-        url_set(&arena, &u, (enum url_part)part, value) < 0)
+    if (!(part >= URL_HREF && part <= URL_HASH) || js_to_utf8(ctx, args[0], arena, &href) < 0 ||
+        url_parse(arena, href, NULL, &u) < 0 || js_to_utf8(ctx, args[2], arena, &value) < 0 ||
+        url_set(arena, &u, (enum url_part)part, value) < 0)
         return js_undefined(ctx);
-    return url_give(ctx, &u, places);
+    return url_give(ctx, &u);
+}
+
+static void places_release(UNUSED void *ptr, UNUSED void *arg) {} /* they stay */
+
+js_value web_url_places(js_context ctx)
+{
+    return js_bytes_take(ctx, places, sizeof(places), places_release, NULL);
 }
 
 const struct js_native_row web_url_rows[] = {

@@ -8,6 +8,7 @@
 void web_install(struct vm *vm)
 {
     vm_natives(vm, "url", web_url_rows, web_url_n_rows);
+    vm_native_value(vm, "url", "places", web_url_places(vm_context(vm)));
     vm_natives(vm, "text", web_text_rows, web_text_n_rows);
     vm_natives(vm, "crypto", web_crypto_rows, web_crypto_n_rows);
     vm_natives(vm, "zlib", web_zlib_rows, web_zlib_n_rows);

@@ -8,6 +8,7 @@
 
 enum { WEB_STRING_MAX = 128 * 1024 * 1024 }; /* bytes of text that one call may take */
 
+js_value web_url_places(js_context ctx); /* url_native.c: an ArrayBuffer */
 extern const struct js_native_row web_url_rows[], web_text_rows[], web_crypto_rows[],
     web_zlib_rows[], web_html_rows[];
 extern const size_t web_url_n_rows, web_text_n_rows, web_crypto_n_rows, web_zlib_n_rows,

@@ -26,7 +26,8 @@ function sources() {
 /* --- pure natives --- */
 
 function urlNatives() {
-    const places = (u, out) => {
+    const buffer = new ArrayBuffer(32), out = new Uint32Array(buffer);
+    const places = (u) => {
         const { href } = u;
         const schemeEnd = u.protocol.length, hasHost = href.startsWith("//", schemeEnd);
         const begin = hasHost ? schemeEnd + 2 : schemeEnd;
@@ -43,18 +44,19 @@ function urlNatives() {
     };
     const parts = ["href", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash"];
     return {
-        parse(input, base, out) {
+        places: buffer,
+        parse(input, base) {
             const u = URL.parse(input, base);
-            return u === null ? undefined : places(u, out);
+            return u === null ? undefined : places(u);
         },
-        set(href, part, value, out) {
+        set(href, part, value) {
             const u = new URL(href);
             try {
                 u[parts[part]] = value;
             } catch {
                 return undefined;
             }
-            return places(u, out);
+            return places(u);
         },
     };
 }

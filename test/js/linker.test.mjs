@@ -357,10 +357,10 @@ describe('hostile and wrong input', () => {
 async function g${i}(r) { try { await r.text() } catch (e) { throw new Error("g${i}: " + e) } }\n`;
         const bundle = (n) => `${Array.from({ length: n }, (_, i) => unit(i)).join('')}export { g0 as default, ${Array.from({ length: n }, (_, i) => `f${i}`).join(', ')} };`;
         const time = (source) => {
-            const started = performance.now();
+            const started = process.cpuUsage(); // wall time says more about what else the machine does
             const { errors } = link({ main: 'm.js', modules: [{ name: 'm.js', type: 'esm', source }], flags: { als: true } });
             assert.deepEqual(errors, []);
-            return performance.now() - started;
+            return process.cpuUsage(started).user / 1000;
         };
         time(bundle(500));
         const megabyte = bundle(6000);
@@ -374,9 +374,9 @@ async function g${i}(r) { try { await r.text() } catch (e) { throw new Error("g$
             const source = `import { v${(i + 1) % 2000} as next } from './m${(i + 1) % 2000}.js'; export const v${i} = () => next; export * from './m${(i * 7) % 2000}.js';`;
             modules.push({ name: `m${i}.js`, type: 'esm', source });
         }
-        const started = performance.now();
+        const started = process.cpuUsage();
         assert.deepEqual(link({ main: 'm0.js', modules }).errors, []);
-        assert.ok(performance.now() - started < 3000);
+        assert.ok(process.cpuUsage(started).user / 1000 < 3000);
     });
 });
 

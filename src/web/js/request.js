@@ -7,7 +7,6 @@ import { flags } from "./compat.js";
 import { isResponse, responseContentType } from "./response.js";
 
 const parse = native.url.parse;
-const scratch = new Uint32Array(8);
 
 const INCOMING = Symbol("incoming");
 /* Those that the server side of HTTP knows; anything else is refused as upstream. */
@@ -78,7 +77,7 @@ export class Request extends Body {
     #parseUrl(input) {
         if (input === undefined) throw new TypeError("Failed to construct 'Request': constructor parameter 1 is not of type 'Request or string'.");
         if (typeof input === "string" && isPlainUrl(input)) return input;
-        const url = parse(`${input}`, undefined, scratch);
+        const url = parse(`${input}`);
         if (url === undefined) throw new TypeError(`Invalid URL: ${input}`);
         return url;
     }

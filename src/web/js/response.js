@@ -4,7 +4,6 @@ import { Headers, headersFromBlock, headerBlock, headerGet, headerAdd, freezeHea
 import { isWebSocket } from "./websocket.js";
 
 const parse = native.url.parse;
-const scratch = new Uint32Array(8);
 
 const FETCHED = Symbol("fetched");
 /* For answers that came without one (HTTP/2, other isolates). */
@@ -140,7 +139,7 @@ export class Response extends Body {
     }
 
     static redirect(url, status = 302) {
-        const href = parse(`${url}`, undefined, scratch);
+        const href = parse(`${url}`);
         if (href === undefined) throw new TypeError(`Unable to parse URL: ${url}`);
         const n = Number(status);
         if (![301, 302, 303, 307, 308].includes(n))

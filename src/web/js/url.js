@@ -11,7 +11,7 @@ const PART = { href: 0, protocol: 1, username: 2, password: 3, host: 4, hostname
 const NONE = 0xffffffff;
 const COLON = 0x3a;
 /* scheme_end, username_end, host_start, host_end, path_start, query_start, fragment_start, has_host */
-const scratch = new Uint32Array(8);
+const scratch = new Uint32Array(native.url.places);
 
 /*
  * URLs that are their own href: http(s), a name of letters, digits and hyphens whose last label begins with a
@@ -45,7 +45,7 @@ export class URL {
             this.#takePlain(url);
             return;
         }
-        const href = base === undefined ? parse(`${url}`, undefined, scratch) : parse(`${url}`, `${base}`, scratch);
+        const href = base === undefined ? parse(`${url}`) : parse(`${url}`, `${base}`);
         if (href === undefined) throw new TypeError("Invalid URL string.");
         this.#take(href);
     }
@@ -77,7 +77,7 @@ export class URL {
     }
 
     #set(part, value) {
-        const href = set(this.#href, part, `${value}`, scratch);
+        const href = set(this.#href, part, `${value}`);
         if (href === undefined) return false;
         this.#take(href);
         return true;
@@ -156,7 +156,7 @@ export class URL {
         case "http:": case "https:": case "ws:": case "wss:": case "ftp:":
             return `${protocol}//${this.host}`;
         case "blob:": {
-            const inner = parse(this.pathname, undefined, scratch);
+            const inner = parse(this.pathname);
             return inner !== undefined && /^https?:/.test(inner) ? new URL(inner).origin : "null";
         }
         default:
@@ -178,7 +178,7 @@ export class URL {
 
     static canParse(url, base = undefined) {
         need(arguments.length, 1, "canParse", "URL");
-        return parse(`${url}`, base === undefined ? undefined : `${base}`, scratch) !== undefined;
+        return parse(`${url}`, base === undefined ? undefined : `${base}`) !== undefined;
     }
 
     static parse(url, base = undefined) {

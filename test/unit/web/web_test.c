@@ -23,10 +23,10 @@ static const char prelude[] =
     "  global.bytes = (s) => Uint8Array.from(s, (c) => c.charCodeAt(0));"
     "  global.hex = (b) => Array.from(new Uint8Array(b), (x) => x.toString(16).padStart(2, "
     "'0')).join('');"
-    "  global.url = (input, base) => { const p = new Uint32Array(8); const h = "
-    "native.url.parse(input, base, p); return h === undefined ? 'none' : h + ' ' + [...p].map((n) "
+    "  global.url = (input, base) => { const p = new Uint32Array(native.url.places); const h = "
+    "native.url.parse(input, base); return h === undefined ? 'none' : h + ' ' + [...p].map((n) "
     "=> n === 0xffffffff ? '-' : n); };"
-    "  global.set = (href, part, value) => native.url.set(href, part, value, new Uint32Array(8));"
+    "  global.set = (href, part, value) => native.url.set(href, part, value);"
     "  global.repeat = (n) => new Uint8Array(n).fill(97);"
     "  return {}; })";
 
