@@ -80,6 +80,28 @@ bool http_header_get(struct slice block, struct slice name, struct slice *ret_va
     return false;
 }
 
+struct slice http_header_without_length(struct slice block, struct buf *out, int64_t *ret_length)
+{
+    struct slice rest = block, name, value, found;
+    const char *run = block.ptr, *before = block.ptr;
+    uint64_t n;
+
+    if (!http_header_get(block, SLICE("content-length"), &found))
+        return block;
+    buf_clear(out);
+    while (http_header_next(&rest, &name, &value)) {
+        if (slice_eq(name, SLICE("content-length"))) {
+            if (slice_to_u64(value, &n) == 0 && *ret_length < 0)
+                *ret_length = (int64_t)n;
+            buf_append(out, run, (size_t)(before - run));
+            run = rest.ptr;
+        }
+        before = rest.ptr;
+    }
+    buf_append(out, run, (size_t)(block.ptr + block.len - run));
+    return buf_slice(out);
+}
+
 void http_header_add(struct buf *block, struct slice name, struct slice value)
 {
     char *p = buf_reserve(block, name.len + value.len + 4);

@@ -24,6 +24,9 @@ enum {
 bool http_header_next(struct slice *block, struct slice *ret_name, struct slice *ret_value);
 /* The first value of a field (name in lower case); false when absent. */
 bool http_header_get(struct slice block, struct slice name, struct slice *ret_value);
+/* The block without content-length: itself, or what is put into `out`. *ret_length becomes its value unless it is known
+ * (not negative) already. */
+struct slice http_header_without_length(struct slice block, struct buf *out, int64_t *ret_length);
 void http_header_add(struct buf *block, struct slice name, struct slice value);
 /* Checks bytes from a less trusted process: exactly the form above. -EBADMSG otherwise. */
 NODISCARD int http_header_check(struct slice block);

@@ -20,6 +20,20 @@ static void wire_on_hook(struct loop_hook *hook)
     wire_flush(CONTAINER_OF(hook, struct wire, hook));
 }
 
+void wire_init(struct wire *w, struct loop *loop, int side, const struct wire_events *events,
+               void *user)
+{
+    w->loop = loop;
+    w->fd = -1;
+    w->events = events;
+    w->user = user;
+    w->hook.run = wire_on_hook;
+    w->next_id = side == 0 ? 1 : 2;
+    w->local_parity = w->next_id & 1;
+    list_init(&w->streams);
+    list_init(&w->pool);
+}
+
 struct wire *wire_create(struct loop *loop, int fd, int side, const struct wire_events *events,
                          void *user)
 {
@@ -28,15 +42,8 @@ struct wire *wire_create(struct loop *loop, int fd, int side, const struct wire_
     CHECK(flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
 
     struct wire *w = mem_new(sizeof(*w));
-    w->loop = loop;
+    wire_init(w, loop, side, events, user);
     w->fd = fd;
-    w->events = events;
-    w->user = user;
-    w->hook.run = wire_on_hook;
-    w->next_id = side == 0 ? 1 : 2;
-    w->local_parity = w->next_id & 1;
-    list_init(&w->streams);
-    list_init(&w->pool);
     watch_start(loop, &w->watch, fd, EPOLLIN, wire_on_ready);
     w->watched = true;
     return w;
@@ -57,7 +64,7 @@ size_t wire_backlog(const struct wire *w)
     return buf_len(&w->out);
 }
 
-static void wire_kick(struct wire *w)
+void wire_kick(struct wire *w)
 {
     if (w->kick.loop == NULL)
         timer_start(w->loop, &w->kick, 0, wire_on_kick);
@@ -74,12 +81,12 @@ void wire_pause(struct wire *w, bool paused)
     if (w->dead || w->paused == paused)
         return;
     w->paused = paused;
-    if (!paused && !w->watched) {
+    if (!paused && !w->watched && w->fd >= 0) {
         watch_start(w->loop, &w->watch, w->fd, EPOLLIN, wire_on_ready);
         w->watched = true;
     }
     wire_watch(w);
-    if (!paused && w->in_end > w->in_start)
+    if (!paused && (w->in_end > w->in_start || w->is_alone))
         wire_kick(w);
 }
 
@@ -131,7 +138,7 @@ void wire_frame_put(struct wire *w, struct wire_head head, struct slice payload,
         loop_hook_add(w->loop, &w->hook);
         wire_kick(w);
     }
-    if (buf_len(&w->out) >= WIRE_OUT_EAGER && !w->blocked)
+    if (buf_len(&w->out) >= WIRE_OUT_EAGER && !w->blocked && w->fd >= 0)
         wire_flush(w);
     if (buf_len(&w->out) > WIRE_BACKLOG_MAX) {
         w->fail_reason = -ENOBUFS;
@@ -188,6 +195,10 @@ void wire_flush(struct wire *w)
     loop_hook_remove(&w->hook);
     if (w->dead || w->write_dead)
         return;
+    if (w->fd < 0) {
+        wire_pair_flush(w);
+        return;
+    }
     int r = 0;
     while (buf_len(&w->out) > 0 && r == 0)
         r = wire_send_segment(w);
@@ -236,7 +247,7 @@ static size_t wire_in_wanted(const struct wire *w)
 }
 
 /* Moves what is left of the last read to the front and makes room for the rest of its frame. */
-static void wire_in_prepare(struct wire *w)
+void wire_in_prepare(struct wire *w)
 {
     size_t len = w->in_end - w->in_start;
     if (len == 0 && w->in_cap > WIRE_IN_MAX) {
@@ -382,10 +393,15 @@ static void wire_on_kick(struct timer *t)
     struct wire *w = CONTAINER_OF(t, struct wire, kick);
     if (w->fail_reason < 0)
         return wire_fail(w, w->fail_reason);
+    w->busy++;
     if (buf_len(&w->out) > 0 && !w->blocked)
         wire_flush(w);
     if (!w->paused && w->in_end > w->in_start)
         wire_dispatch(w);
+    if (w->is_alone && !w->paused)
+        wire_fail(w, 0);
+    w->busy--;
+    wire_maybe_free(w);
 }
 
 /* --- the end --- */
@@ -396,6 +412,7 @@ static void wire_shut(struct wire *w)
     if (w->watched)
         watch_stop(&w->watch);
     w->watched = false;
+    wire_pair_leave(w);
     loop_hook_remove(&w->hook);
     timer_stop(&w->kick);
     wire_out_drop(w);

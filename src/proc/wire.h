@@ -57,6 +57,12 @@ struct wire_stream_events {
  * end that the parent kept, 1 for the other; it decides who uses odd stream numbers. */
 struct wire *wire_create(struct loop *loop, int fd, int side, const struct wire_events *events,
                          void *user);
+/* Two ends of one wire inside this process: what one sends the other dispatches in the next round of the loop, without
+ * a system call. Descriptors do not travel. */
+void wire_create_pair(struct loop *loop, const struct wire_events *events, void *const users[2],
+                      struct wire *ret_ends[2]);
+/* The same stream at the other end of a pair; NULL when it is closed there. */
+struct wire_stream *wire_pair_stream(const struct wire_stream *s);
 void wire_destroy(struct wire *w); /* no events afterwards; its streams may still be closed */
 void *wire_user(struct wire *w);
 size_t wire_streams(const struct wire *w); /* open ones */

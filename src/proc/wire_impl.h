@@ -1,5 +1,5 @@
 /*
- * What wire.c, wire_frame.c and wire_stream.c share; private to proc/.
+ * What wire.c, wire_pair.c, wire_frame.c and wire_stream.c share; private to proc/.
  */
 #pragma once
 
@@ -65,7 +65,9 @@ struct wire_mark {
 
 struct wire {
     struct loop *loop;
-    int fd; /* owned; -1 when gone */
+    int fd;            /* owned; -1 when gone, or of a pair */
+    struct wire *peer; /* of a pair: the other end */
+    bool is_alone;     /* of a pair: there is none any more */
     const struct wire_events *events;
     void *user;
     struct watch watch;
@@ -96,9 +98,18 @@ struct wire {
 };
 
 /* wire.c */
+void wire_init(struct wire *w, struct loop *loop, int side, const struct wire_events *events,
+               void *user);
+void wire_kick(struct wire *w);
+/* Makes room for what comes next, and for the rest of a frame that has begun. */
+void wire_in_prepare(struct wire *w);
 void wire_frame_put(struct wire *w, struct wire_head head, struct slice payload, int fd);
 void wire_fail(struct wire *w, int reason);
 void wire_maybe_free(struct wire *w);
+
+/* wire_pair.c */
+void wire_pair_flush(struct wire *w);
+void wire_pair_leave(struct wire *w);
 
 /* wire_frame.c: 0, or a negative errno that ends the wire. fd is given away. */
 int wire_frame_deliver(struct wire *w, const struct wire_head *head, struct slice payload, int fd);

@@ -97,6 +97,7 @@
     M(cache_purge,  CONTROL, GATEWAY, F(bytes, json) /* S: REPLY is outcome. What to remove: role/gateway_purge.c */)
 /* clang-format on */
 
+enum { MSG_DEPTH_MAX = 16 };        /* Workers and objects calling one another in one chain */
 enum { BINDING_NONE = UINT32_MAX }; /* `fetch` to the world instead of a binding */
 enum { JOB_LINK = 1, JOB_PROBE = 2 };
 /* Exit statuses of an isolate: why it ended. */

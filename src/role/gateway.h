@@ -38,7 +38,6 @@
 
 enum {
     GATEWAY_QUEUE_MAX = 1024,        /* requests waiting for an isolate of one version */
-    GATEWAY_DEPTH_MAX = 16,          /* Workers calling Workers in one chain */
     GATEWAY_ISOLATES_MAX = 256,      /* isolates of one gateway; the longest idle one leaves */
     GATEWAY_HEARD_MS = 50,           /* a busy isolate silent for this long gets a helper */
     GATEWAY_SEGMENT_MAX = 64 * 1024, /* bytes of an asset read at once */
@@ -200,8 +199,9 @@ struct call {
     struct worker *worker; /* referenced; NULL for the world */
     struct link queued;    /* in the worker's queue, or among the orphans */
     bool is_queued;
-    uint64_t orphan_of; /* the isolate that ended under it */
-    struct buf early;   /* request body that came before the back */
+    uint64_t orphan_of;          /* the isolate that ended under it */
+    struct isolate_link *caller; /* the isolate that asks; NULL: none, or the call has begun */
+    struct buf early;            /* request body that came before the back */
     const char
         *cache_owner; /* script whose caches are its own (of its isolate's Worker), or NULL */
     struct outbound *outbound; /* what its fetches must pass, referenced; NULL: nothing */

@@ -89,31 +89,6 @@ static const struct back_ops isolate_back = {.send = back_send,
                                              .cancel = back_cancel,
                                              .move = back_move};
 
-/* Fields that frame a message are ours to write: content-length is taken out of the Worker's block and
- * becomes a number. */
-static struct slice response_headers(struct slice block, int64_t *length)
-{
-    static struct buf out;
-    struct slice rest = block, name, value, found;
-    const char *run = block.ptr, *before = block.ptr;
-    uint64_t n;
-
-    if (!http_header_get(block, SLICE("content-length"), &found))
-        return block;
-    buf_clear(&out);
-    while (http_header_next(&rest, &name, &value)) {
-        if (slice_eq(name, SLICE("content-length"))) {
-            if (slice_to_u64(value, &n) == 0 && *length < 0)
-                *length = (int64_t)n;
-            buf_append(&out, run, (size_t)(before - run));
-            run = rest.ptr;
-        }
-        before = rest.ptr;
-    }
-    buf_append(&out, run, (size_t)(block.ptr + block.len - run));
-    return buf_slice(&out);
-}
-
 static bool status_ok(const struct call *c, const struct msg_response *m, bool end)
 {
     bool join = (m->flags & MSG_JOIN) != 0, hibernate = (m->flags & MSG_HIBERNATE) != 0;
@@ -155,6 +130,7 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
     struct call *c = wire_stream_user(s);
     struct isolate_link *l = back_of(c)->event->link;
     struct msg_response m;
+    static struct buf headers;
 
     fd_release(&fd);
     l->heard_us = loop_now_us(l->gateway->loop);
@@ -172,7 +148,8 @@ static void back_reply(struct wire_stream *s, struct slice args, int fd, bool en
                              .end = end};
     if ((m.flags & MSG_THREW) != 0 && c->front->is_client)
         head.status_text = SLICE_NONE; /* for Workers only: it is no reason phrase */
-    head.headers = response_headers(m.headers, &head.content_length);
+    /* Fields that frame a message are ours to write. */
+    head.headers = http_header_without_length(m.headers, &headers, &head.content_length);
     if ((m.flags & (MSG_JOIN | MSG_HIBERNATE)) != 0) {
         back_hand_on(c, &head);
         return;

@@ -284,10 +284,21 @@ static bool should_wait(const struct worker *w, const struct isolate_link *best)
             (w->n_starting != 0 || w->n_isolates < w->gateway->isolates_per_worker));
 }
 
+/* An object that is nowhere begins where it is asked for, if that can be: state beside code. */
+static struct isolate_link *link_for(struct call *c)
+{
+    struct isolate_link *near = TAKE(c->caller);
+
+    if (c->request.object.len > 0 && near != NULL && near->worker == c->worker &&
+        near->state == ISOLATE_READY && near->outcome[0] == '\0')
+        return near;
+    return least_busy(c->worker);
+}
+
 void isolate_call_start(struct call *c)
 {
     struct worker *w = c->worker;
-    struct isolate_link *best = least_busy(w);
+    struct isolate_link *best = link_for(c);
 
     if (c->request.object.len > 0 && object_call_send(c))
         return;

@@ -182,8 +182,8 @@ static unsigned depth_of(struct slice parent)
     uint64_t depth = 0;
 
     if (dot >= 0 && slice_to_u64(slice_skip(parent, (size_t)dot + 1), &depth) < 0)
-        return GATEWAY_DEPTH_MAX;
-    return (unsigned)MIN(depth, GATEWAY_DEPTH_MAX);
+        return MSG_DEPTH_MAX;
+    return (unsigned)MIN(depth, MSG_DEPTH_MAX);
 }
 
 /* ctx.props of the entrypoint: valid until the next call. */
@@ -377,6 +377,8 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
     struct call *c = call_create(g, &wire_front, s);
     struct slice authority;
     unsigned depth = depth_of(m.parent) + 1;
+    c->caller = l;
+    l->heard_us = loop_now_us(g->loop);
     wire_stream_own(s, &wire_front_events, c);
     c->request = (struct call_request){
         .method = m.method,
@@ -398,9 +400,9 @@ void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, st
         slice_to_u64(length, &n) == 0)
         c->request.content_length = (int64_t)n;
 
-    if (depth >= GATEWAY_DEPTH_MAX && m.binding != BINDING_NONE)
+    if (depth >= MSG_DEPTH_MAX && m.binding != BINDING_NONE)
         call_fail(c, 508, "Subrequest depth limit exceeded: more than %d Workers in one chain.",
-                  GATEWAY_DEPTH_MAX);
+                  MSG_DEPTH_MAX);
     else if (m.binding != BINDING_NONE)
         fetch_bound(c, l->worker, worker_binding(l->worker, m.binding), &m);
     else if (l->worker->world != NULL)

@@ -44,7 +44,9 @@ static void call_fetched(struct channel *ch, struct slice payload)
 {
     js_context ctx = ch->iso->ctx;
     struct msg_fetched m;
-    if (msg_fetched_unpack(payload, &m) < 0)
+    isolate_away_end(ch);
+    int r = ch->here ? isolate_here_fetched(ch, payload, &m) : msg_fetched_unpack(payload, &m);
+    if (r < 0)
         return call_failed(ch, -EBADMSG);
     if (m.result < 0) {
         ch->in_end = true;
@@ -182,7 +184,8 @@ static int call_add(struct isolate *iso, struct call_texts *t, js_value v, bool 
                   : js_append_utf8(iso->ctx, v, &iso->scratch);
 }
 
-/* fetch(binding, flags, method, url, headers, cf, body, cb, object?, its name?) */
+/* fetch(binding, flags, method, url, headers, cf, body, cb, object?, its name?, class?); class is said with Durable
+ * Objects alone: that of one that runs here, else "". */
 enum {
     FETCH_BINDING,
     FETCH_FLAGS,
@@ -195,50 +198,89 @@ enum {
     FETCH_N,
     FETCH_OBJECT = FETCH_N,
     FETCH_OBJECT_NAME,
+    FETCH_CLASS,
     FETCH_N_OBJECT
 };
+/* The texts among them, in iso->scratch. */
+enum { TEXT_METHOD, TEXT_URL, TEXT_HEADERS, TEXT_CF, TEXT_OBJECT, TEXT_OBJECT_NAME, TEXT_CLASS };
 
-static int fetch_pack(struct isolate *iso, const js_value args[], size_t n_args, bool has_body)
+static int fetch_texts(struct isolate *iso, const js_value args[], size_t n_args,
+                       struct call_texts *t)
 {
-    js_context ctx = iso->ctx;
-    struct call_texts t = {.n = 0};
-    double binding = js_to_number(ctx, args[FETCH_BINDING], -1);
-    uint32_t flags = (uint32_t)js_to_number(ctx, args[FETCH_FLAGS], 0);
     buf_clear(&iso->scratch);
     for (unsigned i = FETCH_METHOD; i <= FETCH_CF; i++) {
-        int r = call_add(iso, &t, args[i], i == FETCH_HEADERS);
+        int r = call_add(iso, t, args[i], i == FETCH_HEADERS);
         if (r < 0)
             return r;
     }
-    bool object = n_args >= FETCH_N_OBJECT;
-    for (unsigned i = FETCH_OBJECT; i < FETCH_N_OBJECT && object; i++) {
-        int r = call_add(iso, &t, args[i], false);
+    for (unsigned i = FETCH_OBJECT; i < FETCH_N_OBJECT; i++) {
+        int r = call_add(iso, t, i < n_args ? args[i] : js_null(iso->ctx), false);
         if (r < 0)
             return r;
     }
+    return 0;
+}
+
+static void fetch_pack(struct isolate *iso, const struct call_texts *t, double binding,
+                       uint32_t flags)
+{
     buf_clear(&iso->message);
     msg_fetch_pack(&iso->message,
                    &(struct msg_fetch){
                        .binding = binding < 0 ? BINDING_NONE : (uint32_t)binding,
-                       .flags = has_body ? flags | MSG_HAS_BODY : flags & ~(uint32_t)MSG_HAS_BODY,
-                       .method = call_text(iso, &t, 0),
-                       .url = call_text(iso, &t, 1),
-                       .headers = call_text(iso, &t, 2),
-                       .cf = call_text(iso, &t, 3),
+                       .flags = flags,
+                       .method = call_text(iso, t, TEXT_METHOD),
+                       .url = call_text(iso, t, TEXT_URL),
+                       .headers = call_text(iso, t, TEXT_HEADERS),
+                       .cf = call_text(iso, t, TEXT_CF),
                        .parent = slice_of(iso->current == NULL ? "" : iso->current->request_id),
-                       .object = object ? call_text(iso, &t, 4) : SLICE_NONE,
-                       .object_name = object ? call_text(iso, &t, 5) : SLICE_NONE,
+                       .object = call_text(iso, t, TEXT_OBJECT),
+                       .object_name = call_text(iso, t, TEXT_OBJECT_NAME),
                    });
-    return 0;
+}
+
+/* What the gateway would make of it. */
+static void fetch_pack_here(struct isolate *iso, const struct call_texts *t, uint32_t flags)
+{
+    char request_id[ISOLATE_REQUEST_ID_MAX];
+
+    isolate_here_request_id(iso, request_id, sizeof(request_id));
+    buf_clear(&iso->message);
+    msg_request_pack(&iso->message, &(struct msg_request){
+                                        .flags = (flags & (MSG_HAS_BODY | MSG_RPC)) |
+                                                 (iso->current->traced ? MSG_TRACE : 0),
+                                        .method = call_text(iso, t, TEXT_METHOD),
+                                        .url = call_text(iso, t, TEXT_URL),
+                                        .headers = call_text(iso, t, TEXT_HEADERS),
+                                        .cf = call_text(iso, t, TEXT_CF),
+                                        .entrypoint = call_text(iso, t, TEXT_CLASS),
+                                        .request_id = slice_of(request_id),
+                                        .object = call_text(iso, t, TEXT_OBJECT),
+                                        .object_name = call_text(iso, t, TEXT_OBJECT_NAME),
+                                    });
 }
 
 js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception)
 {
     struct isolate *iso = js_user(ctx);
+    struct call_texts t = {.n = 0};
     if (n_args < FETCH_N || !js_is_object(ctx, args[FETCH_CB]))
         return js_throw(ctx, exception, "TypeError", "io.fetch wants %d arguments", FETCH_N);
-    if (fetch_pack(iso, args, n_args, !js_is_nullish(ctx, args[FETCH_BODY])) < 0)
+    if (fetch_texts(iso, args, n_args, &t) < 0)
         return js_throw(ctx, exception, "TypeError", "fetch: a field is not a byte string");
+    uint32_t flags = (uint32_t)js_to_number(ctx, args[FETCH_FLAGS], 0) & ~(uint32_t)MSG_HAS_BODY;
+    flags |= js_is_nullish(ctx, args[FETCH_BODY]) ? 0 : MSG_HAS_BODY;
+    bool messages = (flags & MSG_WEBSOCKET) != 0;
+    bool is_object = n_args >= FETCH_N_OBJECT && js_is_string(ctx, args[FETCH_CLASS]);
+    char object[ISOLATE_REQUEST_ID_MAX + 1] = "";
+    if (is_object && slice_to_cstr(call_text(iso, &t, TEXT_OBJECT), object, sizeof(object)) < 0)
+        is_object = false;
+    bool here = is_object && !messages && call_text(iso, &t, TEXT_CLASS).len > 0 &&
+                isolate_here_may(iso, slice_of(object));
+    if (here)
+        fetch_pack_here(iso, &t, flags);
+    else
+        fetch_pack(iso, &t, js_to_number(ctx, args[FETCH_BINDING], -1), flags);
     buf_clear(&iso->scratch);
     int r = call_body(ctx, args[FETCH_BODY], &iso->scratch);
     if (r < 0)
@@ -246,9 +288,12 @@ js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_
     struct channel *ch = call_create(iso, CHANNEL_FETCH, args[FETCH_CB]);
     if (ch == NULL)
         return js_throw(ctx, exception, "Error", "Too many open connections.");
-    bool messages = ((uint32_t)js_to_number(ctx, args[FETCH_FLAGS], 0) & MSG_WEBSOCKET) != 0;
     ch->out_open = r == 1 || messages;
-    return call_start(iso, ch, iso->main, OP_fetch, buf_slice(&iso->message));
+    ch->here = here;
+    if (!here && is_object)
+        isolate_away_begin(ch, slice_of(object));
+    return call_start(iso, ch, here ? isolate_here_wire(iso) : iso->main,
+                      here ? OP_request : OP_fetch, buf_slice(&iso->message));
 }
 
 /* cache(operation, name, url, headers, status, response headers, body, cb) */

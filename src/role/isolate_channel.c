@@ -62,6 +62,7 @@ void channel_destroy(struct channel *ch)
     struct isolate *iso = ch->iso;
     CHECK(ch->id != 0 && ch->stream == NULL);
     struct channel *to = channel_find(iso, ch->pipe_to), *from = channel_find(iso, ch->pipe_from);
+    isolate_away_end(ch);
     if (to != NULL)
         to->pipe_from = 0;
     if (from != NULL)

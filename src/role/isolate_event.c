@@ -311,6 +311,8 @@ static struct channel *isolate_event_begin(struct isolate *iso, struct wire_stre
     if (slice_to_cstr(request_id, ch->request_id, sizeof ch->request_id) < 0)
         ch->request_id[0] = 0;
     iso->n_events++;
+    if (wire_stream_wire(s) == iso->here[1])
+        isolate_here_begin(ch);
     return ch;
 }
 
@@ -324,6 +326,7 @@ static bool isolate_on_request(struct isolate *iso, struct wire_stream *s, struc
     if (ch == NULL)
         return true;
     ch->in_end = end;
+    ch->traced = (m.flags & MSG_TRACE) != 0;
     ch->cpu_max_us = (int64_t)m.cpu_ms * 1000;
 
     js_context ctx = iso->ctx;
@@ -549,7 +552,7 @@ void isolate_event_end(struct channel *ch, struct slice outcome, struct slice tr
                                           .trace = trace,
                                       });
     if (iso->main != NULL)
-        wire_note(iso->main, ch->stream_id, OP_event_end, buf_slice(&iso->message), -1);
+        isolate_here_end(ch, buf_slice(&iso->message), trace);
     channel_close(ch, -ECANCELED);
     if (iso->current == ch)
         iso->current = NULL;

@@ -3,8 +3,8 @@
  *
  * isolate.c: the process and its control channel. isolate_load.c: from spec to handlers; links.
  * isolate_event.c: entries into the VM, accounting, limits. isolate_channel.c: bodies. isolate_io.c:
- * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper. isolate_websocket.c:
- * messages. isolate_sockets.c: sockets of Durable Objects that may sleep.
+ * the natives of group `io`. isolate_call.c: calls to the gateway and the keeper. isolate_here.c: calls
+ * that stay in the process. isolate_websocket.c: messages. isolate_sockets.c: sockets of Durable Objects that may sleep.
  *
  * An *entry* is one macrotask: C calls one hook or callback, microtasks drain, rejections are
  * reported. Whatever natives asked for meanwhile that is already there (buffered bytes, room, failed
@@ -13,6 +13,7 @@
 #pragma once
 
 #include "core/loop.h"
+#include "core/map.h"
 #include "core/work.h"
 #include "engine/vm_job.h"
 #include "product/isolate.h"
@@ -86,9 +87,13 @@ struct channel {
     struct js_hold answer_cb;
     int answer_error; /* the call could not even be sent */
     bool joinable;    /* the gateway holds back what comes (MSG_JOINABLE) */
+    uint64_t away;    /* the object that it asks through the gateway; 0: none, or answered */
+
+    bool here; /* calls and requests: the other end is in this isolate */
 
     /* events */
-    bool replied;
+    bool replied, traced;
+    struct event_hold *hold; /* shared with the events that it has called here; NULL: none */
     int64_t cpu_us, started_us;
     int64_t cpu_max_us;  /* of this event alone; 0: the version's */
     int64_t cpu_past_us; /* of budgets that were used up before (WebSockets) */
@@ -114,6 +119,8 @@ struct isolate {
     struct vm *vm;
     js_context ctx;
     struct wire *control, *main, *keeper; /* main: the gateway, or control for a job */
+    struct wire *here[2];                 /* a pair, caller's end first; NULL until it is needed */
+    struct map away; /* objects that are being asked through the gateway -> how many calls */
     struct isolate_hooks hooks;
 
     /* assignment */
@@ -213,6 +220,23 @@ void call_failed(struct channel *ch, int reason);
 js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
 js_value isolate_connect(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
 js_value isolate_cache(js_context ctx, size_t n_args, const js_value args[], js_value *exception);
+
+/* isolate_here.c */
+/* True: a call of the running event for this object may stay in the process. */
+bool isolate_here_may(struct isolate *iso, struct slice object);
+/* The wire of such calls. */
+struct wire *isolate_here_wire(struct isolate *iso);
+/* A call through the gateway for the object begins, has been answered (or was never one). */
+void isolate_away_begin(struct channel *ch, struct slice object);
+void isolate_away_end(struct channel *ch);
+/* The id of what the running event asks for: that of its request, one deeper. */
+void isolate_here_request_id(struct isolate *iso, char *buf, size_t size);
+/* The answer as the gateway would tell it. */
+int isolate_here_fetched(struct channel *ch, struct slice payload, struct msg_fetched *ret);
+/* The event came over the wire of such calls. */
+void isolate_here_begin(struct channel *ch);
+/* Tells the gateway that the event is over, once all that it has called here are; args: its event_end. */
+void isolate_here_end(struct channel *ch, struct slice args, struct slice trace);
 
 /* isolate_websocket.c */
 void isolate_messages_data(struct channel *ch, struct slice bytes);

@@ -2,7 +2,7 @@
 import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
 import { serveObject } from "../../web/js/rpc/serve.js";
 import { Response } from "../../web/js/response.js";
-import { instanceOf, resetAll } from "./instance.js";
+import { instanceOf, ownClass, resetAll } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
 import { socketsLost } from "./sockets.js";
 import { setObjectExports } from "./state.js";
@@ -18,7 +18,9 @@ function classesOf(worker) {
     if (classes !== null) return classes;
     classes = new Map();
     (worker.spec.bindings ?? []).forEach((config, index) => {
-        if (config.type === "durable_object_class") classes.set(config.class_name, { index, config });
+        if (config.type !== "durable_object_class") return;
+        classes.set(config.class_name, { index, config });
+        ownClass(config.namespace_id, index, config.class_name);
     });
     setObjectExports(() => worker.exportsObject());
     return classes;

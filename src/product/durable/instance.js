@@ -29,6 +29,7 @@ const SYNCED = 0, BROKEN = 1, CLOSED = 2; // enum durable_news
 
 const byKey = new Map(); // "<namespace index>/<id>" → Instance
 const byHandle = new Map();
+const ownClasses = new Map(); // namespace id → {index, className}: classes of this Worker
 const starting = []; // instances that wait for room
 let nOpen = 0; // that have room
 let isSetUp = false;
@@ -161,8 +162,7 @@ export class Instance {
     deliver(invocation, fn) {
         invocation.gate = this.gates;
         this.events.add(invocation);
-        if (this.idleTimer !== null) stopTimer(this.idleTimer);
-        this.idleTimer = null;
+        this.expect();
         if (this.state === "running" && this.gates.top === null) return fn(this.object);
         return new Promise((resolve, reject) => {
             const run = () => {
@@ -179,6 +179,12 @@ export class Instance {
                 if (this.state === "new" && this.sockets.ready) this.start();
             }
         });
+    }
+
+    /* An event comes: it does not leave before that. */
+    expect() {
+        if (this.idleTimer !== null) stopTimer(this.idleTimer);
+        this.idleTimer = null;
     }
 
     admit(invocation, run) {
@@ -459,6 +465,21 @@ function evictOne(idleMs) {
     for (const instance of byKey.values())
         if (instance.state === "running" && io.clock[0] - instance.usedAt >= idleMs && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
     oldest?.rest();
+}
+
+/* This Worker's class of a namespace. index: of the class's binding. */
+export function ownClass(namespace, index, className) {
+    ownClasses.set(namespace, { index, className });
+}
+
+/* The class of an object that runs here and takes calls from here (role/isolate_here.c); "": ask the gateway. */
+export function classHere(namespace, id) {
+    const own = ownClasses.get(namespace);
+    if (own === undefined) return "";
+    const instance = byKey.get(`${own.index}/${id}`);
+    if (instance === undefined || instance.state !== "running" || instance.sockets.asleep) return "";
+    instance.expect();
+    return own.className;
 }
 
 /* The running instance of an id, or a new one. */

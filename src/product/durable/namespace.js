@@ -2,6 +2,7 @@
 import * as context from "../../web/js/context.js";
 import { Fetcher, fetchObject } from "../../web/js/fetch.js";
 import { makeObjectStub } from "../../web/js/rpc/serve.js";
+import { classHere } from "./instance.js";
 
 const durable = native.durable;
 
@@ -48,11 +49,11 @@ Object.defineProperty(DurableObjectId.prototype, Symbol.toStringTag, { value: "D
 class DurableObject extends Fetcher {}
 Object.defineProperty(DurableObject.prototype, Symbol.toStringTag, { value: "DurableObject", configurable: true });
 
-function makeStub(binding, id) {
-    const hex = id.toString(), { name } = id;
-    return makeObjectStub(binding, hex, name ?? "", {
+function makeStub(binding, namespace, id) {
+    const hex = id.toString(), { name } = id, place = () => classHere(namespace, hex);
+    return makeObjectStub({ binding, hex, name: name ?? "", place }, {
         id, name,
-        fetch: (input, init = undefined) => fetchObject(binding, hex, name ?? "", input, init),
+        fetch: (input, init = undefined) => fetchObject(binding, hex, name ?? "", input, init, place),
         connect() {
             throw new Error("Incoming TCP connections are not supported by this service.");
         },
@@ -61,13 +62,15 @@ function makeStub(binding, id) {
 
 export class DurableObjectNamespace {
     #binding;
+    #config;
     #key;
     #jurisdiction;
 
-    constructor(key, binding, secret, jurisdiction) {
+    constructor(key, binding, config, jurisdiction) {
         if (key !== MAKE) throw new TypeError("Illegal constructor");
         this.#binding = binding;
-        this.#key = secret;
+        this.#config = config;
+        this.#key = config.key;
         this.#jurisdiction = jurisdiction;
     }
 
@@ -101,7 +104,7 @@ export class DurableObjectNamespace {
         const { locationHint, routingMode } = options ?? {};
         if (routingMode !== undefined && !ROUTING.has(routingMode)) throw new RangeError(`unknown routingMode: ${routingMode}`);
         if (locationHint !== undefined && !HINTS.has(locationHint)) throw new RangeError(`unsupported locationHint: ${locationHint}`);
-        return makeStub(this.#binding, id);
+        return makeStub(this.#binding, this.#config.namespace_id, id);
     }
 
     getByName(name, options = undefined) {
@@ -113,7 +116,7 @@ export class DurableObjectNamespace {
     }
 
     jurisdiction(name) {
-        return new DurableObjectNamespace(MAKE, this.#binding, this.#key, jurisdictionOf(name));
+        return new DurableObjectNamespace(MAKE, this.#binding, this.#config, jurisdictionOf(name));
     }
 }
 Object.defineProperty(DurableObjectNamespace.prototype, Symbol.toStringTag, { value: "DurableObjectNamespace", configurable: true });
@@ -125,5 +128,5 @@ function jurisdictionOf(name) {
 }
 
 export function makeNamespace(binding, config) {
-    return new DurableObjectNamespace(MAKE, binding, config.key, undefined);
+    return new DurableObjectNamespace(MAKE, binding, config, undefined);
 }

@@ -89,7 +89,7 @@ function exchangeNow(invocation, binding, call) {
                 }
                 if (!hasBody) invocation.disown(channel);
                 resolve({ channel, status, statusText, headers, flags, length, hasBody });
-            }), call.object, call.objectName);
+            }), call.object, call.objectName, call.place?.());
         invocation.own(channel);
         if (call.signal !== null) {
             off = onAborted(call.signal, (reason) => {
@@ -174,12 +174,12 @@ function cacheMode(call, mode) {
         if (findInBlock(call.headers, name, 0) === undefined) call.headers += `${name}: no-cache\r\n`;
 }
 
-async function run(binding, request, object = null, objectName = null) {
+async function run(binding, request, object = null, objectName = null, place = null) {
     const signal = requestSignal(request);
     if (signal !== null && signal.aborted) throw signal.reason;
     const call = {
         flags: REDIRECT_MANUAL, method: request.method, url: request.url, headers: requestBlock(request),
-        cf: requestCf(request), body: null, stream: null, once: false, signal, object, objectName,
+        cf: requestCf(request), body: null, stream: null, once: false, signal, object, objectName, place,
     };
     bodyOf(request, call);
     if (requestHeader(request, "upgrade")?.toLowerCase() === "websocket" && call.body === null) {
@@ -248,7 +248,7 @@ function dataUrl(url) {
     return new Response(new Uint8Array(bytes), { statusText: "OK", headers: { "content-type": type === "" ? "text/plain;charset=US-ASCII" : type } });
 }
 
-function fetchWith(binding, input, init, object = null, objectName = null) {
+function fetchWith(binding, input, init, object = null, objectName = null, place = null) {
     try {
         context.need();
         const request = init === undefined && isRequest(input) ? input : new Request(input, init);
@@ -256,7 +256,7 @@ function fetchWith(binding, input, init, object = null, objectName = null) {
         if (url.startsWith("data:")) return Promise.resolve(dataUrl(url));
         if (!/^https?:/.test(url)) throw new TypeError(`Fetch API cannot load: ${url}`);
         if (request.fetcher !== null && binding === WORLD) return request.fetcher.fetch(request);
-        return run(binding, request, object, objectName);
+        return run(binding, request, object, objectName, place);
     } catch (error) {
         return Promise.reject(error);
     }
@@ -285,9 +285,10 @@ export function fetch(input, init = undefined) {
     return fetchWith(WORLD, input, init);
 }
 
-/* Durable Objects: the object of a namespace by its id, and its name when the caller knows it. */
-export function fetchObject(binding, object, name, input, init) {
-    return fetchWith(binding, input, init, object, name);
+/* Durable Objects: the object of a namespace by its id, and its name when the caller knows it; place() says the class
+ * of an object that runs here. */
+export function fetchObject(binding, object, name, input, init, place = null) {
+    return fetchWith(binding, input, init, object, name, place);
 }
 
 const MAKE = Symbol("make");

@@ -142,11 +142,36 @@ static void settle(struct world *world)
         loop_turn(world->loop, 0);
 }
 
+static bool in_process; /* both ends as a pair, without a socket */
+
+static int as_pair(UNUSED void **state)
+{
+    in_process = true;
+    return 0;
+}
+
+static int as_sockets(UNUSED void **state)
+{
+    in_process = false;
+    return 0;
+}
+
+static void world_init_pair(struct world *world)
+{
+    struct wire *ends[2];
+    wire_create_pair(world->loop, &events, (void *[]){&world->a, &world->b}, ends);
+    world->a.wire = ends[0];
+    world->b.wire = ends[1];
+    world->a.consume = world->b.consume = true;
+}
+
 static void world_init(struct world *world, bool raw)
 {
     int fds[2];
     *world = (struct world){.raw = -1};
     world->loop = loop_create();
+    if (in_process)
+        return world_init_pair(world);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     world->a.wire = wire_create(world->loop, fds[0], 0, &events, &world->a);
     world->a.last_fd = world->b.last_fd = -1;
@@ -187,10 +212,29 @@ static void test_request_and_reply(UNUSED void **state)
     assert_true(world.a.ended);
     EXPECT_SLICE(buf_slice(&world.a.bytes), "more");
     assert_int_equal(world.a.n_reset, 0);
+    if (in_process)
+        assert_ptr_equal(wire_pair_stream(s), NULL); /* closed there */
     wire_stream_close(s, 0);
     settle(&world);
     assert_int_equal(wire_streams(world.a.wire), 0);
     assert_int_equal(wire_streams(world.b.wire), 0);
+}
+
+static void test_pair_knows_the_other_end(UNUSED void **state)
+{
+    AUTO(world_done) struct world world;
+    world_init(&world, false);
+    struct wire_stream *s =
+        wire_open(world.a.wire, OP_ASK, SLICE("q"), -1, false, &stream_events, &world.a);
+    assert_null(wire_pair_stream(s)); /* nothing arrives from inside a call */
+    settle(&world);
+    assert_ptr_equal(wire_pair_stream(s), world.b.stream);
+    assert_ptr_equal(wire_pair_stream(world.b.stream), s);
+    wire_stream_close(s, -EPERM);
+    assert_null(wire_pair_stream(world.b.stream));
+    settle(&world);
+    assert_int_equal(world.b.n_reset, 1);
+    side_close(&world.b, world.b.stream, 0);
 }
 
 static void test_notes_and_descriptors(UNUSED void **state)
@@ -417,6 +461,8 @@ static void test_breaches_close_the_wire(UNUSED void **state)
     }
 }
 
+#define PAIR(test) cmocka_unit_test_setup_teardown(test, as_pair, as_sockets)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +477,16 @@ int main(void)
         cmocka_unit_test(test_limit_of_streams),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_breaches_close_the_wire),
+        PAIR(test_request_and_reply),
+        PAIR(test_flow_control),
+        PAIR(test_writable_event),
+        PAIR(test_early_answer),
+        PAIR(test_closed_stream_sends_its_rest),
+        PAIR(test_lost_wire_resets),
+        PAIR(test_destroy_in_event),
+        PAIR(test_limit_of_streams),
+        PAIR(test_pause),
+        PAIR(test_pair_knows_the_other_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,24 +159,25 @@ export function openSession(start) {
     return session;
 }
 
-const opening = (binding, path, object, name) => {
+const opening = (binding, path, object, name, place) => {
     countSubrequest();
-    return openSession((first, callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", first, true, callback, object, name));
+    return openSession((first, callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", first, true, callback, object, name, place?.()));
 };
 
 /* `env.OTHER`: binding is its index. */
 export function makeService(binding) {
-    return makeServiceStub((path) => opening(binding, path, null, null), { fetch: fetchBinding(binding) });
+    return makeServiceStub((path) => opening(binding, path, null, null, null), { fetch: fetchBinding(binding) });
 }
 
 /* A Worker of a dispatch namespace. options: JSON, for the gateway. */
 export function makeDispatched(binding, options, name) {
-    return makeServiceStub((path) => opening(binding, path, options, name), { fetch: (input, init) => fetchObject(binding, options, name, input, init) });
+    return makeServiceStub((path) => opening(binding, path, options, name, null), { fetch: (input, init) => fetchObject(binding, options, name, input, init) });
 }
 
-/* The stub of a Durable Object. binding: index of its namespace; hex: its id; members: `fetch` and so on. */
-export function makeObjectStub(binding, hex, name, members, prototype) {
-    return makeServiceStub((path) => opening(binding, path, hex, name), members, prototype);
+/* The stub of a Durable Object. target: {binding, hex, name, place}: index of its namespace, its id and name, and place()
+ * says the class of one that runs here; members: `fetch` and so on. */
+export function makeObjectStub({ binding, hex, name, place }, members, prototype) {
+    return makeServiceStub((path) => opening(binding, path, hex, name, place), members, prototype);
 }
 
 /* --- being called --- */
