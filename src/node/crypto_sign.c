@@ -11,8 +11,6 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 
 enum { SIGN_DEFAULT = -1000 }; /* no padding or salt length given */
@@ -303,80 +301,9 @@ static JS_NATIVE(node_ec_order)
     return js_bytes(ctx, slice_from(out, (size_t)len));
 }
 
-/* --- certificates --- */
-
-static js_value name_text(js_context ctx, const X509_NAME *name)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    X509_NAME_print_ex(bio, name, 0,
-                       ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT |
-                           XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN);
-    char *text = NULL;
-    long len = BIO_get_mem_data(bio, &text);
-    js_value v = js_string(ctx, slice_from(text, (size_t)len));
-    BIO_free(bio);
-    return v;
-}
-
-static js_value time_text(js_context ctx, const ASN1_TIME *t)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    ASN1_TIME_print(bio, t);
-    char *text = NULL;
-    long len = BIO_get_mem_data(bio, &text);
-    js_value v = js_string(ctx, slice_from(text, (size_t)len));
-    BIO_free(bio);
-    return v;
-}
-
-static X509 *cert_parse(struct slice data)
-{
-    if (slice_find_slice(data, SLICE("-----BEGIN")) < 0) {
-        const unsigned char *p = (const unsigned char *)data.ptr;
-        return d2i_X509(NULL, &p, (long)data.len);
-    }
-    BIO *bio = BIO_new_mem_buf(data.ptr, (int)data.len);
-    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    return cert;
-}
-
-static void cert_serial(js_context ctx, js_value out, const X509 *cert)
-{
-    AUTO(bn_release) BIGNUM *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-    char *hex = serial == NULL ? NULL : BN_bn2hex(serial);
-    if (hex != NULL)
-        js_set(ctx, out, "serialNumber", js_string(ctx, slice_of(hex)));
-    OPENSSL_free(hex);
-}
-
-/* certParse(bytes): [what X509Certificate shows, its key]. */
-static JS_NATIVE(node_cert_parse)
-{
-    X509 *cert = cert_parse(node_view(ctx, n_args, args, 0));
-    if (cert == NULL)
-        return crypto_throw(ctx, exception, "not a certificate");
-    js_value out = js_object(ctx);
-    js_set(ctx, out, "subject", name_text(ctx, X509_get_subject_name(cert)));
-    js_set(ctx, out, "issuer", name_text(ctx, X509_get_issuer_name(cert)));
-    js_set(ctx, out, "validFrom", time_text(ctx, X509_get0_notBefore(cert)));
-    js_set(ctx, out, "validTo", time_text(ctx, X509_get0_notAfter(cert)));
-    cert_serial(ctx, out, cert);
-    js_set(ctx, out, "ca", js_bool(ctx, X509_check_ca(cert) == 1));
-    unsigned char *der = NULL;
-    int len = i2d_X509(cert, &der);
-    js_set(ctx, out, "raw", js_bytes(ctx, slice_from(der, (size_t)MAX(len, 0))));
-    OPENSSL_free(der);
-    EVP_PKEY *pkey = X509_get_pubkey(cert);
-    X509_free(cert);
-    ERR_clear_error();
-    js_value parts[] = {out, pkey == NULL ? js_undefined(ctx) : crypto_key_value(ctx, pkey)};
-    return js_array(ctx, parts, ARRAY_LEN(parts));
-}
-
 const struct js_native_row node_sign_rows[] = {
     {"keySign", node_key_sign},     {"keyVerify", node_key_verify}, {"keyCrypt", node_key_crypt},
     {"keyDerive", node_key_derive}, {"ecPoint", node_ec_point},     {"ecSecret", node_ec_secret},
-    {"ecOrder", node_ec_order},     {"certParse", node_cert_parse},
+    {"ecOrder", node_ec_order},
 };
 const size_t node_sign_n_rows = ARRAY_LEN(node_sign_rows);

@@ -145,4 +145,5 @@ void node_install(struct vm *vm)
     vm_natives(vm, "node", node_key_rows, node_key_n_rows);
     vm_natives(vm, "node", node_sign_rows, node_sign_n_rows);
     vm_natives(vm, "node", node_slow_rows, node_slow_n_rows);
+    vm_natives(vm, "node", node_x509_rows, node_x509_n_rows);
 }

@@ -4,9 +4,9 @@
 #include "engine/vm.h"
 
 extern const struct js_native_row node_text_rows[], node_crypto_rows[], node_cipher_rows[],
-    node_key_rows[], node_sign_rows[], node_slow_rows[], node_zlib_rows[];
+    node_key_rows[], node_sign_rows[], node_slow_rows[], node_x509_rows[], node_zlib_rows[];
 extern const size_t node_text_n_rows, node_crypto_n_rows, node_cipher_n_rows, node_key_n_rows,
-    node_sign_n_rows, node_slow_n_rows, node_zlib_n_rows;
+    node_sign_n_rows, node_slow_n_rows, node_x509_n_rows, node_zlib_n_rows;
 
 /* --- native objects: structs of ours that the collector frees; scripts hold an ArrayBuffer that names one --- */
 

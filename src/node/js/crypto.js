@@ -6,7 +6,8 @@ const PARTS = {
     "./crypto_random.js": ["randomBytes", "pseudoRandomBytes", "rng", "prng", "randomFill", "randomFillSync", "randomInt", "randomUUID", "generatePrime", "generatePrimeSync", "checkPrime", "checkPrimeSync"],
     "./crypto_cipher.js": ["Cipheriv", "Decipheriv", "createCipheriv", "createDecipheriv", "getCipherInfo", "getCiphers"],
     "./crypto_keys.js": ["KeyObject", "SecretKeyObject", "PublicKeyObject", "PrivateKeyObject", "createSecretKey", "createPrivateKey", "createPublicKey", "generateKeyPair", "generateKeyPairSync", "generateKey", "generateKeySync"],
-    "./crypto_sign.js": ["Sign", "Verify", "createSign", "createVerify", "sign", "verify", "publicEncrypt", "privateDecrypt", "privateEncrypt", "publicDecrypt", "diffieHellman", "ECDH", "createECDH", "DiffieHellman", "DiffieHellmanGroup", "createDiffieHellman", "createDiffieHellmanGroup", "getDiffieHellman", "X509Certificate"],
+    "./crypto_sign.js": ["Sign", "Verify", "createSign", "createVerify", "sign", "verify", "publicEncrypt", "privateDecrypt", "privateEncrypt", "publicDecrypt", "diffieHellman", "ECDH", "createECDH", "DiffieHellman", "DiffieHellmanGroup", "createDiffieHellman", "createDiffieHellmanGroup", "getDiffieHellman"],
+    "./crypto_x509.js": ["X509Certificate"],
 };
 
 function timingSafeEqual(a, b) {

@@ -59,7 +59,7 @@ class SecretKeyObject extends KeyObject {
         if (options !== undefined) {
             validateObject(options, "options");
             if (options.format !== undefined) validateOneOf(options.format, "options.format", [undefined, "buffer", "jwk"]);
-            if (options.format === "jwk") return { kty: "oct", k: Buffer.from(handleOf(this)).toString("base64url") };
+            if (options.format === "jwk") return { kty: "oct", k: Buffer.from(handleOf(this)).toString("base64url"), ext: true }; // as upstream
         }
         return Buffer.from(handleOf(this));
     }

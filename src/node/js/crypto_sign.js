@@ -1,13 +1,13 @@
-/* Sign, Verify, encryption with key pairs, Diffie-Hellman, certificates. */
+/* Sign, Verify, encryption with key pairs, Diffie-Hellman. */
 const {
-    codes: { ERR_CRYPTO_ECDH_INVALID_FORMAT, ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY, ERR_CRYPTO_INCOMPATIBLE_KEY, ERR_CRYPTO_INVALID_CURVE, ERR_CRYPTO_INVALID_DIGEST, ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE, ERR_CRYPTO_INVALID_KEYPAIR, ERR_CRYPTO_SIGN_KEY_REQUIRED, ERR_CRYPTO_UNKNOWN_DH_GROUP, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE },
+    codes: { ERR_CRYPTO_ECDH_INVALID_FORMAT, ERR_CRYPTO_ECDH_INVALID_PUBLIC_KEY, ERR_CRYPTO_INCOMPATIBLE_KEY, ERR_CRYPTO_INVALID_CURVE, ERR_CRYPTO_INVALID_DIGEST, ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE, ERR_CRYPTO_INVALID_KEYPAIR, ERR_CRYPTO_SIGN_KEY_REQUIRED, ERR_CRYPTO_UNKNOWN_DH_GROUP, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_MISSING_ARGS },
     validateFunction, validateInt32, validateObject, validateString,
 } = require("./errors.js");
 const { Writable } = require("./stream.js");
 const { Buffer } = require("./buffer.js");
 const { bytesOf, dataOf, encode, later } = require("./crypto_util.js");
 const { callable } = require("./crypto_hash.js");
-const { parseKey, isKeyObject, handleOf, wrapHandle } = require("./crypto_keys.js");
+const { parseKey, isKeyObject, handleOf } = require("./crypto_keys.js");
 
 const n = native.node;
 
@@ -103,7 +103,8 @@ function verify(algorithm, data, key, signature, callback = undefined) {
 const NO_PADDING = 3, PKCS1 = 1, OAEP = 4;
 
 function crypt(operation, wantPrivate, fallback) {
-    return (key, buffer) => {
+    return function (key, buffer) {
+        if (arguments.length < 2) throw new ERR_MISSING_ARGS("options", "buffer");
         const { handle } = parseKey(key, wantPrivate);
         const o = typeof key === "object" && key !== null && !isKeyObject(key) ? key : {};
         const hash = o.oaepHash ?? "sha1";
@@ -231,23 +232,48 @@ function groupPrime(name) {
     return Buffer.from(prime.toString(16), "hex");
 }
 
+const DH_BITS_MAX = 10_000, DH_NOT_PRIME = 1, DH_NOT_SAFE = 2;
+const bigOf = (bytes) => (bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`));
+
 class DiffieHellmanImpl {
     #prime;
     #generator;
     #private = null;
     #public = null;
+    #verifyError = null;
 
     constructor(sizeOrKey, keyEncoding = undefined, generator = undefined, generatorEncoding = undefined) {
         let [key, encoding, gen, genEncoding] = [sizeOrKey, keyEncoding, generator, generatorEncoding];
         if (typeof key !== "number" && typeof key !== "string" && !ArrayBuffer.isView(key) && !(key instanceof ArrayBuffer))
             throw new ERR_INVALID_ARG_TYPE("sizeOrKey", ["number", "string", "ArrayBuffer", "Buffer", "TypedArray", "DataView"], key);
         if (encoding !== undefined && !(typeof encoding === "string" && Buffer.isEncoding(encoding)) && encoding !== "buffer") [gen, genEncoding, encoding] = [encoding, gen, undefined];
-        if (typeof key === "number") validateInt32(key, "sizeOrKey");
+        if (typeof key === "number") {
+            validateInt32(key, "sizeOrKey");
+            if (key > DH_BITS_MAX) throw new RangeError(`Invalid DH prime size: more than ${DH_BITS_MAX} bits`);
+            if (key < 2) throw new Error("Invalid DH prime size: less than 2 bits");
+        }
+        if (typeof gen === "number") validateInt32(gen, "generator");
         this.#prime = typeof key === "number" ? Buffer.from(n.primeMake(key, true)) : Buffer.from(bytesOf(key, "sizeOrKey", encoding));
         if (gen === undefined || gen === null) gen = 2;
         this.#generator = typeof gen === "number" ? Buffer.from([gen]) : Buffer.from(bytesOf(gen, "generator", genEncoding));
-        this.verifyError = 0;
-        key = undefined;
+        if (this.#generator.length > DH_BITS_MAX / 8) throw new RangeError("DH generator is too large");
+    }
+
+    /* What is wrong with the prime, as bits of OpenSSL; asked for seldom, and costly. */
+    get verifyError() {
+        if (this.#verifyError === null) {
+            const half = Buffer.from((bigOf(this.#prime) >> 1n).toString(16).padStart(this.#prime.length * 2, "0"), "hex");
+            this.#verifyError = !n.primeCheck(this.#prime) ? DH_NOT_PRIME : !n.primeCheck(half) ? DH_NOT_SAFE : 0;
+        }
+        return this.#verifyError;
+    }
+
+    /* A number between 1 and the prime less 1, both of them excluded. */
+    #valid(bytes) {
+        const value = bigOf(bytes);
+        if (value <= 1n) throw Object.assign(new Error("Supplied key is too small"), { code: "ERR_CRYPTO_INVALID_KEYLEN" });
+        if (value >= bigOf(this.#prime) - 1n) throw Object.assign(new Error("Supplied key is too large"), { code: "ERR_CRYPTO_INVALID_KEYLEN" });
+        return bytes;
     }
 
     generateKeys(encoding = undefined) {
@@ -262,7 +288,7 @@ class DiffieHellmanImpl {
 
     computeSecret(other, inputEncoding = undefined, outputEncoding = undefined) {
         if (this.#private === null) throw new ERR_CRYPTO_INVALID_KEYPAIR();
-        return encode(n.modPow(bytesOf(other, "otherPublicKey", inputEncoding), this.#private, this.#prime), outputEncoding);
+        return encode(n.modPow(this.#valid(bytesOf(other, "otherPublicKey", inputEncoding)), this.#private, this.#prime), outputEncoding);
     }
 
     getPrime(encoding = undefined) { return encode(Uint8Array.from(this.#prime).buffer, encoding); }
@@ -278,7 +304,7 @@ class DiffieHellmanImpl {
     }
 
     setPublicKey(key, encoding = undefined) {
-        this.#public = Buffer.from(bytesOf(key, "key", encoding));
+        this.#public = Buffer.from(this.#valid(bytesOf(key, "key", encoding)));
         return this;
     }
 
@@ -300,40 +326,9 @@ const DiffieHellmanGroup = callable(GroupImpl, "DiffieHellmanGroup");
 
 /* --- certificates --- */
 
-class X509Certificate {
-    #c;
-    #key;
-
-    constructor(data) {
-        const parts = n.certParse(bytesOf(data, "buffer"));
-        this.#c = parts[0];
-        this.#key = parts[1];
-    }
-
-    #print(hash) {
-        return Buffer.from(n.hashOnce(hash, new Uint8Array(this.#c.raw))).toString("hex").toUpperCase().replace(/(..)(?=.)/g, "$1:");
-    }
-
-    get subject() { return this.#c.subject; }
-    get issuer() { return this.#c.issuer; }
-    get validFrom() { return this.#c.validFrom; }
-    get validTo() { return this.#c.validTo; }
-    get validFromDate() { return new Date(this.#c.validFrom); }
-    get validToDate() { return new Date(this.#c.validTo); }
-    get serialNumber() { return this.#c.serialNumber; }
-    get ca() { return this.#c.ca; }
-    get raw() { return Buffer.from(this.#c.raw); }
-    get fingerprint() { return this.#print("sha1"); }
-    get fingerprint256() { return this.#print("sha256"); }
-    get fingerprint512() { return this.#print("sha512"); }
-    get publicKey() { return wrapHandle(this.#key, false); }
-    toString() { return `-----BEGIN CERTIFICATE-----\n${this.raw.toString("base64").replace(/(.{64})(?=.)/g, "$1\n")}\n-----END CERTIFICATE-----\n`; }
-    toJSON() { return this.toString(); }
-}
-
 module.exports = {
     Sign, Verify, createSign: (a, o) => new Sign(a, o), createVerify: (a, o) => new Verify(a, o), sign, verify,
     publicEncrypt: crypt(0, false, OAEP), privateDecrypt: crypt(1, true, OAEP), privateEncrypt: crypt(2, true, PKCS1), publicDecrypt: crypt(3, false, PKCS1),
     diffieHellman, ECDH, createECDH: (curve) => new ECDH(curve), DiffieHellman, DiffieHellmanGroup, createDiffieHellman: (...args) => new DiffieHellman(...args),
-    getDiffieHellman: (name) => new DiffieHellmanGroup(name), createDiffieHellmanGroup: (name) => new DiffieHellmanGroup(name), X509Certificate,
+    getDiffieHellman: (name) => new DiffieHellmanGroup(name), createDiffieHellmanGroup: (name) => new DiffieHellmanGroup(name),
 };
