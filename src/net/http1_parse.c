@@ -114,14 +114,6 @@ static int http1_read_connection(struct http1_fields *f, struct slice value)
     return 0;
 }
 
-static int http1_read_expect(struct http1_fields *f, struct slice value)
-{
-    if (!slice_eq_nocase(value, SLICE("100-continue")))
-        return http1_fail(f->head, 417);
-    f->head->expect_continue = true;
-    return 0;
-}
-
 static int http1_read_host(struct http1_fields *f, struct slice value)
 {
     if (++f->n_host > 1 || !http_authority_ok(value))
@@ -147,7 +139,9 @@ static int http1_read_field(struct http1_fields *f, struct slice name, struct sl
     case HTTP_FIELD_CONNECTION:
         return http1_read_connection(f, value);
     case HTTP_FIELD_EXPECT:
-        return http1_read_expect(f, value);
+        /* Others are passed over, which RFC 9110 section 10.1.1 allows: S3 servers do, and clients count on it. */
+        f->head->expect_continue |= slice_eq_nocase(value, SLICE("100-continue"));
+        return 0;
     case HTTP_FIELD_UPGRADE:
         f->upgrade = value;
         return 0;

@@ -28,7 +28,7 @@ struct http1_head {
  * with 0); -EBADMSG: a control byte, a bare CR or a bare LF. */
 NODISCARD ssize_t http1_head_end(struct slice in, size_t *at);
 
-/* `head` as delimited by http1_head_end(). 0; -EBADMSG with ret->status set to 400, 414, 417, 431, 501
+/* `head` as delimited by http1_head_end(). 0; -EBADMSG with ret->status set to 400, 414, 431, 501
  * or 505; -ENOMEM over the arena's limit (status 431). */
 NODISCARD int http1_head_parse(struct slice head, struct arena *arena, struct http1_head *ret);
 

@@ -73,9 +73,7 @@ static void http2_plain_field(struct http_exchange *x, struct slice name, struct
         http2_host(x, value);
         break;
     case HTTP_FIELD_EXPECT:
-        x->expects = slice_eq_nocase(value, SLICE("100-continue"));
-        if (!x->expects)
-            http2_refuse_later(x, 417);
+        x->expects |= slice_eq_nocase(value, SLICE("100-continue"));
         break;
     case HTTP_FIELD_OTHER:
     case HTTP_FIELD_CONTENT_LENGTH:

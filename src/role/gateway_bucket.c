@@ -201,7 +201,7 @@ static void bucket_args(const struct bucket_back *b, const struct call *c, struc
     AUTO(json_release)
     json_t *options =
         json_pack("{s:b, s:b, s:b}", "head", b->head, "pass", true, "cors", b->cors.origin.len > 0);
-    json_t *range = b->head ? NULL : r2_http_range(bucket_header(c, "range"));
+    json_t *range = r2_http_range(bucket_header(c, "range"));
     json_t *only_if = r2_http_condition(c->request.headers, "");
     if (range != NULL)
         json_object_set_new(options, "range", range);
@@ -230,7 +230,11 @@ void bucket_start(struct call *c, const char *bucket)
     struct slice path = slice_cut(&rest, '?');
     bool preflight = slice_eq(method, SLICE("OPTIONS"));
     if (!preflight && !slice_eq(method, SLICE("GET")) && !slice_eq(method, SLICE("HEAD"))) {
-        call_fail(c, 405, "Public buckets are read with GET and HEAD.");
+        call_fail(c, 401, "Public buckets are read with GET and HEAD.");
+        return;
+    }
+    if (r2_http_range_kind(bucket_header(c, "range")) >= R2_RANGE_BACKWARDS) {
+        call_fail(c, 400, "The range must be one, of the form bytes=first-last.");
         return;
     }
     if (r2_http_key(path, &key) < 0 || (buf_len(&key) == 0 && !preflight)) {

@@ -312,6 +312,44 @@ test("versions, of which every object has one", async () => {
   assert.equal((await send("ListObjectsV2", { Bucket: "versions" })).KeyCount, 2);
 });
 
+test("what clients do wrong is named", async () => {
+  const day = new Date().toISOString().replace(/[-:]|\.\d+/g, ""), scope = `${credentials.accessKeyId}/${day.slice(0, 8)}/auto/s3/aws4_request`;
+  const ask = async (path, headers = {}, method = "GET") => {
+    const answer = await fetch(`${base}/s3/box/${path}`, { method, headers });
+    return [answer.status, (await answer.text()).replaceAll("&apos;", "'")];
+  };
+  const auth = (credential) => ({ "x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-date": day, authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host, Signature=0` });
+  const cases = [
+    [["c", { authorization: "Basic eDp5" }], 400, "Please use AWS4-HMAC-SHA256"],
+    [["c", { authorization: "AWS4-HMAC-SHA256 x" }], 400, "Missing x-amz-content-sha256"],
+    [["c", { ...auth(scope), "x-amz-date": "" }], 400, "No date provided in x-amz-date nor date header"],
+    [["c", { ...auth(scope), "x-amz-date": "today" }], 400, "Date provided in 'x-amz-date' header (today) didn't parse successfully"],
+    [["c", auth("a/b")], 400, "should have at least 5 slash-separated parts, not 2"],
+    [["c", auth(scope.replace("/s3/", "/sqs/"))], 400, "Credential service should be s3, not sqs"],
+    [["c", auth(scope.replace("aws4_request", "x"))], 400, "Credential termination string should be aws4_request, not x"],
+    [["c", auth(scope.replace(day.slice(0, 8), "19990101"))], 400, "Credential signed date 19990101 does not match"],
+    [["c", auth(scope)], 403, "<CanonicalRequest>GET"],
+    [["c?X-Amz-Credential=a&X-Amz-Date=b&X-Amz-Expires=1&X-Amz-SignedHeaders=host"], 400, "Required search parameters X-Amz-Algorithm,  X-Amz-Signature missing"],
+    [[`c?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&X-Amz-Credential=${scope}&X-Amz-Date=${day}&X-Amz-Expires=&X-Amz-SignedHeaders=host`], 400, "X-Amz-Expires should be a number"],
+  ];
+  for (const [args, status, words] of cases) {
+    const [got, body] = await ask(...args);
+    assert.ok(got === status && body.includes(words), `${JSON.stringify(args)}: ${got} ${body}`);
+  }
+  await send("PutObject", { Key: "ten", Body: "0123456789" });
+  await fails(send("GetObject", { Key: "ten", Range: "bytes=zzz" }), "InvalidArgument", 400);
+  await fails(send("GetObject", { Key: "ten", Range: "bytes=5-2" }), "InvalidArgument", 400);
+  await fails(send("GetObject", { Key: "ten", Range: "bytes=-0" }), "InvalidRange", 416);
+  assert.deepEqual((({ ContentRange, ContentLength }) => [ContentRange, ContentLength])(await send("HeadObject", { Key: "ten", Range: "bytes=0-4" })), ["bytes 0-4/10", 5]);
+  await fails(send("PutObject", { Key: "ten", Body: "x", StorageClass: "GLACIER" }), "InvalidStorageClass", 400);
+  await fails(send("PutObject", { Key: "ten", Body: "x", Tagging: "a=b" }), "NotImplemented", 501);
+  await fails(send("PutObject", { Key: "ten", Body: "x", SSECustomerAlgorithm: "AES256" }), "InvalidRequest", 400);
+  await assert.rejects(send("GetBucketPolicy"), { name: "NotImplemented", message: "GetBucketPolicy not implemented" });
+  await assert.rejects(send("GetObjectTagging", { Key: "ten" }), { name: "NotImplemented", message: "GetObjectTagging not implemented" });
+  assert.equal((await send("GetBucketVersioning")).Status, undefined);
+  await fails(send("GetBucketTagging"), "NoSuchTagSet", 404);
+});
+
 test("encryption that contradicts itself or is not R2's", async () => {
   const key = Buffer.alloc(32, 7), customer = { SSECustomerAlgorithm: "AES256", SSECustomerKey: key, SSECustomerKeyMD5: createHash("md5").update(key).digest("base64") };
   const put = (more) => send("PutObject", { Key: "sse", Body: "x", ...more });

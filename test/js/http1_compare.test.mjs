@@ -141,11 +141,6 @@ const differences = [
         ours: false,
         applies: (h) => values(h, 'connection').some((v) => v.split(',').some((m) => !/^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]*[ \t]*$/.test(m))),
     },
-    {
-        why: 'an expectation that nobody knows gets 417 (RFC 9110 section 10.1.1)',
-        ours: false,
-        applies: (h) => values(h, 'expect').some((v) => v.toLowerCase() !== '100-continue'),
-    },
 ];
 
 const method = (h) => h.replace(/^\r\n/, '').split(' ')[0];

@@ -160,7 +160,7 @@ static int r2_put_check(struct keeper_call *call, struct r2_put *p)
     struct err *err = &call->err;
     if (msg_r2_put_unpack(call->args, &p->m) < 0 || p->m.options.len > R2_OPTIONS_MAX)
         return r2_fail(err, -EBADMSG, 10029);
-    if (p->m.key.len == 0 || p->m.key.len > R2_KEY_MAX)
+    if (p->m.key.len > R2_KEY_MAX)
         return r2_fail(err, -EINVAL, 10020);
     if (p->m.size >= 0 && (uint64_t)p->m.size != call->body_size)
         return err_set(err, -EINVAL, 10001, "The body has %llu bytes instead of %lld. (10001)",
@@ -366,7 +366,7 @@ static void r2_op_delete(struct keeper_call *call)
     }
     for (size_t i = 0; i < json_array_size(keys) && call->result >= 0; i++) {
         const json_t *key = json_array_get(keys, i);
-        call->result = json_is_string(key)
+        call->result = json_is_string(key) && json_string_length(key) <= R2_KEY_MAX
                            ? r2_remove(r2_of(call),
                                        slice_from(json_string_value(key), json_string_length(key)),
                                        R2_DELETE_OBJECT, &call->err)

@@ -86,7 +86,7 @@ enum r2_condition {
     R2_NOT_MODIFIED         /* etagDoesNotMatch or uploadedAfter: 304 for reads */
 };
 enum r2_condition r2_condition_of(const json_t *only_if, const struct r2_row *row);
-/* options.range: {offset, length} or {suffix}. -EINVAL with error 10039. */
+/* options.range: {offset, length} or {suffix, some}; some: an empty object has no suffix. -EINVAL with error 10039. */
 NODISCARD int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct err *err);
 
 /* Numbers of our own, where upstream's are not known. */

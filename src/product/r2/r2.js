@@ -253,7 +253,9 @@ export class R2Bucket {
     async head(key) {
         context.need();
         const raw = native_("head", () => r2.head(this.#index, `${key}`));
-        return raw === null ? null : new R2Object(MAKE, raw);
+        if (raw === null) return null;
+        raw.range = { offset: 0, length: raw.size };
+        return new R2Object(MAKE, raw);
     }
 
     async get(key, options = undefined) {

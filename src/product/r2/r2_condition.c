@@ -100,7 +100,7 @@ int r2_range_of(const json_t *range, uint64_t size, struct r2_span *ret, struct 
     ret->given = true;
     if (suffix != NULL) {
         double n = json_number_value(suffix);
-        if (n <= 0)
+        if (n <= 0 || (size == 0 && json_bool(range, "some", false)))
             return r2_fail(err, -EINVAL, 10039);
         ret->length = n >= (double)size ? size : (uint64_t)n;
         ret->offset = size - ret->length;

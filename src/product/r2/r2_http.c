@@ -73,23 +73,44 @@ json_t *r2_http_condition(struct slice headers, const char *prefix)
     return condition;
 }
 
-json_t *r2_http_range(struct slice text)
+/* "bytes=first-last", "bytes=first-", "bytes=-suffix". */
+static enum r2_range_kind r2_range_parse(struct slice text, uint64_t *first, uint64_t *last)
 {
-    uint64_t first, last;
+    if (text.len == 0)
+        return R2_RANGE_NONE;
     if (!slice_starts(text, SLICE("bytes=")))
-        return NULL;
+        return R2_RANGE_MALFORMED;
     struct slice end = slice_skip(text, 6), begin = slice_trim(slice_cut(&end, '-'));
     end = slice_trim(end);
-    if (begin.len == 0)
-        return slice_to_u64(end, &last) < 0 ? NULL : json_pack("{s:f}", "suffix", (double)last);
-    if (slice_to_u64(begin, &first) < 0)
-        return NULL;
-    if (end.len == 0)
+    bool from = begin.len > 0, to = end.len > 0;
+    if ((from && slice_to_u64(begin, first) < 0) || (to && slice_to_u64(end, last) < 0) ||
+        (!from && !to))
+        return R2_RANGE_MALFORMED;
+    if (from && to)
+        return *last < *first ? R2_RANGE_BACKWARDS : R2_RANGE_PART;
+    return from ? R2_RANGE_REST : R2_RANGE_SUFFIX;
+}
+
+enum r2_range_kind r2_http_range_kind(struct slice text)
+{
+    uint64_t first, last;
+    return r2_range_parse(text, &first, &last);
+}
+
+json_t *r2_http_range(struct slice text)
+{
+    uint64_t first = 0, last = 0;
+    switch (r2_range_parse(text, &first, &last)) {
+    case R2_RANGE_SUFFIX:
+        return json_pack("{s:f, s:b}", "suffix", (double)last, "some", 1);
+    case R2_RANGE_REST:
         return json_pack("{s:f}", "offset", (double)first);
-    if (slice_to_u64(end, &last) < 0 || last < first)
+    case R2_RANGE_PART:
+        return json_pack("{s:f, s:f}", "offset", (double)first, "length",
+                         (double)last - (double)first + 1);
+    default:
         return NULL;
-    return json_pack("{s:f, s:f}", "offset", (double)first, "length",
-                     (double)last - (double)first + 1);
+    }
 }
 
 int r2_http_key(struct slice path, struct buf *ret)

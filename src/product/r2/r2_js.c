@@ -79,7 +79,7 @@ static bool r2_key(js_context ctx, js_value v, struct arena *arena, struct slice
     struct err err = {0};
     if (!r2_text(ctx, v, arena, ret, exception))
         return false;
-    if (ret->len > 0 && ret->len <= R2_KEY_MAX)
+    if (ret->len <= R2_KEY_MAX)
         return true;
     (void)r2_fail(&err, -EINVAL, 10020);
     r2_throw(ctx, exception, &err);

@@ -88,9 +88,8 @@ void r2_op_multipart_create(struct keeper_call *call)
         call->result = r2_fail(&call->err, -EINVAL, 10029);
         return;
     }
-    call->result = m.key.len == 0 || m.key.len > R2_KEY_MAX
-                       ? r2_fail(&call->err, -EINVAL, 10020)
-                       : r2_upload_insert(call, m.key, id_hex(id), options);
+    call->result = m.key.len > R2_KEY_MAX ? r2_fail(&call->err, -EINVAL, 10020)
+                                          : r2_upload_insert(call, m.key, id_hex(id), options);
     if (call->result < 0)
         return;
     buf_append_slice(&call->json, SLICE("{\"key\":"));

@@ -12,159 +12,6 @@
 #define S3_AREA "workers_r2_storage"
 #define S3_BODY_MAX ((uint64_t)5 * 1024 * 1024 * 1024 + 64 * 1024 * 1024) /* with chunk framing */
 
-static const struct s3_error_row {
-    const char *code;
-    int status;
-    const char *text;
-} s3_errors[] = {
-    [S3_ACCESS_DENIED] = {"AccessDenied", 403, "Access Denied"},
-    [S3_BAD_DIGEST] = {"BadDigest", 400,
-                       "The checksum you specified did not match what we received."},
-    [S3_BUCKET_EXISTS] = {"BucketAlreadyOwnedByYou", 409,
-                          "The bucket you tried to create already exists, and you own it."},
-    [S3_BUCKET_NOT_EMPTY] = {"BucketNotEmpty", 409, "The bucket you tried to delete is not empty."},
-    [S3_CORS_BAD] = {"BadRequest", 400, "Insufficient information. Origin request header needed."},
-    [S3_CORS_FORBIDDEN] = {"AccessForbidden", 403,
-                           "CORSResponse: This CORS request is not allowed."},
-    [S3_ENTITY_TOO_LARGE] = {"EntityTooLarge", 400,
-                             "Your proposed upload exceeds the maximum allowed object size."},
-    [S3_ENTITY_TOO_SMALL] = {"EntityTooSmall", 400,
-                             "Your proposed upload is smaller than the minimum allowed object "
-                             "size."},
-    [S3_EXPIRED] = {"ExpiredRequest", 403, "Request has expired"},
-    [S3_INCOMPLETE_BODY] = {"IncompleteBody", 400,
-                            "The request body terminated unexpectedly or is not framed as its "
-                            "headers say."},
-    [S3_INTERNAL] = {"InternalError", 500, "We encountered an internal error. Please try again."},
-    [S3_INVALID_ACCESS_KEY] = {"InvalidAccessKeyId", 403,
-                               "The access key ID you provided does not exist in our records."},
-    [S3_INVALID_ARGUMENT] = {"InvalidArgument", 400, "Invalid Argument"},
-    [S3_INVALID_BUCKET_NAME] = {"InvalidBucketName", 400,
-                                "The specified bucket name is not valid."},
-    [S3_INVALID_DIGEST] = {"InvalidDigest", 400, "A checksum header is not valid."},
-    [S3_INVALID_PART] = {"InvalidPart", 400,
-                         "One or more of the specified parts could not be found."},
-    [S3_INVALID_PART_ORDER] = {"InvalidPartOrder", 400,
-                               "The list of parts was not in ascending order."},
-    [S3_INVALID_RANGE] = {"InvalidRange", 416, "The requested range is not satisfiable"},
-    [S3_INVALID_REQUEST] = {"InvalidRequest", 400, "The request is not valid."},
-    [S3_INVALID_TOKEN] = {"InvalidArgument", 400, "The continuation token is not valid."},
-    [S3_KEY_TOO_LONG] = {"KeyTooLongError", 400, "Your key is too long."},
-    [S3_LOCKED] = {"ObjectLockedByBucketPolicy", 403,
-                   "The object is locked by the bucket's lock rules."},
-    [S3_MALFORMED_AUTH] = {"AuthorizationHeaderMalformed", 400,
-                           "The authorization that you provided is not valid."},
-    [S3_MALFORMED_XML] = {"MalformedXML", 400, "The XML you provided was not well-formed."},
-    [S3_METADATA_TOO_LARGE] = {"MetadataTooLarge", 400,
-                               "Your metadata headers exceed the maximum allowed metadata size."},
-    [S3_METHOD_NOT_ALLOWED] = {"MethodNotAllowed", 405,
-                               "The specified method is not allowed against this resource."},
-    [S3_MISSING_LENGTH] = {"MissingContentLength", 411,
-                           "You must provide the Content-Length HTTP header."},
-    [S3_NO_SPACE] = {"ServiceUnavailable", 503,
-                     "There is no space left to store this. Free space on the server's disk."},
-    [S3_NO_SUCH_BUCKET] = {"NoSuchBucket", 404, "The specified bucket does not exist."},
-    [S3_NO_SUCH_CORS] = {"NoSuchCORSConfiguration", 404, "The CORS configuration does not exist."},
-    [S3_NO_SUCH_KEY] = {"NoSuchKey", 404, "The specified key does not exist."},
-    [S3_NO_SUCH_LIFECYCLE] = {"NoSuchLifecycleConfiguration", 404,
-                              "The lifecycle configuration does not exist."},
-    [S3_NO_SUCH_UPLOAD] = {"NoSuchUpload", 404, "The specified multipart upload does not exist."},
-    [S3_NOT_IMPLEMENTED] = {"NotImplemented", 501, "This operation is not implemented."},
-    [S3_PART_LENGTHS] = {"InvalidPart", 400, "All non-trailing parts must have the same length."},
-    [S3_PRECONDITION_FAILED] = {"PreconditionFailed", 412,
-                                "At least one of the pre-conditions you specified did not hold."},
-    [S3_SEALED] = {"InvalidRequest", 400,
-                   "The object was stored using a form of Server Side Encryption. The correct "
-                   "parameters must be provided to retrieve the object."},
-    [S3_SEAL_KEY] = {"InvalidRequest", 400,
-                     "The encryption key is missing, malformed, not applicable, or not the one "
-                     "that the object was stored with."},
-    [S3_SHA256_MISMATCH] = {"XAmzContentSHA256Mismatch", 400,
-                            "The provided x-amz-content-sha256 header does not match what was "
-                            "computed."},
-    [S3_SIGNATURE] = {"SignatureDoesNotMatch", 403,
-                      "The request signature we calculated does not match the signature you "
-                      "provided. Check your secret access key and signing method."},
-    [S3_TIME_SKEWED] = {"RequestTimeTooSkewed", 403,
-                        "The difference between the request time and the server's time is too "
-                        "large."},
-};
-
-static const struct {
-    int code;
-    enum s3_error error;
-} s3_numbers[] = {
-    {10004, S3_BUCKET_EXISTS},
-    {10005, S3_INVALID_BUCKET_NAME},
-    {10006, S3_NO_SUCH_BUCKET},
-    {10007, S3_NO_SUCH_KEY},
-    {10008, S3_BUCKET_NOT_EMPTY},
-    {10011, S3_ENTITY_TOO_SMALL},
-    {10012, S3_METADATA_TOO_LARGE},
-    {10020, S3_KEY_TOO_LONG},
-    {10024, S3_NO_SUCH_UPLOAD},
-    {10025, S3_INVALID_PART},
-    {10029, S3_INVALID_ARGUMENT},
-    {10037, S3_BAD_DIGEST},
-    {10069, S3_LOCKED},
-    {10090, S3_SEALED},
-    {10091, S3_SEAL_KEY},
-    {10092, S3_SEAL_KEY},
-    {10039, S3_INVALID_RANGE},
-    {10048, S3_PART_LENGTHS},
-    {100100, S3_ENTITY_TOO_LARGE},
-};
-
-const char *s3_error_code(enum s3_error error)
-{
-    return s3_errors[error].code;
-}
-
-const char *s3_error_text(enum s3_error error)
-{
-    return s3_errors[error].text;
-}
-
-int s3_fail(struct s3 *s, enum s3_error error)
-{
-    const struct s3_error_row *row = &s3_errors[error];
-    AUTO(buf_done) struct buf out = {0};
-    buf_printf(
-        &out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>%s</Code><Message>%s</Message>",
-        row->code, row->text);
-    buf_append_slice(&out, SLICE("<Resource>"));
-    s3_xml_text(&out, s->path);
-    buf_printf(&out, "</Resource><RequestId>%s</RequestId></Error>", s->req->id);
-    bool head = slice_eq(s->req->method, SLICE("HEAD"));
-    api_raw(s->req, row->status, "application/xml", head ? SLICE("") : buf_slice(&out));
-    return -ECANCELED;
-}
-
-/* The number in parentheses that ends the keeper's sentences, else the error's own. */
-static int s3_number(const struct err *err)
-{
-    const char *open = strrchr(err->text, '(');
-    char *end = NULL;
-    long n = open == NULL ? 0 : strtol(open + 1, &end, 10);
-    return n > 0 && n < INT32_MAX && strcmp(end, ")") == 0 ? (int)n : err->code;
-}
-
-enum s3_error s3_error_of(int r, const struct err *err)
-{
-    int number = s3_number(err);
-    for (size_t i = 0; i < ARRAY_LEN(s3_numbers); i++) {
-        if (s3_numbers[i].code == number)
-            return s3_numbers[i].error;
-    }
-    return r == -ENOENT ? S3_NO_SUCH_BUCKET : r == -ENOSPC ? S3_NO_SPACE : S3_INTERNAL;
-}
-
-int s3_fail_err(struct s3 *s, int r, const struct err *err)
-{
-    return s3_fail(s, s3_error_of(r, err));
-}
-
 /* --- what operations are made of --- */
 
 struct slice s3_header(const struct s3 *s, const char *name)
@@ -225,6 +72,7 @@ static const struct s3_operation {
 } s3_operations[] = {
     {"GET", S3_SERVICE, "", "", s3_list_buckets, false, false},
     {"GET", S3_BUCKET, "location", "", s3_bucket_location, false, false},
+    {"GET", S3_BUCKET, "versioning", "", s3_bucket_versioning, false, false},
     {"GET", S3_BUCKET, "encryption", "", s3_bucket_encryption, false, false},
     {"GET", S3_BUCKET, "cors", "", s3_cors_get, false, false},
     {"PUT", S3_BUCKET, "cors", "", s3_cors_put, true, false},
@@ -245,48 +93,66 @@ static const struct s3_operation {
     {"GET", S3_OBJECT, "uploadId", "", s3_multipart_parts, false, false},
     {"GET", S3_OBJECT, "", "", s3_object_get, false, false},
     {"HEAD", S3_OBJECT, "", "", s3_object_get, false, false},
-    {"PUT", S3_OBJECT, "uploadId", "x-amz-copy-source", s3_multipart_part_copy, true, false},
-    {"PUT", S3_OBJECT, "uploadId", "", s3_multipart_part, true, true},
+    {"PUT", S3_OBJECT, "partNumber", "x-amz-copy-source", s3_multipart_part_copy, true, false},
+    {"PUT", S3_OBJECT, "partNumber", "", s3_multipart_part, true, true},
     {"PUT", S3_OBJECT, "", "x-amz-copy-source", s3_object_copy, true, false},
     {"PUT", S3_OBJECT, "", "", s3_object_put, true, true},
     {"DELETE", S3_OBJECT, "uploadId", "", s3_multipart_abort, true, false},
     {"DELETE", S3_OBJECT, "", "", s3_object_delete, true, false},
     {"POST", S3_OBJECT, "uploads", "", s3_multipart_create, true, false},
     {"POST", S3_OBJECT, "uploadId", "", s3_multipart_complete, true, false},
+    {"POST", S3_OBJECT, "", "", s3_object_put, true, true}, /* as R2 does */
 };
 
-/* Subresources that would otherwise pass for the plain operation. */
-static const char *const s3_unserved[] = {
-    "accelerate",
-    "acl",
-    "analytics",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "tagging",
-    "torrent",
-    "versioning",
-    "website",
-    "attributes",
-    "select",
-    "policyStatus",
+/* Subresources that would otherwise pass for the plain operation. R2 answers some as for a bucket without the setting. */
+static const struct s3_subresource {
+    const char *query, *name;
+    enum s3_error unset; /* of GET of a bucket; S3_NOT_IMPLEMENTED = as of everything else */
+} s3_unserved[] = {
+    {"accelerate", "AccelerateConfiguration", S3_NOT_IMPLEMENTED},
+    {"acl", "Acl", S3_NOT_IMPLEMENTED},
+    {"analytics", "AnalyticsConfiguration", S3_NOT_IMPLEMENTED},
+    {"attributes", "Attributes", S3_NOT_IMPLEMENTED},
+    {"intelligent-tiering", "IntelligentTieringConfiguration", S3_NOT_IMPLEMENTED},
+    {"inventory", "InventoryConfiguration", S3_NOT_IMPLEMENTED},
+    {"legal-hold", "LegalHold", S3_NOT_IMPLEMENTED},
+    {"logging", "Logging", S3_NOT_IMPLEMENTED},
+    {"metrics", "MetricsConfiguration", S3_NOT_IMPLEMENTED},
+    {"notification", "NotificationConfiguration", S3_NOT_IMPLEMENTED},
+    {"object-lock", "ObjectLockConfiguration", S3_NO_SUCH_LOCK},
+    {"ownershipControls", "OwnershipControls", S3_NOT_IMPLEMENTED},
+    {"policy", "Policy", S3_NOT_IMPLEMENTED},
+    {"policyStatus", "PolicyStatus", S3_NOT_IMPLEMENTED},
+    {"publicAccessBlock", "PublicAccessBlock", S3_NOT_IMPLEMENTED},
+    {"replication", "Replication", S3_NO_SUCH_REPLICATION},
+    {"requestPayment", "RequestPayment", S3_NOT_IMPLEMENTED},
+    {"restore", "Restoration", S3_NOT_IMPLEMENTED},
+    {"retention", "Retention", S3_NOT_IMPLEMENTED},
+    {"select", "Selection", S3_NOT_IMPLEMENTED},
+    {"tagging", "Tagging", S3_NO_SUCH_TAGS},
+    {"torrent", "Torrent", S3_NOT_IMPLEMENTED},
+    {"website", "Website", S3_NOT_IMPLEMENTED},
 };
+
+static int s3_fail_unserved(struct s3 *s, const struct s3_subresource *sub, bool on_object)
+{
+    static const char *const verbs[][2] = {
+        {"GET", "Get"}, {"HEAD", "Get"}, {"DELETE", "Delete"}, {"", "Put"}};
+    bool get = slice_eq(s->req->method, SLICE("GET"));
+    size_t i = 0;
+    if (get && !on_object && sub->unset != S3_NOT_IMPLEMENTED)
+        return s3_fail(s, sub->unset);
+    while (*verbs[i][0] != '\0' && !slice_eq(s->req->method, slice_of(verbs[i][0])))
+        i++;
+    return s3_fail_text(s, S3_NOT_IMPLEMENTED, "%s%s%s not implemented", verbs[i][1],
+                        on_object ? "Object" : "Bucket", sub->name);
+}
 
 /* Subresources of which some methods are served: a method that is not must not become the bucket's own, or a wish to
  * remove a setting would remove the bucket. */
-static const char *const s3_partly[] = {"cors",      "delete",   "encryption", "lifecycle",
-                                        "list-type", "location", "uploads",    "versions"};
+static const char *const s3_partly[] = {"cors",      "delete",    "encryption",
+                                        "lifecycle", "list-type", "location",
+                                        "uploads",   "versions",  "versioning"};
 
 static bool s3_mistaken(const struct s3 *s, const struct s3_operation *op)
 {
@@ -310,8 +176,8 @@ static const struct s3_operation *s3_operation_of(struct s3 *s)
 {
     enum s3_scope scope = *s->bucket == '\0' ? S3_SERVICE : s->key.len == 0 ? S3_BUCKET : S3_OBJECT;
     for (size_t i = 0; i < ARRAY_LEN(s3_unserved); i++) {
-        if (s3_query(s, s3_unserved[i]) != NULL) {
-            s3_fail(s, S3_NOT_IMPLEMENTED);
+        if (scope != S3_SERVICE && s3_query(s, s3_unserved[i].query) != NULL) {
+            s3_fail_unserved(s, &s3_unserved[i], scope == S3_OBJECT);
             return NULL;
         }
     }
@@ -323,7 +189,7 @@ static const struct s3_operation *s3_operation_of(struct s3 *s)
         s3_fail(s, S3_NOT_IMPLEMENTED);
         return NULL;
     }
-    s3_fail(s, S3_METHOD_NOT_ALLOWED);
+    s3_fail(s, S3_NO_ROUTE);
     return NULL;
 }
 

@@ -104,6 +104,16 @@ int s3_bucket_location(struct s3 *s)
     return s3_xml(s, &out);
 }
 
+/* No bucket has it: the configuration is empty. */
+int s3_bucket_versioning(struct s3 *s)
+{
+    AUTO(buf_done) struct buf out = {0};
+    buf_append_slice(
+        &out,
+        SLICE("<?xml version=\"1.0\" encoding=\"UTF-8\"?><VersioningConfiguration" S3_XMLNS "/>"));
+    return s3_xml(s, &out);
+}
+
 /* Says what R2 says of every bucket. */
 int s3_bucket_encryption(struct s3 *s)
 {
@@ -187,6 +197,8 @@ int s3_delete_objects(struct s3 *s)
 int s3_object_delete(struct s3 *s)
 {
     AUTO(json_release) json_t *keys = json_pack("[o]", api_text(s->key));
+    if (s3_has_header(s, "x-amz-mfa"))
+        return s3_fail_text(s, S3_NOT_IMPLEMENTED, "Header 'x-amz-mfa' not implemented");
     int r = s3_delete_keys(s, keys);
     return r < 0 ? r : s3_empty(s, 204);
 }

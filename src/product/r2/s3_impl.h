@@ -1,5 +1,5 @@
 /*
- * Shared by the files of S3: s3.c (dispatch, errors), s3_sign.c (signatures), s3_body.c (chunked bodies),
+ * Shared by the files of S3: s3.c (dispatch), s3_error.c, s3_sign.c (signatures), s3_body.c (chunked bodies),
  * s3_checksum.c, s3_xml.c, and the operations in s3_bucket.c, s3_list.c, s3_object.c, s3_multipart.c.
  *
  * An operation answers and returns 0, or fails with s3_fail(), which answers too.
@@ -43,25 +43,31 @@ enum s3_error {
     S3_INVALID_ARGUMENT,
     S3_INVALID_BUCKET_NAME,
     S3_INVALID_DIGEST,
+    S3_INVALID_ENCRYPTION,
     S3_INVALID_PART,
     S3_INVALID_PART_ORDER,
     S3_INVALID_RANGE,
     S3_INVALID_REQUEST,
+    S3_INVALID_STORAGE_CLASS,
     S3_INVALID_TOKEN,
     S3_KEY_TOO_LONG,
     S3_LOCKED,
     S3_MALFORMED_AUTH,
     S3_MALFORMED_XML,
     S3_METADATA_TOO_LARGE,
-    S3_METHOD_NOT_ALLOWED,
     S3_MISSING_LENGTH,
+    S3_NO_ROUTE,
     S3_NO_SPACE,
     S3_NO_SUCH_CORS,
     S3_NO_SUCH_LIFECYCLE,
     S3_NO_SUCH_BUCKET,
     S3_NO_SUCH_KEY,
+    S3_NO_SUCH_LOCK,
+    S3_NO_SUCH_REPLICATION,
+    S3_NO_SUCH_TAGS,
     S3_NO_SUCH_UPLOAD,
     S3_NOT_IMPLEMENTED,
+    S3_NOT_SEALED,
     S3_PART_LENGTHS,
     S3_PRECONDITION_FAILED,
     S3_SEALED,
@@ -92,13 +98,15 @@ struct s3 {
     json_t *session; /* owned: claims of temporary credentials; NULL = none */
 };
 
-/* --- s3.c --- */
-int s3_fail(struct s3 *s, enum s3_error error); /* always -ECANCELED */
+/* --- s3_error.c: each answers, and returns -ECANCELED --- */
+int s3_fail(struct s3 *s, enum s3_error error);
+__attribute__((format(printf, 3, 4))) int s3_fail_text(struct s3 *s, enum s3_error error,
+                                                       const char *format, ...);
+int s3_fail_more(struct s3 *s, enum s3_error error, struct slice more); /* more: XML elements */
 /* The error of a failed call, by its number. */
 int s3_fail_err(struct s3 *s, int r, const struct err *err);
-const char *s3_error_code(enum s3_error error);
-const char *s3_error_text(enum s3_error error);
-enum s3_error s3_error_of(int r, const struct err *err);
+
+/* --- s3.c --- */
 struct slice s3_header(const struct s3 *s, const char *name);
 bool s3_has_header(const struct s3 *s, const char *name);
 const char *s3_query(const struct s3 *s, const char *name); /* NULL when absent */
@@ -200,6 +208,7 @@ int s3_bucket_create(struct s3 *s);
 int s3_bucket_head(struct s3 *s);
 int s3_bucket_delete(struct s3 *s);
 int s3_bucket_location(struct s3 *s);
+int s3_bucket_versioning(struct s3 *s);
 int s3_bucket_encryption(struct s3 *s);
 int s3_delete_objects(struct s3 *s);
 int s3_list_v1(struct s3 *s);
@@ -218,6 +227,7 @@ int s3_multipart_abort(struct s3 *s);
 int s3_multipart_parts(struct s3 *s);
 
 /* s3_object.c: what others need of it. */
+NODISCARD int s3_put_check(struct s3 *s);
 json_t *s3_put_options(struct s3 *s); /* metadata and storage class of the headers */
 /* If-Match and so on, with a prefix ("x-amz-copy-source-"); NULL when there is none. */
 json_t *s3_condition(struct s3 *s, const char *prefix);

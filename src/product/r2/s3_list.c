@@ -51,7 +51,7 @@ static void s3_listing_text(struct s3_listing *l, const char *name, const char *
     }
     buf_printf(&l->out, "<%s>", name);
     struct slice rest = slice_of(value);
-    do { /* slashes stay */
+    do { /* slashes stay, as with AWS; R2 is said to encode them: clients decode either */
         text_percent_encode(&l->out, slice_cut(&rest, '/'));
         if (rest.ptr != NULL)
             buf_append_char(&l->out, '/');
@@ -215,7 +215,10 @@ static void s3_list_next_marker(struct s3_listing *l, const char *element)
 int s3_list_v1(struct s3 *s)
 {
     AUTO(s3_listing_done) struct s3_listing l = {.s = s, .after = s3_or(s, "marker", "")};
-    int r = s3_listing_start(&l, "max-keys");
+    int r = s3_query(s, "continuation-token") != NULL
+                ? s3_fail_text(s, S3_INVALID_ARGUMENT,
+                               "continuation-token not supported in ListObjects")
+                : s3_listing_start(&l, "max-keys");
     if (r == 0)
         r = s3_list_call(&l, NULL);
     if (r < 0)

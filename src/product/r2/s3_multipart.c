@@ -1,7 +1,10 @@
 /*
  * S3: multipart uploads.
  */
+#include "product/r2/r2_http.h"
 #include "product/r2/s3_impl.h"
+
+#include "api/text.h"
 
 #include <errno.h>
 
@@ -15,7 +18,8 @@ static int s3_part_number(struct s3 *s, uint32_t *ret)
 {
     uint64_t n = 0;
     if (slice_to_u64(slice_of(s3_query(s, "partNumber")), &n) < 0 || n < 1 || n > S3_PARTS_MAX)
-        return s3_fail(s, S3_INVALID_ARGUMENT);
+        return s3_fail_text(s, S3_INVALID_ARGUMENT,
+                            "Part number must be an integer between 1 and 10000, inclusive.");
     *ret = (uint32_t)n;
     return 0;
 }
@@ -27,7 +31,9 @@ int s3_multipart_create(struct s3 *s)
     AUTO(store_call_done) struct store_call call = {.op = OP_r2_multipart_create};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *options = s3_put_options(s);
-    int r = s3_checksum_begin(s, options);
+    int r = s3_put_check(s);
+    if (r == 0)
+        r = s3_checksum_begin(s, options);
     if (r == 0)
         r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
@@ -91,9 +97,12 @@ static int s3_copy_range(struct s3 *s, json_t *options)
     json_t *range = s3_range(text);
     if (text.len == 0)
         return 0;
+    if (r2_http_range_kind(text) == R2_RANGE_BACKWARDS)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT, "x-amz-copy-source-range must be positive.");
     if (range == NULL || json_object_get(range, "length") == NULL) {
         json_decref(range);
-        return s3_fail(s, S3_INVALID_ARGUMENT);
+        return s3_fail_text(s, S3_INVALID_ARGUMENT, "Invalid x-amz-copy-source-range: %.*s",
+                            SLICE_ARG(text));
     }
     json_object_set_new(options, "range", range);
     json_object_set_new(options, "whole", json_true());
@@ -167,19 +176,23 @@ static int s3_complete_read(struct s3 *s, json_t *parts)
             s3_checksum_element(s, x.name, text, json_object_get(part, "sums"));
         }
         if (x.depth == 3 && slice_eq(x.name, SLICE("PartNumber"))) {
-            if (slice_to_u64(slice_trim(text), &number) < 0 || number > S3_PARTS_MAX)
+            if (slice_to_u64(slice_trim(text), &number) < 0)
                 return s3_fail(s, S3_MALFORMED_XML);
+            if (number < 1 || number > S3_PARTS_MAX)
+                return s3_fail(s, S3_INVALID_PART);
             json_object_set_new(part, "partNumber", json_integer((json_int_t)number));
         }
         if (x.depth != 2 || !slice_eq(x.name, SLICE("Part")))
             continue;
-        int64_t number_of = json_int(part, "partNumber", 0);
-        if (number_of < last || number_of < 1)
+        int64_t part_number = json_int(part, "partNumber", 0);
+        if (part_number == 0)
+            return s3_fail(s, S3_MALFORMED_XML);
+        if (part_number < last)
             return s3_fail(s, S3_INVALID_PART_ORDER);
-        if (number_of ==
-            last) /* said again by a client that has sent it again: the last word holds */
+        /* Said again by a client that has sent it again: the last word holds. */
+        if (part_number == last)
             json_array_remove(parts, json_array_size(parts) - 1);
-        last = number_of;
+        last = part_number;
         json_array_append(parts, part);
         json_release(&part);
         part = json_object();
@@ -220,6 +233,7 @@ static int s3_complete_call(struct s3 *s, const json_t *parts, struct store_repl
 
 int s3_multipart_complete(struct s3 *s)
 {
+    AUTO(buf_done) struct buf place = {0};
     AUTO(buf_done) struct buf out = {0};
     AUTO(store_reply_done) struct store_reply reply = {0};
     AUTO(json_release) json_t *parts = json_array();
@@ -231,8 +245,10 @@ int s3_multipart_complete(struct s3 *s)
     buf_printf(&out,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><CompleteMultipartUploadResult" S3_XMLNS
                ">");
-    s3_xml_element(&out, "Location",
-                   arena_printf(&s->req->arena, "%s%.*s", api_origin(s->req), SLICE_ARG(s->path)));
+    text_percent_encode(&place, s->key);
+    s3_xml_element(
+        &out, "Location",
+        arena_printf(&s->req->arena, "%s/%s/%s", api_origin(s->req), s->bucket, buf_cstr(&place)));
     s3_xml_element(&out, "Bucket", s->bucket);
     s3_xml_element(&out, "Key", json_str(reply.json, "key", ""));
     s3_xml_etag(&out, json_str(reply.json, "etag", ""));

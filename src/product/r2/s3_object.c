@@ -172,12 +172,27 @@ static int s3_get_answer(struct s3 *s, struct store_reply *reply, bool head)
     return 0;
 }
 
-/* One part, or a range; a range has no effect on HEAD. */
-static int s3_get_part(struct s3 *s, json_t *options, bool head)
+static int s3_range_check(struct s3 *s)
+{
+    enum r2_range_kind kind = r2_http_range_kind(s3_header(s, "range"));
+    if (kind == R2_RANGE_BACKWARDS)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT, "range must be positive.");
+    if (kind == R2_RANGE_MALFORMED)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT,
+                            "The range is not valid: it has the form 'bytes=first-last', "
+                            "'bytes=first-', or 'bytes=-suffix'.'");
+    return 0;
+}
+
+/* One part, or a range. */
+static int s3_get_part(struct s3 *s, json_t *options)
 {
     const char *part = s3_query(s, "partNumber");
     uint64_t number;
-    json_t *range = head ? NULL : s3_range(s3_header(s, "range"));
+    int r = s3_range_check(s);
+    if (r < 0)
+        return r;
+    json_t *range = s3_range(s3_header(s, "range"));
     if (part == NULL) {
         if (range != NULL)
             json_object_set_new(options, "range", range);
@@ -202,7 +217,7 @@ int s3_object_get(struct s3 *s)
     json_t *only_if = s3_condition(s, "");
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
-    int r = s3_get_part(s, options, head);
+    int r = s3_get_part(s, options);
     if (r == 0)
         r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
@@ -216,6 +231,41 @@ int s3_object_get(struct s3 *s)
 
 /* --- put --- */
 
+static bool s3_one_of(struct slice value, const char *const *known, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (slice_eq(value, slice_of(known[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Headers that ask for what is not there; a promise kept silently would be none. */
+int s3_put_check(struct s3 *s)
+{
+    static const char *const classes[] = {"", "STANDARD", "STANDARD_IA"};
+    static const char *const acls[] = {"",
+                                       "private",
+                                       "public-read",
+                                       "public-read-write",
+                                       "authenticated-read",
+                                       "aws-exec-read",
+                                       "bucket-owner-read",
+                                       "bucket-owner-full-control"};
+    struct slice class = s3_header(s, "x-amz-storage-class"), acl = s3_header(s, "x-amz-acl");
+    struct slice tags = s3_header(s, "x-amz-tagging");
+    if (!s3_one_of(class, classes, ARRAY_LEN(classes)))
+        return s3_fail(s, S3_INVALID_STORAGE_CLASS);
+    if (!s3_one_of(acl, acls, ARRAY_LEN(acls)))
+        return s3_fail_text(s, S3_NOT_IMPLEMENTED,
+                            "Header 'x-amz-acl' with value '%.*s' not implemented", SLICE_ARG(acl));
+    if (tags.len > 0)
+        return s3_fail_text(s, S3_NOT_IMPLEMENTED,
+                            "Header 'x-amz-tagging' with value '%.*s' not implemented",
+                            SLICE_ARG(tags));
+    return 0;
+}
+
 int s3_object_put(struct s3 *s)
 {
     AUTO(buf_done) struct buf text = {0};
@@ -227,7 +277,9 @@ int s3_object_put(struct s3 *s)
     if (only_if != NULL)
         json_object_set_new(options, "onlyIf", only_if);
     json_object_set_new(options, "strict", json_true());
-    int r = s3_checksums(s, options);
+    int r = s3_put_check(s);
+    if (r == 0)
+        r = s3_checksums(s, options);
     if (r == 0)
         r = s3_ssec(s, "x-amz-", "ssecKey", options);
     if (r < 0)
@@ -269,7 +321,8 @@ json_t *s3_copy_source(struct s3 *s)
     struct slice bucket = slice_cut(&key, '/');
     const char *name = arena_printf(&s->req->arena, "%.*s", SLICE_ARG(bucket));
     if (name == NULL || key.len == 0) {
-        s3_fail(s, S3_INVALID_ARGUMENT);
+        s3_fail_text(s, S3_INVALID_ARGUMENT,
+                     "The copy source must name a copy source bucket name and a key: bucket/key.");
         return NULL;
     }
     if (!s3_session_covers(s, name, key)) {
@@ -322,7 +375,9 @@ int s3_object_copy(struct s3 *s)
     if (options == NULL)
         return -ECANCELED;
     json_object_update_missing(options, put);
-    int bad = s3_copy_options(s, options);
+    int bad = s3_put_check(s);
+    if (bad == 0)
+        bad = s3_copy_options(s, options);
     if (bad < 0)
         return bad;
     json_print(&text, options);

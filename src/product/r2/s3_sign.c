@@ -24,6 +24,7 @@ enum {
 struct s3_claim {
     struct slice credential, headers, signature, date;
     struct slice key_id, day, region, service;
+    const char *date_in; /* the field that has the date */
     bool presigned;
     int64_t expires_s;
 };
@@ -44,11 +45,39 @@ void s3_hmac_hex(const struct s3_auth *auth, struct slice text, char ret[S3_SIGN
 
 /* --- the claim --- */
 
-static bool s3_claim_header(const struct s3 *s, struct s3_claim *c)
+/* As HTTP has it, or with a zone of mail: "-0000" for "GMT". */
+static int s3_http_date(struct s3 *s, struct slice text, int64_t *ret_ms)
+{
+    if (slice_ends(text, SLICE(" -0000"))) {
+        const char *gmt = arena_printf(&s->req->arena, "%.*s GMT", (int)text.len - 6, text.ptr);
+        text = slice_of(gmt);
+    }
+    return clock_parse_http_date(text, ret_ms);
+}
+
+/* A plain Date field has the form that HTTP knows; what is signed has the other. */
+static void s3_claim_header_date(struct s3 *s, struct s3_claim *c)
+{
+    int64_t ms;
+    struct tm tm;
+    c->date_in = s3_header(s, "x-amz-date").len > 0 ? "x-amz-date" : "date";
+    c->date = s3_header(s, c->date_in);
+    if (strcmp(c->date_in, "date") != 0 || s3_http_date(s, c->date, &ms) < 0)
+        return;
+    time_t seconds = (time_t)(ms / 1000);
+    gmtime_r(&seconds, &tm);
+    const char *text = arena_printf(&s->req->arena, "%04d%02d%02dT%02d%02d%02dZ", tm.tm_year + 1900,
+                                    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    c->date = slice_of(text);
+}
+
+static int s3_claim_header(struct s3 *s, struct s3_claim *c)
 {
     struct slice value = s3_header(s, "authorization");
     if (!slice_starts(value, SLICE("AWS4-HMAC-SHA256 ")))
-        return false;
+        return s3_fail_text(s, S3_INVALID_REQUEST, "Please use AWS4-HMAC-SHA256");
+    if (s3_header(s, "x-amz-content-sha256").len == 0)
+        return s3_fail_text(s, S3_INVALID_REQUEST, "Missing x-amz-content-sha256");
     value = slice_skip(value, 17);
     while (value.len > 0) {
         struct slice item = slice_trim(slice_cut(&value, ','));
@@ -60,61 +89,128 @@ static bool s3_claim_header(const struct s3 *s, struct s3_claim *c)
         else if (slice_eq(name, SLICE("Signature")))
             c->signature = item;
     }
-    c->date = s3_header(s, "x-amz-date");
-    return true;
+    s3_claim_header_date(s, c);
+    return 0;
 }
 
-static bool s3_claim_query(const struct s3 *s, struct s3_claim *c)
+static int s3_claim_expires(struct s3 *s, struct s3_claim *c)
 {
-    const char *algorithm = s3_query(s, "X-Amz-Algorithm");
-    if (algorithm == NULL || strcmp(algorithm, "AWS4-HMAC-SHA256") != 0)
-        return false;
-    c->presigned = true;
-    c->credential = slice_of(s3_query(s, "X-Amz-Credential"));
-    c->headers = slice_of(s3_query(s, "X-Amz-SignedHeaders"));
-    c->signature = slice_of(s3_query(s, "X-Amz-Signature"));
-    c->date = slice_of(s3_query(s, "X-Amz-Date"));
     uint64_t expires = 0;
-    if (slice_to_u64(slice_of(s3_query(s, "X-Amz-Expires")), &expires) == 0 &&
-        expires <= S3_EXPIRES_MAX_S)
-        c->expires_s = (int64_t)expires;
-    return true;
+    if (slice_to_u64(slice_of(s3_query(s, "X-Amz-Expires")), &expires) < 0)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT, "X-Amz-Expires should be a number");
+    if (expires > S3_EXPIRES_MAX_S)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT,
+                            "X-Amz-Expires must be less than a week (in seconds); that is, the "
+                            "given X-Amz-Expires must be less than 604800 seconds");
+    c->expires_s = (int64_t)expires;
+    return 0;
 }
 
-static int s3_claim_of(struct s3 *s, struct s3_claim *c)
+/* What is missing is named together. */
+static int s3_claim_query(struct s3 *s, struct s3_claim *c)
 {
-    if (!s3_claim_header(s, c) && !s3_claim_query(s, c))
-        return s3_fail(s, S3_ACCESS_DENIED);
+    struct slice algorithm = SLICE(""), expires = SLICE("");
+    const struct {
+        const char *name;
+        struct slice *value;
+    } wanted[] = {{"X-Amz-Algorithm", &algorithm},
+                  {"X-Amz-Credential", &c->credential},
+                  {"X-Amz-Date", &c->date},
+                  {"X-Amz-Expires", &expires},
+                  {"X-Amz-SignedHeaders", &c->headers},
+                  {"X-Amz-Signature", &c->signature}};
+    AUTO(buf_done) struct buf missing = {0};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const char *value = s3_query(s, wanted[i].name);
+        if (value != NULL)
+            *wanted[i].value = slice_of(value);
+        else
+            buf_printf(&missing, "%s%s", buf_len(&missing) > 0 ? ",  " : "", wanted[i].name);
+    }
+    if (buf_len(&missing) > 0)
+        return s3_fail_text(s, S3_INVALID_ARGUMENT, "Required search parameters %s missing",
+                            buf_cstr(&missing));
+    if (!slice_eq(algorithm, SLICE("AWS4-HMAC-SHA256")))
+        return s3_fail_text(s, S3_INVALID_REQUEST, "Please use AWS4-HMAC-SHA256");
+    c->presigned = true;
+    c->date_in = "X-Amz-Date";
+    return s3_claim_expires(s, c);
+}
+
+/* <key id>/<day>/<region>/s3/aws4_request */
+static int s3_claim_scope(struct s3 *s, struct s3_claim *c)
+{
     struct slice rest = c->credential;
+    size_t n = 1;
+    for (size_t i = 0; i < rest.len; i++)
+        n += rest.ptr[i] == '/';
+    if (n < 5)
+        return s3_fail_text(s, S3_MALFORMED_AUTH,
+                            "Credential sigv4 header should have at least 5 slash-separated "
+                            "parts, not %zu",
+                            n);
     c->key_id = slice_cut(&rest, '/');
-    struct slice scope = rest;
+    s->auth.scope = rest;
+    s->auth.date = c->date;
     c->day = slice_cut(&rest, '/');
     c->region = slice_cut(&rest, '/');
     c->service = slice_cut(&rest, '/');
-    s->auth.scope = scope;
-    s->auth.date = c->date;
-    bool ok = slice_eq(rest, SLICE("aws4_request")) && slice_eq(c->service, SLICE("s3")) &&
-              c->headers.len > 0 && c->signature.len > 0 && c->date.len == S3_DATE_LEN &&
-              slice_starts(c->date, c->day);
-    return ok ? 0 : s3_fail(s, S3_MALFORMED_AUTH);
+    if (!slice_eq(c->service, SLICE("s3")))
+        return s3_fail_text(s, S3_MALFORMED_AUTH, "Credential service should be s3, not %.*s",
+                            SLICE_ARG(c->service));
+    if (!slice_eq(rest, SLICE("aws4_request")))
+        return s3_fail_text(s, S3_MALFORMED_AUTH,
+                            "Credential termination string should be aws4_request, not %.*s",
+                            SLICE_ARG(rest));
+    return c->headers.len == 0 || c->signature.len == 0 ? s3_fail(s, S3_MALFORMED_AUTH) : 0;
+}
+
+static int s3_claim_date(struct s3 *s, const struct s3_claim *c, int64_t *ret_s)
+{
+    char text[S3_DATE_LEN + 1];
+    struct tm tm = {0};
+    if (c->date.len == 0)
+        return s3_fail_text(s, S3_INVALID_REQUEST,
+                            "No date provided in x-amz-date nor date header");
+    const char *end = slice_to_cstr(c->date, text, sizeof(text)) < 0
+                          ? NULL
+                          : strptime(text, "%Y%m%dT%H%M%SZ", &tm);
+    if (end == NULL || *end != '\0')
+        return s3_fail_text(s, S3_MALFORMED_AUTH,
+                            "Date provided in '%s' header (%.*s) didn't parse successfully",
+                            c->date_in, SLICE_ARG(c->date));
+    if (!slice_starts(c->date, c->day))
+        return s3_fail_text(s, S3_MALFORMED_AUTH,
+                            "Credential signed date %.*s does not match %.8s from '%s' header",
+                            SLICE_ARG(c->day), text, c->date_in);
+    *ret_s = (int64_t)timegm(&tm);
+    return 0;
 }
 
 static int s3_claim_time(struct s3 *s, const struct s3_claim *c)
 {
-    char text[S3_DATE_LEN + 1];
-    struct tm tm = {0};
-    if (slice_to_cstr(c->date, text, sizeof(text)) < 0)
-        return s3_fail(s, S3_MALFORMED_AUTH);
-    const char *end = strptime(text, "%Y%m%dT%H%M%SZ", &tm);
-    if (end == NULL || *end != '\0')
-        return s3_fail(s, S3_MALFORMED_AUTH);
-    int64_t age_s = clock_wall_ms() / 1000 - (int64_t)timegm(&tm);
-    if (c->presigned) {
-        if (c->expires_s == 0)
-            return s3_fail(s, S3_EXPIRED);
+    int64_t signed_s = 0;
+    int r = s3_claim_date(s, c, &signed_s);
+    if (r < 0)
+        return r;
+    int64_t age_s = clock_wall_ms() / 1000 - signed_s;
+    if (c->presigned)
         return age_s > c->expires_s || age_s < -S3_SKEW_S ? s3_fail(s, S3_EXPIRED) : 0;
-    }
     return llabs(age_s) > S3_SKEW_S ? s3_fail(s, S3_TIME_SKEWED) : 0;
+}
+
+static int s3_claim_of(struct s3 *s, struct s3_claim *c)
+{
+    bool in_query = s3_query(s, "X-Amz-Credential") != NULL ||
+                    s3_query(s, "X-Amz-Signature") != NULL ||
+                    s3_query(s, "X-Amz-Algorithm") != NULL;
+    bool in_header = s3_header(s, "authorization").len > 0;
+    if (!in_query && !in_header)
+        return s3_fail(s, S3_ACCESS_DENIED);
+    int r = in_header ? s3_claim_header(s, c) : s3_claim_query(s, c);
+    if (r == 0)
+        r = s3_claim_scope(s, c);
+    return r == 0 ? s3_claim_time(s, c) : r;
 }
 
 /* --- the canonical request --- */
@@ -212,16 +308,16 @@ static void s3_canonical_headers(const struct s3 *s, struct slice names, struct 
     buf_printf(out, "\n%.*s\n", SLICE_ARG(names));
 }
 
-static int s3_string_to_sign(struct s3 *s, const struct s3_claim *c, struct buf *out)
+static int s3_string_to_sign(struct s3 *s, const struct s3_claim *c, struct buf *request,
+                             struct buf *out)
 {
-    AUTO(buf_done) struct buf request = {0};
     char hash[S3_SIGNATURE_SIZE];
-    buf_printf(&request, "%.*s\n", SLICE_ARG(s->req->method));
-    if (s3_canonical_path(s, &request) < 0 || s3_canonical_query(s, c->presigned, &request) < 0)
+    buf_printf(request, "%.*s\n", SLICE_ARG(s->req->method));
+    if (s3_canonical_path(s, request) < 0 || s3_canonical_query(s, c->presigned, request) < 0)
         return s3_fail(s, S3_INVALID_ARGUMENT);
-    s3_canonical_headers(s, c->headers, &request);
-    buf_append_slice(&request, s->auth.payload);
-    s3_sha256_hex(buf_slice(&request), hash);
+    s3_canonical_headers(s, c->headers, request);
+    buf_append_slice(request, s->auth.payload);
+    s3_sha256_hex(buf_slice(request), hash);
     buf_printf(out, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%s", SLICE_ARG(c->date),
                SLICE_ARG(s->auth.scope), hash);
     return 0;
@@ -243,14 +339,33 @@ static void s3_signing_key(const struct s3_claim *c, const char *secret, uint8_t
     secret_wipe(first, sizeof(first));
 }
 
+/* Says what was signed here, so that whoever writes a client sees the difference. */
+static int s3_sign_differs(struct s3 *s, const struct s3_claim *c, const struct buf *request,
+                           const struct buf *text)
+{
+    const struct {
+        const char *name;
+        struct slice value;
+    } parts[] = {{"AWSAccessKeyId", c->key_id},
+                 {"StringToSign", buf_slice(text)},
+                 {"SignatureProvided", c->signature},
+                 {"CanonicalRequest", buf_slice(request)}};
+    AUTO(buf_done) struct buf more = {0};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        buf_printf(&more, "<%s>", parts[i].name);
+        s3_xml_text(&more, parts[i].value);
+        buf_printf(&more, "</%s>", parts[i].name);
+    }
+    return s3_fail_more(s, S3_SIGNATURE, buf_slice(&more));
+}
+
 int s3_sign_check(struct s3 *s)
 {
     AUTO(buf_done) struct buf text = {0};
+    AUTO(buf_done) struct buf request = {0};
     struct s3_claim c = {0};
     char secret[TOKEN_SECRET_SIZE];
     int r = s3_claim_of(s, &c);
-    if (r == 0)
-        r = s3_claim_time(s, &c);
     if (r < 0)
         return r;
     if (tokens_secret(s->req->api->tokens, c.key_id, s->req->remote_ip, &s->req->who, secret) < 0)
@@ -263,9 +378,11 @@ int s3_sign_check(struct s3 *s)
         s->auth.payload = SLICE("UNSIGNED-PAYLOAD");
     s3_signing_key(&c, secret, s->auth.key);
     secret_wipe(secret, sizeof(secret));
-    r = s3_string_to_sign(s, &c, &text);
+    r = s3_string_to_sign(s, &c, &request, &text);
     if (r < 0)
         return r;
     s3_hmac_hex(&s->auth, buf_slice(&text), s->auth.signature);
-    return secret_eq(slice_of(s->auth.signature), c.signature) ? 0 : s3_fail(s, S3_SIGNATURE);
+    return secret_eq(slice_of(s->auth.signature), c.signature)
+               ? 0
+               : s3_sign_differs(s, &c, &request, &text);
 }

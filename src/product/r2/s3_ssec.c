@@ -36,22 +36,39 @@ static int s3_sse_check(struct s3 *s, bool customer)
     return kms ? s3_fail(s, S3_NOT_IMPLEMENTED) : 0;
 }
 
+#define S3_SSEC_MUST                                                                               \
+    "Requests specifying Server Side Encryption with Customer provided keys must provide "
+
+static int s3_ssec_check(struct s3 *s, struct slice algorithm, struct slice key, struct slice md5)
+{
+    if (algorithm.len == 0)
+        return s3_fail_text(s, S3_SEAL_KEY, S3_SSEC_MUST "a valid encryption algorithm.");
+    if (key.len == 0)
+        return s3_fail_text(s, S3_SEAL_KEY, S3_SSEC_MUST "an appropriate secret key.");
+    if (md5.len == 0)
+        return s3_fail_text(s, S3_SEAL_KEY,
+                            S3_SSEC_MUST "the client calculated MD5 of the secret key.");
+    return slice_eq(algorithm, SLICE("AES256")) ? 0 : s3_fail(s, S3_INVALID_ENCRYPTION);
+}
+
 int s3_ssec(struct s3 *s, const char *prefix, const char *member, json_t *options)
 {
     struct slice algorithm = s3_ssec_header(s, prefix, "algorithm");
     struct slice key = s3_ssec_header(s, prefix, "key"), md5 = s3_ssec_header(s, prefix, "key-md5");
-    struct slice raw, sum_given;
+    struct slice raw, said;
     uint8_t sum[DIGEST_MAX];
     char hex[2 * S3_SSEC_KEY_SIZE + 1];
     bool given = algorithm.len > 0 || key.len > 0 || md5.len > 0;
     int r = strcmp(prefix, "x-amz-") == 0 ? s3_sse_check(s, given) : 0;
+    if (r == 0 && given)
+        r = s3_ssec_check(s, algorithm, key, md5);
     if (r < 0 || !given)
         return r;
-    if (!slice_eq(algorithm, SLICE("AES256")) || !s3_ssec_decode(s, key, S3_SSEC_KEY_SIZE, &raw) ||
-        !s3_ssec_decode(s, md5, S3_SSEC_MD5_SIZE, &sum_given))
+    if (!s3_ssec_decode(s, key, S3_SSEC_KEY_SIZE, &raw) ||
+        !s3_ssec_decode(s, md5, S3_SSEC_MD5_SIZE, &said))
         return s3_fail(s, S3_SEAL_KEY);
     digest_of(DIGEST_MD5, raw, sum);
-    if (!slice_eq(sum_given, slice_from(sum, S3_SSEC_MD5_SIZE)))
+    if (!slice_eq(said, slice_from(sum, S3_SSEC_MD5_SIZE)))
         return s3_fail(s, S3_SEAL_KEY);
     hex_encode(raw.ptr, raw.len, hex);
     json_object_set_new(options, member, json_string(hex));

@@ -21,6 +21,8 @@ void s3_xml_text(struct buf *out, struct slice text)
             buf_append_slice(out, SLICE("&gt;"));
         else if (c == '"')
             buf_append_slice(out, SLICE("&quot;"));
+        else if (c == '\'')
+            buf_append_slice(out, SLICE("&apos;"));
         else if (c < 0x20)
             buf_printf(out, "&#x%X;", c);
         else
