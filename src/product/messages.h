@@ -30,7 +30,7 @@
     M(table,        SUPERVISOR, GATEWAY, F(u64, revision) F(bytes, json))                          \
     M(table_changed, CONTROL, SUPERVISOR, F(u64, revision) /* workers/table.json was replaced */)  \
     M(table_applied, GATEWAY, CONTROL, F(u64, revision) /* N: requests are routed by this table now */) \
-    M(isolate_want, GATEWAY, SUPERVISOR, F(bytes, script) F(bytes, version) /* S; REPLY carries the wire */) \
+    M(isolate_want, GATEWAY, SUPERVISOR, F(bytes, script) F(bytes, version) F(bytes, spec) /* S; REPLY carries the wire. spec: of a dynamic Worker, which has no file of it */) \
     M(isolate_given, SUPERVISOR, GATEWAY, F(u64, isolate) F(i64, result) F(bytes, text) F(bytes, spec)) \
     M(isolate_drop, GATEWAY, SUPERVISOR, F(u64, isolate) F(bytes, why) /* N: retire or kill it */) \
     M(isolate_gone, SUPERVISOR, GATEWAY, F(u64, isolate) F(bytes, outcome) F(bytes, text) /* N */) \
@@ -87,7 +87,8 @@
                                       F(u16, status) F(bytes, response) /* S, body of the response; REPLY is fetched. The Cache API: CACHE_*, headers of the request */) \
     /* options: {"main","format","compat":{"date","flags"},"modules":[{"name","type","size"}]}; the body is    \
      * the modules' bytes one after another in that order (type: esm, cjs, script, text, data, wasm, json) */ \
-    M(link,         CONTROL, ISOLATE, F(bytes, options) /* S, body: the modules; REPLY is linked, body: code */) \
+    M(link,         CONTROL, ISOLATE, F(bytes, options) /* S, body: the modules; REPLY is linked, body: code. GATEWAY to a dynamic Worker: \
+     * the code it is to run, options has env_size too: bytes before the modules; loaded or load_failed follow */) \
     /* result < 0: text is the sentence for the client, without a body */                          \
     M(linked,       ISOLATE, CONTROL, F(i64, result) F(bytes, text))                               \
     /* --- gateway and control --- */                                                              \
@@ -140,6 +141,8 @@ enum {
     MSG_HIBERNATE = 16384,
     /* request: not for the object's code, but SQL of the data studio. */
     MSG_QUERY = 1048576,
+    /* request: props are {"packed": bytes of serialize() as characters, "bindings": [index of each stub in it]}. */
+    MSG_PACKED = 2097152,
     MSG_VARIABLES = 32768,      /* request: props are variables of its env instead */
     MSG_CACHE_NO_STORE = 65536, /* fetch: neither answered from the cache nor kept in it */
     MSG_CACHE_RENEW = 131072,   /* fetch: what is in the cache is asked for again */

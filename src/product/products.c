@@ -19,6 +19,7 @@ const struct product *const products[] = {
     &product_service,
     &product_assets,
     &product_dispatch,
+    &product_loader,
     &product_ratelimit,
     NULL,
 };

@@ -22,6 +22,7 @@
  *   gateway_egress_socket.c  back: a WebSocket to the world; gateway_egress_tcp.c: a TCP connection
  *   gateway_assets.c   back: static assets
  *   gateway_dispatch.c Workers called by name, their outbound Workers
+ *   gateway_loader.c   Workers that Workers bring; gateway_grant.c: what such a Worker may reach
  *   gateway_rate.c     back: the rate limiting binding
  *   gateway_log.c      access log
  */
@@ -65,6 +66,8 @@ struct gateway {
     struct table *table;
     struct map workers;      /* "script/version" -> struct worker */
     struct map watched;      /* scripts that somebody tails */
+    struct map loaders;      /* caller, binding and key -> dynamic struct worker, referenced */
+    size_t loaded_bytes;     /* of the code of dynamic Workers */
     struct map homes;        /* namespace and id of a Durable Object -> struct home */
     struct map hibernations; /* the same -> struct hibernation */
     struct link isolates;    /* all links, least recently used first */
@@ -151,6 +154,7 @@ struct call_request {
     bool socket;                          /* TCP: the answer may end long before the request */
     bool query;                           /* SQL for the object, from control */
     bool rpc;                             /* both bodies are frames of an RPC session */
+    bool packed;                          /* props are those of MSG_PACKED */
     struct slice ns, object, object_name; /* a Durable Object; object empty: none */
     uint32_t cpu_ms, subrequests;         /* limits of this call; 0: those of the version */
     unsigned depth;
@@ -261,6 +265,7 @@ const struct assets *worker_assets(struct worker *w); /* NULL: none */
 /* Of its script, at every change of the table: an array of names, or NULL. */
 void worker_set_consumers(struct worker *w, const json_t *names);
 bool worker_has_code(const struct worker *w);
+bool worker_is_dynamic(const struct worker *w);
 /* It answers at its own host only: Durable Objects go on in the version that is deployed. */
 void worker_supersede(struct worker *w);
 /* Not in the table any more: its isolates leave when they are idle. */
@@ -337,6 +342,17 @@ void cache_answer(struct call *c, struct cache_entry *e, const char *status);
 struct cache_key cache_key_of(struct gateway *g, struct slice name, struct slice url);
 /* outcome: "ok", or a sentence. */
 void cache_purge_run(struct gateway *g, struct slice json, struct buf *outcome);
+
+/* --- gateway_loader.c, gateway_grant.c --- */
+
+/* A call on a worker_loader binding of `self`: brings code, asks whether it is wanted, or goes to the Worker. */
+void loader_call(struct call *c, struct worker *self, uint32_t binding, struct slice options,
+                 struct slice entrypoint);
+/* Forgets the code of dynamic Workers that nobody has used for long. */
+void loaders_sweep(struct gateway *g);
+/* Grants what `self` passes on, {"binding", "object", "name"} or {"entrypoint", "props"}: a binding for somebody else, owned;
+ * NULL: it has no such thing to give. */
+json_t *grant_make(const struct worker *self, const json_t *given);
 
 /* --- gateway_rate.c --- */
 

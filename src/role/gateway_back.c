@@ -277,7 +277,8 @@ void link_send(struct isolate_link *l, struct call *c)
                      &(struct msg_request){
                          .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0) |
                                   (r->upgrade ? MSG_WEBSOCKET : 0) | (r->rpc ? MSG_RPC : 0) |
-                                  (r->query ? MSG_QUERY : 0) | (r->variables ? MSG_VARIABLES : 0),
+                                  (r->query ? MSG_QUERY : 0) | (r->variables ? MSG_VARIABLES : 0) |
+                                  (r->packed ? MSG_PACKED : 0),
                          .method = r->method,
                          .url = r->url,
                          .headers = r->headers,

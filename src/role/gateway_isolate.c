@@ -155,14 +155,22 @@ static void queue_flush(struct worker *w, struct isolate_link *l)
     }
 }
 
-static void queue_fail(struct worker *w, int status, struct slice text)
+void worker_queue_fail(struct worker *w, int status, struct slice text)
 {
     struct link *at;
 
     while ((at = list_pop_front(&w->queue)) != NULL) {
         struct call *c = LIST_ENTRY(at, struct call, queued);
         isolate_call_cancel(c);
-        call_fail(c, status, "%.*s", SLICE_ARG(text));
+        if (w->dynamic != NULL) /* told to who has brought it, as what it threw */
+            call_respond(c, &(struct call_head){.status = status,
+                                                .status_text = text,
+                                                .headers = SLICE(""),
+                                                .content_length = 0,
+                                                .flags = MSG_THREW,
+                                                .end = true});
+        else
+            call_fail(c, status, "%.*s", SLICE_ARG(text));
     }
 }
 
@@ -174,13 +182,28 @@ static void queue_without(struct worker *w, int status, struct slice text)
     if (l != NULL)
         queue_flush(w, l);
     else if (w->n_starting == 0)
-        queue_fail(w, status, text);
+        worker_queue_fail(w, status, text);
 }
 
 /* --- starting --- */
 
 static void isolate_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args,
                          int fd);
+
+/* A dynamic Worker that does not load: its code is not tried again unless somebody calls it. */
+static void link_not_loaded(struct isolate_link *l)
+{
+    struct worker *w = l->worker;
+    AUTO(buf_done) struct buf text = {0};
+
+    l->loading = false;
+    w->n_starting--;
+    buf_append_slice(&text, SLICE("Error: Failed to start Worker:\n"));
+    buf_append_slice(&text, buf_len(&w->dynamic->load_error) > 0
+                                ? buf_slice(&w->dynamic->load_error)
+                                : SLICE("Its process ended."));
+    queue_without(w, 500, buf_slice(&text));
+}
 
 /* The process is gone; every stream was reset already, so every call has been answered. */
 static void isolate_closed(struct wire *w, int reason UNUSED)
@@ -191,6 +214,8 @@ static void isolate_closed(struct wire *w, int reason UNUSED)
 
     l->state = ISOLATE_LEAVING;
     link_unlist(l);
+    if (l->loading)
+        link_not_loaded(l);
     objects_leave(l, NULL);
     for (size_t at = 0; map_next(&l->events, &at, &key, &value);) {
         struct event *e = value;
@@ -209,6 +234,18 @@ static const struct wire_events isolate_events = {
     .closed = isolate_closed,
 };
 
+static void link_ready(struct isolate_link *l)
+{
+    struct worker *w = l->worker;
+
+    w->n_starting--;
+    l->state = ISOLATE_READY;
+    l->heard_us = l->idle_since_us = loop_now_us(l->gateway->loop);
+    queue_flush(w, l);
+    if (w->retired)
+        link_leave(l, "superseded");
+}
+
 static void want_reply(struct wire_stream *s, struct slice args, int fd, bool end UNUSED)
 {
     struct isolate_link *l = wire_stream_user(s);
@@ -216,9 +253,9 @@ static void want_reply(struct wire_stream *s, struct slice args, int fd, bool en
     struct msg_isolate_given m;
 
     CHECK(msg_isolate_given_unpack(args, &m) == 0); /* the supervisor is trusted */
-    w->n_starting--;
     l->want = NULL;
     if (m.result < 0 || fd < 0) {
+        w->n_starting--;
         AUTO(buf_done) struct buf text = {0};
         buf_append_slice(&text, m.text);
         wire_stream_close(s, 0);
@@ -229,13 +266,12 @@ static void want_reply(struct wire_stream *s, struct slice args, int fd, bool en
         return;
     }
     l->id = m.isolate;
-    l->state = ISOLATE_READY;
-    l->heard_us = l->idle_since_us = loop_now_us(l->gateway->loop);
     l->wire = wire_create(l->gateway->loop, fd, 0, &isolate_events, l);
     wire_stream_close(s, 0);
-    queue_flush(w, l);
-    if (w->retired)
-        link_leave(l, "superseded");
+    if (w->dynamic != NULL)
+        dynamic_send_code(l);
+    else
+        link_ready(l);
 }
 
 static void want_reset(struct wire_stream *s, int reason UNUSED)
@@ -258,9 +294,14 @@ void isolate_start(struct worker *w)
     struct gateway *g = w->gateway;
     static struct buf out;
 
+    if (w->dynamic != NULL && !w->dynamic->has_code)
+        return; /* loader_call() starts it when the code has come */
     buf_clear(&out);
-    msg_isolate_want_pack(&out, &(struct msg_isolate_want){.script = slice_of(w->script),
-                                                           .version = slice_of(w->version)});
+    msg_isolate_want_pack(
+        &out, &(struct msg_isolate_want){
+                  .script = slice_of(w->script),
+                  .version = slice_of(w->version),
+                  .spec = w->dynamic == NULL ? SLICE_NONE : buf_slice(&w->dynamic->spec)});
     struct isolate_link *l = mem_new(sizeof(*l));
     l->gateway = g;
     list_init(&l->homes);
@@ -385,6 +426,10 @@ static void note_load_failed(struct isolate_link *l, struct slice args)
     if (msg_load_failed_unpack(args, &m) < 0)
         return;
     snprintf(l->outcome, sizeof(l->outcome), "exception");
+    if (l->loading) {
+        buf_clear(&l->worker->dynamic->load_error);
+        buf_append_slice(&l->worker->dynamic->load_error, m.text);
+    }
     LOG(LOG_WARN, "load_failed", F("script", "%s", l->worker->script),
         F("version", "%s", l->worker->version));
 }
@@ -412,6 +457,10 @@ static void isolate_note(struct wire *w, uint32_t stream_id, uint16_t op, struct
         object_over(l, args);
         return;
     case OP_loaded:
+        if (l->loading) {
+            l->loading = false;
+            link_ready(l);
+        }
         return;
     case OP_isolate_retire:
         /* Over its soft limit of memory: it finishes what it has and ends. */
@@ -466,6 +515,7 @@ void links_retire_idle(struct gateway *g)
     size_t too_many =
         g->n_isolates > GATEWAY_ISOLATES_MAX ? g->n_isolates - GATEWAY_ISOLATES_MAX : 0;
 
+    loaders_sweep(g);
     LIST_FOR_SAFE (at, &g->isolates) {
         struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_gateway);
         if (l->state != ISOLATE_READY || l->n_events != 0)

@@ -24,6 +24,16 @@ struct isolate_link {
     int64_t heard_us, idle_since_us;
     struct outbound *outbound; /* the last one given, referenced (gateway_dispatch.c) */
     char outcome[24];          /* why it ended, when it said so */
+    bool loading;              /* of a dynamic Worker: it has been sent its code */
+};
+
+/* What a Worker that was brought by another one is besides. */
+struct dynamic {
+    char *key;                         /* in gateway.loaders */
+    struct buf spec, options, modules; /* for isolate_want, for `link` and its body */
+    struct buf load_error;
+    bool has_code;
+    int64_t used_us, asked_us; /* asked_us: since when somebody is about to bring it; 0: nobody */
 };
 
 struct worker {
@@ -36,6 +46,7 @@ struct worker {
     json_t *assets_config; /* of the version; JSON null: no assets */
     struct assets *assets; /* loaded at the first request */
     bool has_code, retired;
+    struct dynamic *dynamic; /* owned; NULL: it was deployed */
     struct link isolates;
     size_t n_isolates, n_starting;
     struct link queue;
@@ -63,6 +74,11 @@ void link_send(struct isolate_link *l, struct call *c);
 /* Of those that are ready; one that answers comes before a silent one. NULL: none. */
 struct isolate_link *least_busy(struct worker *w);
 void isolate_start(struct worker *w);
+/* Nobody runs it: what waits fails. */
+void worker_queue_fail(struct worker *w, int status, struct slice text);
+/* gateway_loader.c: the isolate gets its code. */
+void dynamic_send_code(struct isolate_link *l);
+void dynamic_free(struct gateway *g, struct dynamic *d);
 
 struct event *event_create(struct isolate_link *l);
 /* Files it under the stream that carries it. */

@@ -211,7 +211,7 @@ static void retire_absent(struct gateway *g, const struct table *t)
     for (size_t at = 0; map_next(&g->workers, &at, &key, &value);) {
         struct worker *w = value;
         struct script *s = map_get(&t->scripts, slice_of(worker_script(w)));
-        if (s != NULL && script_deploys(s, w))
+        if (worker_is_dynamic(w) || (s != NULL && script_deploys(s, w)))
             continue;
         if (s != NULL && script_previews(s, w))
             worker_supersede(w);

@@ -212,6 +212,7 @@ static void fetch_service(struct call *c, const json_t *binding)
     }
     c->request.entrypoint = slice_of(json_str(binding, "entrypoint", ""));
     c->request.props = binding_props(binding);
+    c->request.packed = json_bool(binding, "packed", false);
     c->worker = worker_ref(w);
     if (worker_has_code(w))
         isolate_call_start(c);
@@ -258,7 +259,18 @@ static void bound_assets(struct call *c, struct worker *self, UNUSED const json_
 static void bound_object(struct call *c, UNUSED struct worker *self, const json_t *binding,
                          const struct msg_fetch *m)
 {
-    object_call(c, binding, m->object, m->object_name);
+    const char *object = json_str(binding, "object", NULL); /* of a stub that was passed on */
+
+    if (object != NULL)
+        object_call(c, binding, slice_of(object), slice_of(json_str(binding, "object_name", "")));
+    else
+        object_call(c, binding, m->object, m->object_name);
+}
+
+static void bound_loader(struct call *c, struct worker *self, const json_t *binding UNUSED,
+                         const struct msg_fetch *m)
+{
+    loader_call(c, self, m->binding, m->object, m->object_name);
 }
 
 static void bound_dispatch(struct call *c, UNUSED struct worker *self, const json_t *binding,
@@ -294,6 +306,7 @@ static void fetch_bound(struct call *c, struct worker *self, const json_t *bindi
                  {"durable_object_namespace", bound_object},
                  {"dispatch_namespace", bound_dispatch},
                  {"ratelimit", bound_rate},
+                 {"worker_loader", bound_loader},
                  {"none", bound_none}};
     const char *type = binding == NULL ? "" : json_str(binding, "type", "");
 

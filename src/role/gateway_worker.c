@@ -46,6 +46,7 @@ void worker_unref(struct worker *w)
     map_remove(&w->gateway->workers, slice_of(w->key));
     json_release(&w->bindings);
     json_release(&w->world);
+    dynamic_free(w->gateway, w->dynamic);
     json_release(&w->assets_config);
     json_release(&w->consumers);
     assets_destroy(w->assets);
@@ -82,6 +83,11 @@ void worker_set_consumers(struct worker *w, const json_t *names)
 bool worker_has_code(const struct worker *w)
 {
     return w->has_code;
+}
+
+bool worker_is_dynamic(const struct worker *w)
+{
+    return w->dynamic != NULL;
 }
 
 const json_t *worker_binding(const struct worker *w, uint32_t index)

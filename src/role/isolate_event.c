@@ -451,8 +451,8 @@ static bool isolate_on_link(struct isolate *iso, struct wire_stream *s, struct s
 {
     struct msg_link m;
     struct channel *ch = NULL;
-    if (iso->kind != ISOLATE_LINKER || msg_link_unpack(payload, &m) < 0 ||
-        (ch = channel_create(iso, CHANNEL_LINK, s)) == NULL)
+    if (!(iso->kind == ISOLATE_LINKER || isolate_awaits_code(iso)) ||
+        msg_link_unpack(payload, &m) < 0 || (ch = channel_create(iso, CHANNEL_LINK, s)) == NULL)
         return false;
     buf_append_slice(&ch->options, m.options);
     ch->in_end = end;

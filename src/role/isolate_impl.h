@@ -135,6 +135,9 @@ struct isolate {
     size_t memory_max;
     int64_t startup_us;
     struct timer load_timer, warm_timer;
+    struct buf linked,
+        code;           /* of a dynamic Worker: its script, and its modules one after another */
+    json_t *code_files; /* names -> [offset, size] in `code` */
 
     /* channels */
     struct channel **channels;
@@ -181,6 +184,8 @@ void isolate_warm(struct isolate *iso);    /* begins: goes on from a timer until
 void isolate_prepare(struct isolate *iso); /* ends warming up; what needs no files */
 void isolate_load(struct isolate *iso);
 void isolate_link_run(struct channel *ch);
+/* Of a dynamic Worker: its code comes by `link`. */
+bool isolate_awaits_code(const struct isolate *iso);
 
 /* isolate_event.c */
 extern const struct wire_events isolate_main_events;

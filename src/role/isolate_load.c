@@ -149,8 +149,25 @@ static int isolate_code_path(struct isolate *iso, struct slice file, char *path,
     return n < 0 || (size_t)n >= size - len ? -E2BIG : 0;
 }
 
+/* A file of a dynamic Worker, which has none on the disk. */
+static int isolate_read_brought(struct isolate *iso, struct slice file, struct buf *ret)
+{
+    const json_t *place = json_object_getn(iso->code_files, file.ptr, file.len);
+    if (slice_eq(file, SLICE("linked.js"))) {
+        buf_append_slice(ret, buf_slice(&iso->linked));
+        return 0;
+    }
+    if (place == NULL)
+        return -ENOENT;
+    buf_append(ret, buf_slice(&iso->code).ptr + json_integer_value(json_array_get(place, 0)),
+               (size_t)json_integer_value(json_array_get(place, 1)));
+    return 0;
+}
+
 static int isolate_read_code(struct isolate *iso, struct slice file, struct buf *ret)
 {
+    if (iso->code_files != NULL)
+        return isolate_read_brought(iso, file, ret);
     char path[ISOLATE_PATH_MAX];
     int r = isolate_code_path(iso, file, path, sizeof path);
     return r < 0 ? r : file_read(AT_FDCWD, path, ISOLATE_CODE_MAX, ret);
@@ -379,7 +396,16 @@ void isolate_load(struct isolate *iso)
         buf_printf(&text, "Uncaught Error: %s", err.text);
         return isolate_load_failed(iso, buf_slice(&text));
     }
-    isolate_load_script(iso);
+    if (isolate_awaits_code(iso))
+        wire_pause(iso->main, false);
+    else
+        isolate_load_script(iso);
+}
+
+bool isolate_awaits_code(const struct isolate *iso)
+{
+    return iso->kind == ISOLATE_WORKER && iso->code_files == NULL &&
+           json_bool(iso->spec, "dynamic", false);
 }
 
 /* --- link jobs --- */
@@ -410,11 +436,11 @@ static void link_answer(struct channel *ch, int result, struct slice text, struc
 
 /* Cuts the body into the modules' sources, each held, since the collector does not see our heap. False
  * when the sizes do not add up. */
-static bool link_sources(struct channel *ch, json_t *options, struct js_hold *sources)
+static bool link_sources(struct isolate *iso, struct slice rest, const json_t *options,
+                         struct js_hold *sources)
 {
-    js_context ctx = ch->iso->ctx;
+    js_context ctx = iso->ctx;
     const json_t *modules = json_object_get(options, "modules");
-    struct slice rest = buf_slice(&ch->in);
     for (size_t i = 0; i < json_array_size(modules); i++) {
         const json_t *module = json_array_get(modules, i);
         int64_t size = json_int(module, "size", -1);
@@ -450,7 +476,68 @@ static int link_call(struct channel *ch, struct js_hold *sources, size_t n, stru
     return -EINVAL;
 }
 
-static void link_job(struct channel *ch, json_t *options)
+/* --- the code of a dynamic Worker --- */
+
+static void code_file(struct isolate *iso, const char *name, size_t at, size_t size)
+{
+    json_object_set_new(iso->code_files, name,
+                        json_pack("[I, I]", (json_int_t)at, (json_int_t)size));
+}
+
+/* Where each file of the body is: "env", then m0, m1, ... in the order of the list. */
+static int code_place(struct isolate *iso, const json_t *options)
+{
+    const json_t *modules = json_object_get(options, "modules");
+    int64_t env = json_int(options, "env_size", -1);
+    size_t at = 0;
+    iso->code_files = json_object();
+    if (env < 0 || (size_t)env > buf_len(&iso->code))
+        return -EBADMSG;
+    code_file(iso, "env", 0, (size_t)env);
+    at = (size_t)env;
+    for (size_t i = 0; i < json_array_size(modules); i++) {
+        char name[32];
+        int64_t size = json_int(json_array_get(modules, i), "size", -1);
+        if (size < 0 || (size_t)size > buf_len(&iso->code) - at)
+            return -EBADMSG;
+        snprintf(name, sizeof(name), "m%zu", i);
+        code_file(iso, name, at, (size_t)size);
+        at += (size_t)size;
+    }
+    return 0;
+}
+
+static void code_take(struct channel *ch, const json_t *options)
+{
+    struct isolate *iso = ch->iso;
+    iso->code = ch->in;
+    ch->in = (struct buf){0};
+    int r = code_place(iso, options);
+    if (r < 0)
+        return isolate_load_failed(iso, SLICE("Error: the modules do not match their description"));
+    /* The linker's script is needed once, and reads what its own process will run. */
+    vm_enter(iso->vm);
+    isolate_hold_hook(iso, &iso->hooks.link,
+                      vm_bootstrap(iso->vm, "selvedge:linker", iso->options->linker), "link");
+    vm_leave(iso->vm);
+}
+
+static void code_linked(struct channel *ch, int result, struct buf *text)
+{
+    struct isolate *iso = ch->iso;
+    js_hold_clear(&iso->hooks.link);
+    channel_close(ch, 0);
+    channel_destroy(ch);
+    if (result < 0)
+        return isolate_load_failed(iso, buf_slice(text));
+    iso->linked = *text;
+    *text = (struct buf){0};
+    isolate_load_script(iso);
+    buf_done(&iso->linked);
+}
+
+/* bytes: the modules. */
+static void link_job(struct channel *ch, const json_t *options, struct slice bytes)
 {
     struct isolate *iso = ch->iso;
     size_t n = json_array_size(json_object_get(options, "modules"));
@@ -459,7 +546,7 @@ static void link_job(struct channel *ch, json_t *options)
 
     isolate_enter(iso, NULL, iso->cpu_limit_us);
     int r = -EBADMSG;
-    if (link_sources(ch, options, sources))
+    if (link_sources(iso, bytes, options, sources))
         r = link_call(ch, sources, n, &text);
     else
         buf_append_slice(&text, SLICE("module sizes do not match the body"));
@@ -469,6 +556,8 @@ static void link_job(struct channel *ch, json_t *options)
     isolate_leave(iso);
     if (vm_terminated(iso->vm))
         return;
+    if (iso->kind == ISOLATE_WORKER)
+        return code_linked(ch, r, &text);
     link_answer(ch, r, r < 0 ? buf_slice(&text) : SLICE(""), r < 0 ? SLICE_NONE : buf_slice(&text));
 }
 
@@ -478,5 +567,11 @@ void isolate_link_run(struct channel *ch)
     struct err err = {0};
     if (json_parse(buf_slice(&ch->options), &options, &err) < 0)
         return link_answer(ch, -EBADMSG, slice_of(err.text), SLICE_NONE);
-    link_job(ch, options);
+    struct isolate *iso = ch->iso;
+    if (iso->kind == ISOLATE_LINKER)
+        return link_job(ch, options, buf_slice(&ch->in));
+    code_take(ch, options);
+    if (iso->exit_status < 0)
+        link_job(ch, options,
+                 slice_skip(buf_slice(&iso->code), (size_t)json_int(options, "env_size", 0)));
 }

@@ -99,6 +99,10 @@ static int start_read_want(struct start *start, struct slice args, struct err *e
     int r = breaker_check(start->sup, start, err);
     if (r < 0)
         return r;
+    if (m.spec.len > 0) {
+        buf_append_slice(&start->spec_text, m.spec);
+        return start_take_spec(start, err);
+    }
     snprintf(path, sizeof(path), "workers/%s/%s/spec.json", start->script, start->version);
     r = file_read(start->sup->data_fd, path, SUPERVISOR_SPEC_MAX, &start->spec_text);
     if (r < 0)

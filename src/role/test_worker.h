@@ -124,8 +124,9 @@ NODISCARD int service_link(struct test_runner *r, struct slice options, struct s
                            struct buf *ret, struct err *err);
 /* Loads it once, to learn of its tests or of what is wrong with it. */
 NODISCARD int service_probe(struct test_service *s, struct err *err);
-NODISCARD int service_fork(struct test_service *s, uint8_t kind, struct service_ends *e,
-                           struct process *ret);
+/* spec: its own, or that of a Worker which it has brought. */
+NODISCARD int service_fork(struct test_service *s, uint8_t kind, struct slice spec,
+                           struct service_ends *e, struct process *ret);
 /* Ends the process. Its status, as waitpid() has it. */
 int service_reap(struct process *p);
 /* "the isolate ended with status 11" */

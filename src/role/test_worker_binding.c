@@ -193,15 +193,22 @@ static json_t *make_d1(struct binding_list *l, json_t *value, struct err *err)
     return make_stored(l, value, (const char *[]){"d1", "id", "d1"}, err);
 }
 
+static json_t *make_loader(struct binding_list *l UNUSED, json_t *value UNUSED,
+                           struct err *err UNUSED)
+{
+    return json_pack("{s:s}", "type", "worker_loader");
+}
+
 static const struct binding_kind {
     const char *key;
     json_t *(*make)(struct binding_list *l, json_t *value, struct err *err);
 } binding_kinds[] = {
-    {"text", make_text},       {"json", make_json},
-    {"service", make_service}, {"data", make_data},
-    {"wasm", make_wasm},       {"wasmModule", make_wasm},
-    {"kvNamespace", make_kv},  {"durableObjectNamespace", make_namespace},
-    {"r2Bucket", make_r2},     {"d1Database", make_d1},
+    {"text", make_text},           {"json", make_json},
+    {"service", make_service},     {"data", make_data},
+    {"wasm", make_wasm},           {"wasmModule", make_wasm},
+    {"kvNamespace", make_kv},      {"durableObjectNamespace", make_namespace},
+    {"r2Bucket", make_r2},         {"d1Database", make_d1},
+    {"workerLoader", make_loader},
 };
 
 /* Kinds without a counterpart are absent from env. */

@@ -112,10 +112,11 @@ static int task_fork(struct test_runner *r, const struct service_task *task, str
     return 0;
 }
 
-int service_fork(struct test_service *s, uint8_t kind, struct service_ends *e, struct process *ret)
+int service_fork(struct test_service *s, uint8_t kind, struct slice spec, struct service_ends *e,
+                 struct process *ret)
 {
     struct service_task task = {
-        .dir = s->dir, .mounts = s->mounts, .assign = {.kind = kind, .spec = buf_slice(&s->spec)}};
+        .dir = s->dir, .mounts = s->mounts, .assign = {.kind = kind, .spec = spec}};
     return task_fork(s->runner, &task, e, ret);
 }
 
@@ -261,7 +262,7 @@ int service_probe(struct test_service *s, struct err *err)
     struct service_load load = {.service = s};
     struct service_ends ends = {.control = &load_events, .user = &load};
     struct process process;
-    int result = service_fork(s, ISOLATE_PROBE, &ends, &process);
+    int result = service_fork(s, ISOLATE_PROBE, buf_slice(&s->spec), &ends, &process);
     if (result < 0)
         return err_set(err, result, 0, "cannot start an isolate: %s", strerror(-result));
     struct wire *main = wire_create(r->loop, ends.main_fd, 0, &load_events, &load);

@@ -241,13 +241,13 @@ static void want_answer(struct wire_stream *stream, const struct msg_isolate_giv
     wire_stream_close(stream, 0);
 }
 
-static void isolate_want(struct test_service *s, struct wire_stream *stream)
+static void isolate_want(struct test_service *s, struct wire_stream *stream, struct slice spec)
 {
     struct test_runner *r = s->runner;
     AUTO(buf_done) struct buf out = {0};
     struct test_isolate *iso = mem_new(sizeof(*iso));
     struct service_ends ends = {.control = &isolate_events, .user = iso};
-    int result = service_fork(s, ISOLATE_WORKER, &ends, &iso->process);
+    int result = service_fork(s, ISOLATE_WORKER, spec, &ends, &iso->process);
     if (result < 0) {
         mem_release(&iso);
         return want_answer(
@@ -257,8 +257,7 @@ static void isolate_want(struct test_service *s, struct wire_stream *stream)
     iso->control = ends.control_wire;
     iso->id = ++r->n_isolates;
     list_push_back(&r->isolates, &iso->link);
-    msg_isolate_attach_pack(
-        &out, &(struct msg_isolate_attach){.isolate = iso->id, .spec = buf_slice(&s->spec)});
+    msg_isolate_attach_pack(&out, &(struct msg_isolate_attach){.isolate = iso->id, .spec = spec});
     wire_note(r->keeper, 0, OP_isolate_attach, buf_slice(&out), ends.keeper_fd);
     want_answer(stream, &(struct msg_isolate_given){.isolate = iso->id}, ends.main_fd);
 }
@@ -278,7 +277,7 @@ static void supervisor_on_open(struct wire *w, struct wire_stream *stream, uint1
         s = config_find(r, name);
     if (s == NULL)
         return wire_stream_close(stream, -EOPNOTSUPP);
-    isolate_want(s, stream);
+    isolate_want(s, stream, m.spec.len > 0 ? m.spec : buf_slice(&s->spec));
 }
 
 static void supervisor_on_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t op,

@@ -50,6 +50,12 @@ test('objects, entrypoints with props, stores', async () => {
     }
 });
 
+test('Workers that a test brings', async () => {
+    const { status, lines } = await run('--config', 'loader.json');
+    assert.equal(lines.at(-1), '6 passed, 0 failed', lines.join('\n'));
+    assert.equal(status, 0);
+});
+
 test('bindings and flags of the command line', async () => {
     const { lines } = await run('--binding', 'TEXT=text', '--compat-flag', 'nodejs_compat', '--compat-date', '2026-01-01', '--filter', 'world', 'bindings.js');
     assert.deepEqual(lines, ['PASS world', '1 passed, 0 failed']);

@@ -45,6 +45,11 @@ const char *worker_version(const struct worker *w)
 }
 
 void worker_supersede(struct worker *w UNUSED) {}
+bool worker_is_dynamic(const struct worker *w UNUSED)
+{
+    return false;
+}
+
 void worker_retire(UNUSED struct worker *w) {}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

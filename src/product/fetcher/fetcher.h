@@ -12,3 +12,4 @@
 extern const struct product product_service;
 extern const struct product product_assets;
 extern const struct product product_dispatch;
+extern const struct product product_loader;

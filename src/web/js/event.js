@@ -13,6 +13,7 @@ import { channelStream, pipeChannel, untouched } from "./body_source.js";
 import { sendStream } from "./send.js";
 import * as responses from "./response.js";
 import { incomingRequest, requestSignal } from "./request.js";
+import { openProps } from "./rpc/serve.js";
 import { abortSignal } from "./abort.js";
 import { makeReader, streamCancel } from "./streams/readable.js";
 import { ENCODE_MANUAL, HAS_BODY, PASS_THROUGH, THREW, RETRYABLE, OVERLOADED, OBJECT_RESET, WEBSOCKET, COMPRESS, limitSubrequests } from "./fetch.js";
@@ -29,7 +30,7 @@ const io = native.io;
 const EIO = -5;
 const HUNG_CHECK_MS = 100;
 const THROWN_MAX = 4096; // characters of a thrown error's text that another Worker sees
-const TRACE = 16, VARIABLES = 32768; // MSG_TRACE, MSG_VARIABLES of product/messages.h
+const TRACE = 16, VARIABLES = 32768, PACKED = 2097152; // MSG_TRACE, MSG_VARIABLES of product/messages.h
 
 const byChannel = new Map(); // events with something left to do, for hooks.abort
 
@@ -308,7 +309,8 @@ async function settled(invocation, promise) {
 export function fetchEvent(call, { channel, method, url, headers, cf, requestId, hasBody, flags, props, subrequests }) {
     const invocation = new Invocation("fetch", channel, requestId);
     limitSubrequests(invocation, subrequests);
-    if ((flags & VARIABLES) === 0) invocation.props = props;
+    if ((flags & PACKED) !== 0) invocation.props = openProps(props);
+    else if ((flags & VARIABLES) === 0) invocation.props = props;
     else invocation.variables = JSON.parse(props);
     invocation.traced = (flags & TRACE) !== 0;
     if ((flags & WEBSOCKET) !== 0) {

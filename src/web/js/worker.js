@@ -2,7 +2,9 @@
 import * as workers from "./workers.js";
 import * as context from "./context.js";
 import { ExecutionContext, setExports } from "./event.js";
+import { setDynamic, unpack } from "./rpc/grants.js";
 import { handlerCall, makeLoopback } from "./rpc/loopback.js";
+import { makeService } from "./rpc/serve.js";
 import { builtins } from "./builtins.js";
 import { compileModule, isModule } from "./wasm.js";
 import { setModules, serviceWorker } from "./service_worker.js";
@@ -34,7 +36,14 @@ function makeEnv(spec, readFile) {
         else if (Object.hasOwn(PLAIN, type)) env[name] = PLAIN[type](config, spec, readFile);
         // Types that are not known here are stored and listed by the API, and absent from env.
     });
-    return env;
+    return spec.dynamic ? broughtEnv(spec, readFile) : env;
+}
+
+/* The env that the Worker which brought this one has given. */
+function broughtEnv(spec, readFile) {
+    setDynamic();
+    const bytes = new Uint8Array(readFile("env", "data"));
+    return bytes.length === 0 ? {} : unpack(bytes, spec.env_bindings.map((index) => makeService(index)));
 }
 
 /* --- classification of exports --- */
@@ -188,7 +197,7 @@ export class Worker {
         this.loopback = {};
         for (const name of Object.keys(this.exported ?? {})) {
             const kind = kindOf(this.exported[name]);
-            if (kind === "object" || kind === "entrypoint") this.loopback[name] = makeLoopback(() => this.entry(name));
+            if (kind === "object" || kind === "entrypoint") this.loopback[name] = makeLoopback(() => this.entry(name), name);
             else if (kind === "object-class") this.loopNamespace(name);
         }
         return this.loopback;

@@ -3,6 +3,8 @@ import * as context from "../context.js";
 import { ExecutionContext } from "../event.js";
 import { Request } from "../request.js";
 import { entryHook, failed } from "./hooks.js";
+import { DOMException } from "../errors.js";
+import { packText, setGrant } from "./grants.js";
 import { encode, open } from "./payload.js";
 import { makeStubOf } from "./stub.js";
 
@@ -39,18 +41,29 @@ class LoopbackHook {
     onBroken() {}
 }
 
-function loopback(entry, props, again) {
+function loopback(entry, props, name, again) {
     const members = {
         fetch: async (input, init = undefined) => {
             const invocation = context.need();
             return invocation.calling(Promise.resolve(entry().fetch(new Request(input, init), invocation, new ExecutionContext(invocation, props))));
         },
     };
-    if (again) members.call = (options = {}) => loopback(entry, options.props === undefined ? {} : open(encode(options.props)).value, false);
-    return makeStubOf(new LoopbackHook(entry, props), members);
+    if (again) members.call = (options = {}) => loopback(entry, options.props === undefined ? {} : open(encode(options.props)).value, name, false);
+    return setGrant(makeStubOf(new LoopbackHook(entry, props), members), grantFor(name, props, again));
 }
 
-/* entry() → as of worker.js. */
-export function makeLoopback(entry) {
-    return loopback(entry, {}, true);
+/* Stubs in props of a stub that is passed on would have to be passed on as well. */
+function grantFor(name, props, callable) {
+    const entrypoint = name === "default" ? "" : name;
+    if (callable) return { entrypoint, callable };
+    return { entrypoint, get props() {
+        const { packed, services } = packText(props);
+        if (services.length > 0) throw new DOMException('Could not serialize object of type "Fetcher". This type does not support serialization.', "DataCloneError");
+        return { packed };
+    } };
+}
+
+/* entry() → as of worker.js; name: of the export. */
+export function makeLoopback(entry, name) {
+    return loopback(entry, {}, name, true);
 }

@@ -4,12 +4,13 @@ import { errnoError } from "../errors.js";
 import { ExecutionContext, sessionEvent } from "../event.js";
 import { countSubrequest, failure, fetchBinding, fetchObject, limitSubrequests, RPC } from "../fetch.js";
 import { frame } from "../workers.js";
+import { bytesOfText, DYNAMIC, setGrant, unpack } from "./grants.js";
 import { entryHook, failed, invoke, outcomeOf } from "./hooks.js";
 import { Session } from "./session.js";
 import { makeServiceStub } from "./stub.js";
 
 const io = native.io;
-const HAS_BODY = 1;
+const HAS_BODY = 1, PACKED = 2097152;
 const CANCELED = -125, EIO = -5;
 const NO_SESSION = "The target of this RPC call does not answer RPC.";
 
@@ -166,7 +167,7 @@ const opening = (binding, path, object, name, place) => {
 
 /* `env.OTHER`: binding is its index. */
 export function makeService(binding) {
-    return makeServiceStub((path) => opening(binding, path, null, null, null), { fetch: fetchBinding(binding) });
+    return setGrant(makeServiceStub((path) => opening(binding, path, null, null, null), { fetch: fetchBinding(binding) }), { binding });
 }
 
 /* A Worker of a dispatch namespace. options: JSON, for the gateway. */
@@ -177,7 +178,26 @@ export function makeDispatched(binding, options, name) {
 /* The stub of a Durable Object. target: {binding, hex, name, place}: index of its namespace, its id and name, and place()
  * says the class of one that runs here; members: `fetch` and so on. */
 export function makeObjectStub({ binding, hex, name, place }, members, prototype) {
-    return makeServiceStub((path) => opening(binding, path, hex, name, place), members, prototype);
+    return setGrant(makeServiceStub((path) => opening(binding, path, hex, name, place), members, prototype), { binding, object: hex, name });
+}
+
+/* An entrypoint of a dynamic Worker. ready() asks for its code; options: JSON, for the gateway. */
+export function makeLoaded(binding, options, entrypoint, ready) {
+    return setGrant(makeServiceStub((path) => {
+        ready();
+        return opening(binding, path, options, entrypoint, null);
+    }, {
+        fetch(input, init = undefined) {
+            ready();
+            return fetchObject(binding, options, entrypoint, input, init);
+        },
+    }), { refused: DYNAMIC });
+}
+
+/* Props of MSG_PACKED. */
+export function openProps(text) {
+    const { packed, bindings } = JSON.parse(text);
+    return unpack(bytesOfText(packed), (bindings ?? []).map((index) => makeService(index)));
 }
 
 /* --- being called --- */
@@ -254,7 +274,7 @@ const methodOf = (url) => url.slice("rpc:".length);
 /* An RPC event of an entrypoint (an entry as of worker.js): a new instance for each. */
 export function serveEntry(entry, { channel, url, cf, requestId, flags, props, subrequests }) {
     sessionEvent(channel, requestId, flags, { rpcMethod: methodOf(url) }, (invocation, done) => {
-        invocation.props = props;
+        invocation.props = flags & PACKED ? openProps(props) : props;
         limitSubrequests(invocation, subrequests);
         let hook;
         try {
