@@ -5,12 +5,13 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const fake = `export const frame = { cur: null };
-export function frameGet(key) { for (let f = frame.cur; f !== null && f !== undefined; f = f.parent) if (f.key === key) return f.value; return undefined; }`;
+export function frameGet(key) { for (let f = frame.cur; f !== null && f !== undefined; f = f.parent) if (f.key === key) return f.value; return undefined; }
+export const startTimer = (run, delay) => setTimeout(run, delay);`;
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL("../../src/product/durable/gates.js", import.meta.url))],
   bundle: true, write: false, format: "esm",
   plugins: [{ name: "fake", setup(b) {
-    b.onResolve({ filter: /workers\.js$/ }, () => ({ path: "workers", namespace: "fake" }));
+    b.onResolve({ filter: /(workers|timers)\.js$/ }, () => ({ path: "workers", namespace: "fake" }));
     b.onLoad({ filter: /.*/, namespace: "fake" }, () => ({ contents: fake, loader: "js" }));
   } }],
   footer: { js: "export { frame };" },
@@ -20,6 +21,7 @@ const COMMITTED = 0, OPEN = 1, SYNCED = 2;
 // A fake of gate_is_open(), which test/sim proves.
 globalThis.native = { durable: { gateOpen: (need, synced, barriers) => barriers === 0 && need <= synced } };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+const until = async (ready) => { while (!ready()) await turn(); };
 
 // Runs fn as code of the section that is innermost now.
 function within(gates, section, fn) {
@@ -49,7 +51,25 @@ test("events enter at once, or wait for the section to end, in order", async () 
   assert.deepEqual(log, ["a", "own"]);
   end(7);
   assert.equal(await section, 7);
+  await until(() => log.length === 4);
   assert.deepEqual(log, ["a", "own", "b", "c"]);
+});
+
+test("of several that have waited each has what it awaits in a turn of its own", async () => {
+  const { gates } = start();
+  let end, stored = 0;
+  const section = gates.critical(() => new Promise((resolve) => (end = resolve)));
+  const seen = [];
+  for (let i = 0; i < 4; i++)
+    gates.enter(null, async () => {
+      const read = await Promise.resolve(stored); // as storage does
+      stored = read + 1;
+      seen.push(stored);
+    });
+  end();
+  await section;
+  await until(() => seen.length === 4);
+  assert.deepEqual(seen, [1, 2, 3, 4]);
 });
 
 test("a section inside a section keeps out the outer one's own results; failures open the gate again", async () => {
@@ -63,9 +83,11 @@ test("a section inside a section keeps out the outer one's own results; failures
   assert.deepEqual(log, []);
   endInner(new Error("inner"));
   await assert.rejects(inner, /inner/);
+  await until(() => log.length > 0);
   assert.deepEqual(log, ["outer's"]);
   endOuter();
   await outer;
+  await until(() => log.length > 1);
   assert.deepEqual(log, ["outer's", "event"]);
 });
 

@@ -3,10 +3,12 @@
  *
  * Input: a *section* (blockConcurrencyWhile(), the constructor's, an asynchronous transaction) lets in only what
  * belongs to it: results of I/O that its own code began. Which code that is, the async-context frame tells. Storage
- * is synchronous here, so nothing else has to close the gate: no event can come between a read and what follows it.
+ * is synchronous here, so nothing else has to close the gate: no event can come between a read and what follows it,
+ * since each comes in a turn of its own, also when several have waited.
  *
  * Output: what leaves while there are writes that are not on disk waits for the commit that covers them.
  */
+import { startTimer } from "../../web/js/timers.js";
 import { frame, frameGet } from "../../web/js/workers.js";
 
 const COMMITTED = 0, OPEN = 1, SYNCED = 2; // enum durable_stat
@@ -16,6 +18,7 @@ export class Gates {
     constructor() {
         this.top = null; // innermost section under way
         this.waiting = []; // {section, run}: what waits to come in
+        this.turn = null; // the timer of the turn in which the next of them does
         this.held = []; // {need, run}: what waits to go out, oldest first
         this.barriers = 0; // writes elsewhere (alarm index) that must be durable as well
         this.stats = null; // numbers of the open database
@@ -29,11 +32,22 @@ export class Gates {
         return frameGet(this) ?? null;
     }
 
+    /* Nothing is in the way of an event. */
+    get free() {
+        return this.top === null && this.turn === null;
+    }
+
     /* Runs it now, or when the gate lets code of this section in. */
     enter(section, run) {
         if (this.dead) return;
-        if (this.top === null || this.top === section) this.admit(section, run);
+        if ((this.top === null || this.top === section) && this.turn === null) this.admit(section, run);
         else this.waiting.push({ section, run });
+    }
+
+    /* The same, behind what runs now. */
+    enterLater(section, run) {
+        this.waiting.push({ section, run });
+        this.flush();
     }
 
     /* What built-in code awaits next still belongs to the section. */
@@ -74,15 +88,19 @@ export class Gates {
         this.flush();
     }
 
-    /* In order; what opens a section closes the gate for those behind it. */
     flush() {
-        while (!this.dead) {
-            const at = this.waiting.findIndex(({ section }) => this.top === null || section === this.top);
-            if (at < 0) return;
-            const [{ section, run, opens }] = this.waiting.splice(at, 1);
-            if (opens !== undefined) this.top = opens;
-            this.admit(section, run);
-        }
+        if (!this.dead && this.turn === null && this.waiting.length > 0) this.turn = startTimer(() => this.next(), 0);
+    }
+
+    /* In order; what opens a section closes the gate for those behind it. */
+    next() {
+        this.turn = null;
+        const at = this.waiting.findIndex(({ section }) => this.top === null || section === this.top);
+        if (this.dead || at < 0) return;
+        const [{ section, run, opens }] = this.waiting.splice(at, 1);
+        if (opens !== undefined) this.top = opens;
+        this.flush();
+        this.admit(section, run);
     }
 
     /* --- out --- */

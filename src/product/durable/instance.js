@@ -153,7 +153,9 @@ export class Instance {
             this.break(error);
             return;
         }
-        for (const { invocation, run } of this.queue.splice(0)) this.admit(invocation, run);
+        const [{ run }, ...others] = this.queue.splice(0);
+        this.admit(first, run);
+        for (const other of others) this.gates.enterLater(null, () => this.begin(other.invocation, other.run));
     }
 
     /* --- events --- */
@@ -163,7 +165,7 @@ export class Instance {
         invocation.gate = this.gates;
         this.events.add(invocation);
         this.expect();
-        if (this.state === "running" && this.gates.top === null) return fn(this.object);
+        if (this.state === "running" && this.gates.free) return fn(this.object);
         return new Promise((resolve, reject) => {
             const run = () => {
                 try {
@@ -188,11 +190,13 @@ export class Instance {
     }
 
     admit(invocation, run) {
-        this.gates.enter(null, () => {
-            if (invocation.ended || invocation.answered) return;
-            context.enter(invocation);
-            run();
-        });
+        this.gates.enter(null, () => this.begin(invocation, run));
+    }
+
+    begin(invocation, run) {
+        if (invocation.ended || invocation.answered) return;
+        context.enter(invocation);
+        run();
     }
 
     /* The event is over; what it began may go on as long as the object. */
