@@ -12,7 +12,9 @@ import { startMiniflareObjects } from "./lib/workerd.mjs";
 export const title = "Durable Objects: a warm request, a durable write, writes over many objects";
 
 const HOST = "objects.localhost";
-const TURNS = 1000, OBJECTS = 64, WRITES = 2560, PEER_WRITES = 640;
+const TURNS = 1000;
+/** How many objects are written at once, how often each per round here and at the peer. */
+const SPREADS = [{ objects: 64, times: 200, peerTimes: 10 }, { objects: 1000, times: 20, peerTimes: 1 }];
 
 const percentile = (times, p) => times.sort((a, b) => a - b)[Math.floor(times.length * p)];
 
@@ -26,10 +28,18 @@ async function latencies(client, path, n) {
     return { p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
 }
 
-async function rate(client, writes) {
-    const answer = await client.ask(HOST, `/many?n=${writes}&objects=${OBJECTS}`);
+async function rate(client, objects, times) {
+    const answer = await client.ask(HOST, `/many?n=${objects * times}&objects=${objects}`);
     if (answer.status !== 200) throw new Error(`many: ${answer.status} ${answer.body.slice(0, 200)}`);
-    return (writes * 1000) / answer.total;
+    return (objects * times * 1000) / answer.total;
+}
+
+/** Writes a second over many objects: the first ones of each, which make the databases, do not count. */
+async function spread(rounds, ours, theirs, { objects, times, peerTimes }) {
+    for (let i = 0; i < 3; i++) await rate(ours, objects, 1);
+    await rate(theirs, objects, 1);
+    const [many, peerMany] = await interleave(rounds, () => rate(ours, objects, times), () => rate(theirs, objects, peerTimes));
+    return { what: `puts over ${objects} objects at once, per second`, selvedge: median(many), peer: median(peerMany), peerName: "miniflare", better: "more" };
 }
 
 export async function run({ rounds }) {
@@ -47,9 +57,8 @@ export async function run({ rounds }) {
         for (const client of [ours, theirs]) await latencies(client, "/ping", 300);
         const [ping, peerPing] = await interleave(rounds, () => latencies(ours, "/ping", TURNS), () => latencies(theirs, "/ping", TURNS));
         const [put, peerPut] = await interleave(rounds, () => latencies(ours, "/put", TURNS / 2), () => latencies(theirs, "/put", TURNS / 4));
-        await rate(ours, OBJECTS);
-        await rate(theirs, OBJECTS);
-        const [many, peerMany] = await interleave(rounds, () => rate(ours, WRITES), () => rate(theirs, PEER_WRITES));
+        const spreads = [];
+        for (const one of SPREADS) spreads.push(await spread(rounds, ours, theirs, one));
         const nothing = await latencies(ours, "/nothing", TURNS);
         ours.close();
         theirs.close();
@@ -61,7 +70,7 @@ export async function run({ rounds }) {
             { what: "the same without an object, p50, ms", selvedge: nothing.p50 },
             row("put and response, p50, ms", of(put, "p50"), of(peerPut, "p50")),
             row("put and response, p99, ms", of(put, "p99"), of(peerPut, "p99")),
-            row(`puts over ${OBJECTS} objects at once, per second`, median(many), median(peerMany), "more"),
+            ...spreads,
         ] };
     } finally {
         await peer?.stop();

@@ -41,6 +41,7 @@ enum {
     GATEWAY_QUEUE_MAX = 1024,        /* requests waiting for an isolate of one version */
     GATEWAY_ISOLATES_MAX = 256,      /* isolates of one gateway; the longest idle one leaves */
     GATEWAY_HEARD_MS = 50,           /* a busy isolate silent for this long gets a helper */
+    GATEWAY_HOMES_MANY = 256,        /* with so many Durable Objects in one, others go elsewhere */
     GATEWAY_SEGMENT_MAX = 64 * 1024, /* bytes of an asset read at once */
     GATEWAY_RATE_WINDOWS = 2         /* periods of rate limits */
 };

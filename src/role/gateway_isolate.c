@@ -144,6 +144,20 @@ struct isolate_link *least_busy(struct worker *w)
     return best;
 }
 
+/* Where a new object goes: objects stay where they are, so it is their number that spreads them. */
+static struct isolate_link *fewest_objects(struct worker *w)
+{
+    struct isolate_link *best = NULL;
+
+    LIST_FOR (at, &w->isolates) {
+        struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_worker);
+        if (l->state == ISOLATE_READY && l->outcome[0] == '\0' && !is_silent(l) &&
+            (best == NULL || l->n_homes < best->n_homes))
+            best = l;
+    }
+    return best != NULL ? best : least_busy(w);
+}
+
 static void queue_flush(struct worker *w, struct isolate_link *l)
 {
     struct link *at;
@@ -330,10 +344,19 @@ static struct isolate_link *link_for(struct call *c)
 {
     struct isolate_link *near = TAKE(c->caller);
 
-    if (c->request.object.len > 0 && near != NULL && near->worker == c->worker &&
-        near->state == ISOLATE_READY && near->outcome[0] == '\0')
+    if (c->request.object.len == 0)
+        return least_busy(c->worker);
+    if (near != NULL && near->worker == c->worker && near->state == ISOLATE_READY &&
+        near->outcome[0] == '\0' && near->n_homes < GATEWAY_HOMES_MANY)
         return near;
-    return least_busy(c->worker);
+    return fewest_objects(c->worker);
+}
+
+/* The next objects shall have a second home in time: those that are here stay. */
+static bool is_crowded(const struct worker *w, const struct isolate_link *best)
+{
+    return best != NULL && best->n_homes >= GATEWAY_HOMES_MANY && w->n_starting == 0 &&
+           w->n_isolates < w->gateway->isolates_per_worker && !w->gateway->stopping;
 }
 
 void isolate_call_start(struct call *c)
@@ -343,6 +366,8 @@ void isolate_call_start(struct call *c)
 
     if (c->request.object.len > 0 && object_call_send(c))
         return;
+    if (c->request.object.len > 0 && is_crowded(w, best))
+        isolate_start(w);
     if (!should_wait(w, best)) {
         link_touch(best);
         link_send(best, c);

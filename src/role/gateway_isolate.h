@@ -19,6 +19,7 @@ struct isolate_link {
     struct wire_stream *want; /* the stream `isolate_want` to the supervisor, while starting */
     struct map events;        /* stream id -> struct event, until event_end */
     struct link homes;        /* of Durable Objects that are here */
+    size_t n_homes;
     struct map held; /* id of a stream fetch -> struct call whose socket waits (gateway_join.c) */
     size_t n_events, n_sockets; /* n_sockets: of n_events, those that serve a WebSocket */
     int64_t heard_us, idle_since_us;

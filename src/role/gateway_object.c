@@ -64,6 +64,7 @@ static void home_leave(struct home *h)
 {
     map_remove(&h->gateway->homes, slice_from(h->key, HOME_KEY_SIZE));
     list_remove(&h->in_link);
+    h->link->n_homes--;
     h->link = NULL;
     if (h->n_events == 0)
         home_free(h);
@@ -78,6 +79,7 @@ static struct home *home_make(struct isolate_link *l, struct slice ns, struct sl
     struct slice key = home_key(ns, object, h->key);
     map_put(&l->gateway->homes, key, h);
     list_push_back(&l->homes, &h->in_link);
+    l->n_homes++;
     return h;
 }
 

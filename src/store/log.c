@@ -113,9 +113,10 @@ void log_append(struct log *log, struct log_append *append)
     }
     log->n_queued += (int64_t)buf_len(&append->records);
     list_push_back(&log->queue, &append->link);
-    if (!log->busy)
-        pthread_cond_signal(&log->work);
+    bool idle = !log->busy;
     pthread_mutex_unlock(&log->lock);
+    if (idle)
+        pthread_cond_signal(&log->work); /* without the lock: who wakes up would wait for it */
 }
 
 /* --- a batch --- */

@@ -61,6 +61,8 @@ void sql_log_take(struct sql *db, struct buf *ret_records, int64_t *ret_reserved
 void sql_log_again(struct sql *db, uint64_t epoch);
 void sql_close(struct sql *db); /* accepts NULL; finalizes cached statements */
 void sql_release(struct sql **db);
+/* Bytes that all connections of this process take. */
+int64_t sql_memory(void);
 
 /* --- statements --- */
 /* The first statement of `text`, which needs a zero byte behind it; *ret_rest is what follows. *ret is NULL

@@ -76,6 +76,10 @@ int sql_commit_tell(struct sql *db, uint32_t n_frames)
         c.first = false;
     }
     sql_tap_next(&db->tap, TAP_WAL_HEADER + end * (int64_t)frame);
+    if (db->flags & SQL_OBJECT) { /* there are many, and most write seldom */
+        buf_done(&db->tap.bytes);
+        buf_done(&db->tap_scratch);
+    }
     return r;
 }
 

@@ -57,8 +57,32 @@ static void tap_note(struct sql_tap *tap, const void *bytes, size_t n, int64_t a
 void sql_tap_next(struct sql_tap *tap, int64_t end)
 {
     tap->base = tap->end = end;
-    tap->spilled = false;
+    tap->spilled = tap->held = false;
     buf_clear(&tap->bytes);
+}
+
+/* SQLite writes a new frame in two pieces that follow each other at once: half of the system calls of a small commit. */
+static bool tap_hold(struct sql_tap *tap, const void *bytes, int n, int64_t at)
+{
+    if (n != TAP_FRAME_HEADER || at == 0 || at != tap->end || tap->spilled)
+        return false;
+    memcpy(tap->head, bytes, TAP_FRAME_HEADER);
+    return tap->held = true;
+}
+
+/* The page of the head that is held: both in one piece, which lies in the record. */
+static int tap_write(struct sql_tap *tap, sqlite3_file *real, const void *page, int n, int64_t at)
+{
+    int64_t head_at = at - TAP_FRAME_HEADER;
+    tap->held = false;
+    tap_note(tap, tap->head, TAP_FRAME_HEADER, head_at);
+    tap_note(tap, page, (size_t)n, at);
+    if (!tap->spilled)
+        return real->pMethods->xWrite(real,
+                                      tap->bytes.data + tap->bytes.start + head_at - tap->base,
+                                      TAP_FRAME_HEADER + n, head_at);
+    int rc = real->pMethods->xWrite(real, tap->head, TAP_FRAME_HEADER, head_at);
+    return rc == SQLITE_OK ? real->pMethods->xWrite(real, page, n, at) : rc;
 }
 
 int sql_tap_read(struct sql_tap *tap, int64_t from, size_t n, struct buf *scratch,
@@ -102,6 +126,10 @@ static int vfs_write(sqlite3_file *file, const void *buf, int n, sqlite3_int64 a
     if (tap != NULL && tap->reserve != NULL && at >= tap->base &&
         tap->reserve(tap->arg, at + n - tap->base) < 0)
         return SQLITE_FULL;
+    if (tap != NULL && tap->held && at == tap->end + TAP_FRAME_HEADER)
+        return tap_write(tap, real_of(file), buf, n, at);
+    if (tap != NULL && tap_hold(tap, buf, n, at))
+        return SQLITE_OK;
     int rc = real_of(file)->pMethods->xWrite(real_of(file), buf, n, at);
     if (tap != NULL && rc == SQLITE_OK)
         tap_note(tap, buf, (size_t)n, at);

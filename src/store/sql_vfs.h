@@ -25,6 +25,8 @@ struct sql_tap {
     int64_t end;      /* behind the last byte written since the last commit */
     struct buf bytes; /* what lies from base on, unless it was too much */
     bool spilled;
+    bool held; /* `head`, that of the frame at `end`, waits for its page, to be written with it */
+    char head[TAP_FRAME_HEADER];
     bool no_sync; /* the log's own file need not be synced: commits are durable elsewhere */
     /* Room for `size` bytes of one commit: 0, or negative: then SQLite rolls back (disk full). NULL = there is. */
     int (*reserve)(void *arg, int64_t size);

@@ -17,10 +17,12 @@
 #include "product/isolate.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
-enum { CHECKPOINT_PAGES = 1000, ARENA_MAX = 64 * 1024 * 1024 };
+enum { CHECKPOINT_PAGES = 1000, SHUT_TRIM = 128, ARENA_MAX = 64 * 1024 * 1024 };
 
 /* What the script's callback is told. */
 enum durable_news { NEWS_SYNCED, NEWS_BROKEN, NEWS_CLOSED };
@@ -30,6 +32,7 @@ static struct {
     struct isolate *iso;
     struct durable_object **objects; /* by handle - 1; NULL = free */
     uint32_t n_objects, n_open;
+    atomic_uint n_shut;
     struct link dirty, spare; /* spare: closed ones, to be used again */
     struct js_hold news;
 } world;
@@ -315,6 +318,8 @@ static void durable_shut_run(struct work *work)
     if (o->clean)
         o->clean = sql_object_settle(o->db);
     sql_release(&o->db);
+    if (atomic_fetch_add(&world.n_shut, 1) % SHUT_TRIM == SHUT_TRIM - 1)
+        (void)malloc_trim(0); /* the heap keeps what many have left, and the process has a limit */
 }
 
 static void durable_shut_done(struct work *work)
@@ -352,6 +357,13 @@ static JS_NATIVE(durable_close)
     if (o->stream == NULL)
         durable_shut(o);
     return js_undefined(ctx);
+}
+
+/* memory(): bytes of all open databases. */
+static JS_NATIVE(durable_memory)
+{
+    CHECK(n_args == 0);
+    return js_number(ctx, (double)sql_memory());
 }
 
 static JS_NATIVE(durable_stats)
@@ -780,6 +792,7 @@ static const struct js_native_row durable_rows[] = {
     {"lease", durable_lease},
     {"open", durable_open},
     {"close", durable_close},
+    {"memory", durable_memory},
     {"stats", durable_stats},
     {"facts", durable_facts},
     {"transaction", durable_transaction},

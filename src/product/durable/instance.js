@@ -20,8 +20,9 @@ const io = native.io;
 
 const EAGAIN = -11, EMFILE = -24, ESTALE = -116;
 const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
-const MANY = 256, MANY_IDLE_MS = 100; // with so many objects here, idle ones leave earlier
-const OPEN_MOST = 512; // beyond it a start waits until another object has ended
+const OPEN_MOST = 768; // beyond it a start waits until another object has ended
+const MEMORY_MOST = 48 * 1024 * 1024; // of their databases: beyond it whoever is idle leaves at once
+const LOOK_AT = 64; // instances, to find one that is idle
 const UNKNOWN = -1; // of what the keeper's index has
 const TELL_NOT = 0, TELL_FIRST = 1, TELL_AFTER = 2; // enum alarm_tell
 const SYNCED_COUNT = 2; // enum durable_stat
@@ -32,6 +33,7 @@ const byHandle = new Map();
 const ownClasses = new Map(); // namespace id → {index, className}: classes of this Worker
 const starting = []; // instances that wait for room
 let nOpen = 0; // that have room
+let evictAt = byKey.values(); // where the search for an idle one goes on
 let isSetUp = false;
 
 function mark(error, flags) {
@@ -99,10 +101,9 @@ export class Instance {
         this.state = "opening";
         if (nOpen >= OPEN_MOST) {
             starting.push(this);
-            evictOne(0);
+            evictOne();
             return;
         }
-        if (nOpen > MANY) evictOne(MANY_IDLE_MS);
         nOpen++;
         this.hasRoom = true;
         this.lease(io.clock[0]);
@@ -127,7 +128,7 @@ export class Instance {
             this.construct();
             return;
         }
-        if (handle === EMFILE) evictOne(0);
+        if (handle === EMFILE) evictOne();
         this.again(handle === EAGAIN || handle === EMFILE ? since : -Infinity, () => this.open(since, epoch));
     }
 
@@ -205,7 +206,7 @@ export class Instance {
         if (invocation.pending > 0 && (invocation.timers?.size || invocation.channels?.size)) this.leftovers.add(invocation);
         if (this.events.size > 0 || this.state !== "running") return;
         this.usedAt = io.clock[0];
-        if (starting.length > 0 && !this.busy()) this.rest();
+        if ((starting.length > 0 || durable.memory() > MEMORY_MOST) && !this.busy()) this.rest();
         else this.watchIdle();
     }
 
@@ -463,11 +464,15 @@ export class Instance {
     }
 }
 
-/* The one that has been idle longest makes room. */
-function evictOne(idleMs) {
+/* Of some, the one that has been idle longest makes room. */
+function evictOne() {
     let oldest = null;
-    for (const instance of byKey.values())
-        if (instance.state === "running" && io.clock[0] - instance.usedAt >= idleMs && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
+    for (let i = Math.min(LOOK_AT, byKey.size); i > 0; i--) {
+        let next = evictAt.next();
+        if (next.done) next = (evictAt = byKey.values()).next();
+        const instance = next.value;
+        if (instance.state === "running" && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
+    }
     oldest?.rest();
 }
 
