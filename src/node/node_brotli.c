@@ -114,22 +114,25 @@ static const char *brotli_message(const struct node_brotli *b, int code)
                               : "Compression failed";
 }
 
+static void brotli_write_all(struct zlib_job *j)
+{
+    struct node_brotli *b = CONTAINER_OF(j->object, struct node_brotli, object);
+    while (brotli_step(b, (BrotliEncoderOperation)j->flush, &j->in, &j->out, &j->code))
+        if ((double)buf_len(&j->out) > j->limit)
+            break;
+    if ((double)buf_len(&j->out) > j->limit)
+        j->code = ZLIB_TOO_LARGE;
+    j->message = brotli_message(b, j->code);
+}
+
 JS_NATIVE(node_brotli_write)
 {
-    AUTO(buf_done) struct buf out = {0};
     struct node_brotli *b = brotli_handle(ctx, n_args, args);
     if (b == NULL || (b->encoder == NULL && b->decoder == NULL))
         return js_throw(ctx, exception, "Error", "zlib binding closed");
-    struct slice in = node_view(ctx, n_args, args, 1);
-    double limit = node_number(ctx, n_args, args, 3, 1e16);
-    int code = 0;
-    while (brotli_step(b, (BrotliEncoderOperation)node_number(ctx, n_args, args, 2, 0), &in, &out,
-                       &code))
-        if ((double)buf_len(&out) > limit)
-            break;
-    if ((double)buf_len(&out) > limit)
-        code = ZLIB_TOO_LARGE;
-    return zlib_answer(ctx, &out, code, brotli_message(b, code), in.len);
+    return zlib_write(ctx, n_args, args,
+                      b->encoder != NULL ? ZLIB_JOB_SLOW_IN_MAX : ZLIB_JOB_IN_MAX,
+                      &(struct zlib_job){.write = brotli_write_all, .object = &b->object});
 }
 
 JS_NATIVE(node_brotli_step)

@@ -106,14 +106,47 @@ static struct node_zlib *zlib_handle(js_context ctx, size_t n_args, const js_val
     return object == NULL ? NULL : CONTAINER_OF(object, struct node_zlib, object);
 }
 
-js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *message, size_t rest)
+static void zlib_job_run(struct vm_job *job)
 {
-    if (code == 0 && rest == 0)
-        return js_bytes_buf(ctx, out);
-    js_value bytes = js_bytes_buf(ctx, out);
-    js_value parts[] = {js_number(ctx, code), js_string(ctx, slice_of(message)),
-                        js_number(ctx, (double)rest), bytes};
+    struct zlib_job *j = CONTAINER_OF(job, struct zlib_job, job);
+    j->write(j);
+}
+
+static js_value zlib_job_value(struct vm_job *job, js_context ctx)
+{
+    struct zlib_job *j = CONTAINER_OF(job, struct zlib_job, job);
+    js_value bytes = js_bytes_buf(ctx, &j->out);
+    if (j->code == 0 && j->in.len == 0)
+        return bytes;
+    js_value parts[] = {js_number(ctx, j->code), js_string(ctx, slice_of(j->message)),
+                        js_number(ctx, (double)j->in.len), bytes};
     return js_array(ctx, parts, ARRAY_LEN(parts));
+}
+
+static void zlib_job_finish(struct vm_job *job)
+{
+    struct zlib_job *j = CONTAINER_OF(job, struct zlib_job, job);
+    buf_done(&j->copy);
+    buf_done(&j->out);
+}
+
+js_value zlib_write(js_context ctx, size_t n_args, const js_value args[], size_t in_max,
+                    const struct zlib_job *what)
+{
+    struct zlib_job *j = mem_new(sizeof *j);
+    *j = *what;
+    j->job =
+        (struct vm_job){.run = zlib_job_run, .value = zlib_job_value, .finish = zlib_job_finish};
+    j->in = node_view(ctx, n_args, args, 1);
+    j->flush = (int)node_number(ctx, n_args, args, 2, 0);
+    j->limit = node_number(ctx, n_args, args, 3, 1e16);
+    j->message = "";
+    j->job.here = j->in.len < ZLIB_JOB_IN_MIN || j->in.len > in_max;
+    if (!j->job.here && n_args > 4 && js_is_function(ctx, args[4])) {
+        buf_append_slice(&j->copy, j->in);
+        j->in = buf_slice(&j->copy);
+    }
+    return vm_job_begin(ctx, &j->job, n_args > 4 ? args[4] : NULL);
 }
 
 bool zlib_piece_read(js_context ctx, size_t n_args, const js_value args[], struct zlib_piece *ret)
@@ -206,21 +239,24 @@ static const char *zlib_message(const struct node_zlib *z, int code)
     return z->stream.msg == NULL ? "Zlib error" : z->stream.msg;
 }
 
+static void zlib_write_all(struct zlib_job *j)
+{
+    struct node_zlib *z = CONTAINER_OF(j->object, struct node_zlib, object);
+    zlib_look(z, j->in);
+    z->stream.next_in = (Bytef *)(uintptr_t)j->in.ptr;
+    z->stream.avail_in = (unsigned)MIN(j->in.len, UINT32_MAX);
+    j->code = zlib_run(z, j->flush, j->limit > 1e15 ? SIZE_MAX : (size_t)j->limit, &j->out);
+    j->message = j->code == Z_OK ? "" : zlib_message(z, j->code);
+    j->in = slice_skip(j->in, j->in.len - z->stream.avail_in);
+}
+
 static JS_NATIVE(node_zlib_write)
 {
-    AUTO(buf_done) struct buf out = {0};
     struct node_zlib *z = zlib_handle(ctx, n_args, args);
     if (z == NULL || !z->open)
         return js_throw(ctx, exception, "Error", "zlib binding closed");
-    struct slice in = node_view(ctx, n_args, args, 1);
-    int flush = (int)node_number(ctx, n_args, args, 2, Z_NO_FLUSH);
-    double limit = node_number(ctx, n_args, args, 3, (double)SIZE_MAX);
-    zlib_look(z, in);
-    z->stream.next_in = (Bytef *)(uintptr_t)in.ptr;
-    z->stream.avail_in = (unsigned)MIN(in.len, UINT32_MAX);
-    int code = zlib_run(z, flush, limit > 1e15 ? SIZE_MAX : (size_t)limit, &out);
-    return zlib_answer(ctx, &out, code, code == Z_OK ? "" : zlib_message(z, code),
-                       z->stream.avail_in);
+    return zlib_write(ctx, n_args, args, ZLIB_JOB_IN_MAX,
+                      &(struct zlib_job){.write = zlib_write_all, .object = &z->object});
 }
 
 static int zlib_step(struct node_zlib *z, int flush)

@@ -139,26 +139,30 @@ JS_NATIVE(node_zstd_step)
     return zlib_piece_answer(ctx, &piece, in.size - in.pos, out.size - out.pos, code, z->message);
 }
 
+static void zstd_write_all(struct zlib_job *j)
+{
+    struct node_zstd *z = CONTAINER_OF(j->object, struct node_zstd, object);
+    ZSTD_inBuffer in = {j->in.ptr, j->in.len, 0};
+    z->message[0] = '\0';
+    if (in.size > 0 || z->encoder != NULL || z->in_frame) {
+        while (zstd_step(z, (ZSTD_EndDirective)j->flush, &in, &j->out, &j->code))
+            if ((double)buf_len(&j->out) > j->limit)
+                break;
+    }
+    if ((double)buf_len(&j->out) > j->limit)
+        j->code = ZLIB_TOO_LARGE;
+    j->message = z->message;
+    j->in = slice_skip(j->in, in.pos);
+}
+
 JS_NATIVE(node_zstd_write)
 {
-    AUTO(buf_done) struct buf out = {0};
     struct node_zstd *z = zstd_handle(ctx, n_args, args);
     if (z == NULL || (z->encoder == NULL && z->decoder == NULL))
         return js_throw(ctx, exception, "Error", "zlib binding closed");
-    struct slice bytes = node_view(ctx, n_args, args, 1);
-    ZSTD_inBuffer in = {bytes.ptr, bytes.len, 0};
-    double limit = node_number(ctx, n_args, args, 3, 1e16);
-    int code = 0;
-    z->message[0] = '\0';
-    if (bytes.len > 0 || z->encoder != NULL || z->in_frame) {
-        while (
-            zstd_step(z, (ZSTD_EndDirective)node_number(ctx, n_args, args, 2, 0), &in, &out, &code))
-            if ((double)buf_len(&out) > limit)
-                break;
-    }
-    if ((double)buf_len(&out) > limit)
-        code = ZLIB_TOO_LARGE;
-    return zlib_answer(ctx, &out, code, z->message, in.size - in.pos);
+    return zlib_write(ctx, n_args, args,
+                      z->encoder != NULL ? ZLIB_JOB_SLOW_IN_MAX : ZLIB_JOB_IN_MAX,
+                      &(struct zlib_job){.write = zstd_write_all, .object = &z->object});
 }
 
 JS_NATIVE(node_zstd_reset)

@@ -2,6 +2,7 @@
    Zstandard in node_zstd.c. */
 #pragma once
 
+#include "engine/vm_job.h"
 #include "node/node_impl.h"
 
 /* As in Node's constants. */
@@ -18,11 +19,34 @@ enum zlib_mode {
     ZLIB_MODES
 };
 enum { ZLIB_PIECE = 64 * 1024 };
+enum {
+    ZLIB_JOB_IN_MIN = 32 * 1024, /* less is done sooner than it is handed over */
+    ZLIB_JOB_IN_MAX = 16 * 1024 * 1024,
+    ZLIB_JOB_SLOW_IN_MAX = 1024 * 1024 /* of compressors that may take seconds for more */
+};
 enum { ZLIB_NODE_MAGIC = 0x6e7a6c62, ZLIB_BROTLI_MAGIC = 0x6e62726f, ZLIB_ZSTD_MAGIC = 0x6e7a7374 };
 enum { ZLIB_TOO_LARGE = -1000 }; /* over the caller's limit of output */
 
-/* The answer of one write: bytes, or [code, message, how many input bytes were left]. */
-js_value zlib_answer(js_context ctx, struct buf *out, int code, const char *message, size_t rest);
+/*
+ * All of a stream in one go: Write(handle, bytes, flush, limit, callback), a job (engine/vm_job.h). Whoever gives the callback
+ * keeps the handle alive and untouched until it is called. Answers the bytes, or [code, message, how many input bytes
+ * were left, the bytes].
+ */
+struct zlib_job {
+    struct vm_job job;
+    void (*write)(struct zlib_job *j);
+    struct node_object *object;
+    struct buf copy; /* of the input, when it must last */
+    struct slice in; /* write() takes from its front */
+    int flush;
+    double limit; /* bytes of output */
+    struct buf out;
+    int code;
+    const char *message; /* of the format, or of the object */
+};
+/* in_max: how much input a thread of the pool takes on. */
+js_value zlib_write(js_context ctx, size_t n_args, const js_value args[], size_t in_max,
+                    const struct zlib_job *what);
 
 /*
  * One write of a stream: Step(handle, flush, in, out, state) reads from `in`, writes into `out` and leaves what is left of

@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import crypto from 'node:crypto';
 import { promisify } from 'node:util';
+import zlib from 'node:zlib';
 
 const TICKS_MIN = 3;
 const { subtle } = crypto.webcrypto;
@@ -53,6 +54,22 @@ export const rsaKeys = {
         assert.ok(await subtle.verify(algorithm, pair.publicKey, signature, new Uint8Array(5)));
         const { publicKey } = await promisify(crypto.generateKeyPair)('rsa', { modulusLength: 1024 });
         assert.equal(publicKey.asymmetricKeyDetails.modulusLength, 1024);
+    },
+};
+
+export const compression = {
+    async test() {
+        const text = Buffer.from(Array.from({ length: 150_000 }, (_, i) => `${i * 7919 % 104729} `).join(''));
+        const packed = await beside(() => promisify(zlib.gzip)(text));
+        assert.deepEqual(packed, zlib.gzipSync(text));
+        assert.ok((await promisify(zlib.gunzip)(packed)).equals(text));
+        for (const [pack, unpack] of [['brotliCompress', 'brotliDecompress'], ['zstdCompress', 'zstdDecompress']]) {
+            const part = text.subarray(0, 60_000), small = await promisify(zlib[pack])(part);
+            assert.ok((await promisify(zlib[unpack])(small)).equals(part));
+        }
+        packed.fill(0, 100, 2000);
+        await assert.rejects(promisify(zlib.gunzip)(packed), { code: 'Z_DATA_ERROR' });
+        await assert.rejects(promisify(zlib.gunzip)(zlib.gzipSync(text), { maxOutputLength: 1000 }), RangeError);
     },
 };
 

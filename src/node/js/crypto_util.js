@@ -1,6 +1,7 @@
 /* What the files of node:crypto share: bytes of arguments, encodings of results. */
 const { codes: { ERR_INVALID_ARG_TYPE } } = require("./errors.js");
 const { Buffer } = require("./buffer.js");
+const { later, now, soon } = require("./jobs.js");
 
 const view = (v) => (v instanceof Uint8Array ? v : new Uint8Array(v.buffer, v.byteOffset, v.byteLength));
 
@@ -23,25 +24,6 @@ function dataOf(data, encoding, name = "data") {
     if (typeof data === "string") return Buffer.from(data, encoding === "buffer" ? "utf8" : encoding);
     if (ArrayBuffer.isView(data)) return view(data);
     throw new ERR_INVALID_ARG_TYPE(name, ["string", "Buffer", "TypedArray", "DataView"], data);
-}
-
-/* Runs now, tells later. */
-function later(callback, run) {
-    let result, error = null;
-    try {
-        result = run();
-    } catch (e) {
-        error = e;
-    }
-    queueMicrotask(() => (error === null ? callback(null, result) : callback(error)));
-}
-
-/* What may take long is { start, use }: start(done) calls a native that may leave this thread, use() makes the result of
- * what that gives. One of the two throws when there is none. */
-const now = ({ start, use }) => use(start(undefined));
-function soon(callback, { start, use }) {
-    new Promise((resolve) => resolve(web.context.computed(start)))
-        .then((value) => later(callback, () => use(value)), (error) => later(callback, () => { throw error; }));
 }
 
 module.exports = { bytesOf, dataOf, encode, later, now, soon, view };

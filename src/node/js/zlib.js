@@ -1,6 +1,7 @@
 /* node:zlib: one-shot and callback forms over the natives of node_zlib.c, node_brotli.c and node_zstd.c; streams are in zlib_base.js. */
 const { codes: { ERR_INVALID_ARG_TYPE }, validateFunction } = require("./errors.js");
 const { Buffer } = require("./buffer.js");
+const { later, now, soon } = require("./jobs.js");
 const constants = require("./zlib_constants.js");
 const { CODES, KINDS, ZlibBase, chunkSizeOf, number } = require("./zlib_base.js");
 
@@ -15,29 +16,34 @@ function bytesOf(data, name = "buffer") {
     throw new ERR_INVALID_ARG_TYPE(name, ["string", "Buffer", "TypedArray", "DataView", "ArrayBuffer"], data);
 }
 
+/* All of it at once, as a job (jobs.js). */
 function oneShot(kind, data, options) {
     const o = options ?? {}, { flags, make } = KINDS[kind];
     const bytes = bytesOf(data);
     if (o.info) {
         const engine = new zlib[kind](o);
-        return { buffer: engine._processChunk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), engine._finishFlushFlag), engine };
+        return {
+            start: () => engine._processChunk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), engine._finishFlushFlag),
+            use: (buffer) => ({ buffer, engine }),
+        };
     }
     chunkSizeOf(o);
     const limit = number(o.maxOutputLength, "options.maxOutputLength", 1, OUTPUT_MAX, OUTPUT_MAX);
     number(o.flush, "options.flush", 0, flags.most);
     const finish = number(o.finishFlush, "options.finishFlush", 0, flags.most, flags.finish);
     const { handle } = make(o, new Uint32Array(2), () => {});
-    try {
-        const answer = n[`${handle.kind}Write`](handle.native, bytes, finish, limit);
-        if (!Array.isArray(answer)) return Buffer.from(answer);
-        const [code, message, , out] = answer;
-        if (code === 0) return Buffer.from(out);
-        if (code === TOO_LARGE) throw new RangeError("Memory limit exceeded");
-        const { message: text, ...more } = handle.error(code, message);
-        throw Object.assign(new Error(text), more);
-    } finally {
-        handle.close();
-    }
+    return {
+        start: (done) => n[`${handle.kind}Write`](handle.native, bytes, finish, limit, done),
+        use(answer) {
+            handle.close();
+            if (!Array.isArray(answer)) return Buffer.from(answer);
+            const [code, message, , out] = answer;
+            if (code === 0) return Buffer.from(out);
+            if (code === TOO_LARGE) throw new RangeError("Memory limit exceeded");
+            const { message: text, ...more } = handle.error(code, message);
+            throw Object.assign(new Error(text), more);
+        },
+    };
 }
 
 const zlib = module.exports = {};
@@ -66,16 +72,16 @@ for (const kind of Object.keys(KINDS)) {
         if (typeof o === "function") [o, done] = [undefined, o];
         validateFunction(done, "callback");
         bytesOf(data);
-        let out, error = null;
+        let job;
         try {
-            out = oneShot(kind, data, o);
+            job = oneShot(kind, data, o);
         } catch (e) {
             if (e.code === "ERR_INVALID_ARG_TYPE" || (e.code === "ERR_OUT_OF_RANGE" && !e.message.includes("maxOutputLength"))) throw e;
-            error = e;
+            return later(done, () => { throw e; });
         }
-        queueMicrotask(() => (error === null ? done(null, out) : done(error)));
+        return o?.info ? later(done, () => now(job)) : soon(done, job);
     } }[name];
-    zlib[`${name}Sync`] = { [`${name}Sync`]: (data, options) => oneShot(kind, data, options) }[`${name}Sync`];
+    zlib[`${name}Sync`] = { [`${name}Sync`]: (data, options) => now(oneShot(kind, data, options)) }[`${name}Sync`];
     zlib[`create${kind}`] = { [`create${kind}`]: (options) => new zlib[kind](options) }[`create${kind}`];
 }
 zlib.constants = constants;
