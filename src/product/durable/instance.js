@@ -18,11 +18,16 @@ import { DurableObjectState } from "./state.js";
 const durable = native.durable;
 const io = native.io;
 
-const EAGAIN = -11, EMFILE = -24, ESTALE = -116;
+const EAGAIN = -11, EMFILE = -24, ESTALE = -116, ENOSPC = -28, EUCLEAN = -117;
 const OPEN_AGAIN_MS = 4, OPEN_MAX_MS = 10_000, IDLE_MS = 10_000, BLOCK_MAX_MS = 30_000;
 const OPEN_MOST = 768; // beyond it a start waits until another object has ended
 const MEMORY_MOST = 48 * 1024 * 1024; // of their databases: beyond it whoever is idle leaves at once
 const LOOK_AT = 64; // instances, to find one that is idle
+/* Databases that do not open whenever one tries again: errno → what to do. */
+const REFUSALS = new Map([
+    [ENOSPC, "Durable Object storage has no space left on the disk: free some, then try again."],
+    [EUCLEAN, "Durable Object storage is damaged: restore the object's file from a backup."],
+]);
 const UNKNOWN = -1; // of what the keeper's index has
 const TELL_NOT = 0, TELL_FIRST = 1, TELL_AFTER = 2; // enum alarm_tell
 const SYNCED_COUNT = 2; // enum durable_stat
@@ -126,6 +131,11 @@ export class Instance {
             this.gates.stats = durable.stats(handle);
             this.alarmIndex = durable.alarm(handle);
             this.construct();
+            return;
+        }
+        const refusal = REFUSALS.get(handle);
+        if (refusal !== undefined) {
+            this.break(mark(new Error(refusal), { durableObjectReset: true }));
             return;
         }
         if (handle === EMFILE) evictOne();
