@@ -54,6 +54,24 @@ for (const [name, attack] of Object.entries(attacks))
     assert.equal(again.text, "back");
   });
 
+test("time that other threads compute for a Worker counts as its own", async () => {
+  await deploy(s, "derives", `import { pbkdf2 } from "node:crypto";
+    const derive = () => new Promise((resolve, reject) => pbkdf2("p", "s", 300000, 64, "sha512", (e, key) => (e ? reject(e) : resolve(key.length))));
+    export default { async fetch(request) {
+      if (new URL(request.url).pathname === "/") for (let i = 0; i < 1000; i++) await Promise.all([derive(), derive(), derive()]);
+      return new Response("back");
+    } }`, { limits: { cpu_ms: 300 }, compatibility_flags: ["nodejs_compat"] });
+  const begin = performance.now();
+  const { result } = await beside(() => get(s, "derives"));
+  assert.ok(result.status >= 500, `status ${result.status}: ${result.text}`);
+  assert.ok(performance.now() - begin < 20000);
+  const again = await until("recovery", 5000, async () => {
+    const answer = await get(s, "derives", "/ok").catch(() => ({ status: 0 }));
+    return answer.status === 200 && answer;
+  });
+  assert.equal(again.text, "back");
+});
+
 test("10,000 fetches at once end as results or errors; the Worker goes on", async () => {
   await deploy(s, "fetches", `export default { async fetch(request) {
     if (new URL(request.url).pathname !== "/") return new Response("back");

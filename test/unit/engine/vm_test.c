@@ -3,8 +3,10 @@
 
 #include "core/clock.h"
 #include "core/loop.h"
+#include "engine/vm_job.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -237,13 +239,95 @@ static void wasm_bounds(void **state UNUSED)
                         "RuntimeError");
 }
 
+/* --- jobs --- */
+
+struct answer_job {
+    struct vm_job job;
+    pthread_t ran_on;
+};
+
+static unsigned jobs_finished;
+
+static void answer_run(struct vm_job *job)
+{
+    CONTAINER_OF(job, struct answer_job, job)->ran_on = pthread_self();
+}
+
+static js_value answer_value(struct vm_job *job, js_context ctx)
+{
+    pthread_t ran_on = CONTAINER_OF(job, struct answer_job, job)->ran_on;
+    return js_string(ctx, pthread_equal(ran_on, pthread_self()) ? SLICE("here") : SLICE("there"));
+}
+
+static void answer_finish(struct vm_job *job UNUSED)
+{
+    jobs_finished++;
+}
+
+/* answer(here, callback) */
+static JS_NATIVE(answer)
+{
+    struct answer_job *j = mem_new(sizeof *j);
+    j->job = (struct vm_job){.run = answer_run, .value = answer_value, .finish = answer_finish};
+    j->job.here = js_is_true(ctx, args[0]);
+    return vm_job_begin(ctx, &j->job, n_args > 1 ? args[1] : NULL);
+}
+
+static struct work_pool *jobs_pool;
+
+static struct work_pool *jobs_pool_of(void *user UNUSED)
+{
+    return jobs_pool;
+}
+
+static uint32_t jobs_event(void *user UNUSED)
+{
+    return 7;
+}
+
+static void jobs_call(void *user UNUSED, uint32_t event, int64_t cpu_us, js_value fn, js_value arg)
+{
+    EXPECT_EQ(event, 7);
+    EXPECT(cpu_us >= 0);
+    js_call(cx, fn, &arg, 1, NULL);
+}
+
+static void jobs(void **state UNUSED)
+{
+    static const struct js_native_row rows[] = {{"answer", answer}};
+    static const struct vm_job_host host = {jobs_pool_of, jobs_event, jobs_call};
+    struct loop *loop = loop_create();
+    vm_natives(vm, "some", rows, ARRAY_LEN(rows));
+    vm_bootstrap(vm, "jobs",
+                 SLICE("(function (native, global) { global.answer = native.some.answer; })"));
+    jobs_finished = 0;
+    run("globalThis.got = ''; globalThis.take = (v) => { got += v; }; 0");
+    assert_string_equal(run_text("answer(false)"), "here");
+    run("answer(false, take)"); /* there is nobody else to do it */
+    assert_string_equal(run_text("got"), "here");
+    EXPECT_EQ(jobs_finished, 2);
+
+    jobs_pool = work_pool_create(loop, 1);
+    vm_job_host(vm, &host);
+    run("got = ''; answer(true, take)");
+    assert_string_equal(run_text("got"), "here");
+    run("got = ''; answer(false, take)");
+    assert_string_equal(run_text("got"), "");
+    for (int i = 0; i < 200 && jobs_finished < 4; i++)
+        loop_turn(loop, 10);
+    assert_string_equal(run_text("got"), "there");
+    vm_job_host(vm, NULL);
+    work_pool_destroy(jobs_pool);
+    loop_destroy(loop);
+}
+
 int vm_tests(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(bootstrap),   TEST(scripts),    TEST(eval_off),  TEST(syntax_error),
         TEST(entries),     TEST(rejections), TEST(cpu_limit), TEST(cpu_limit_waits),
         TEST(watcher),     TEST(accounting), TEST(memory),    TEST(loop_serves_glib),
-        TEST(wasm_bounds),
+        TEST(wasm_bounds), TEST(jobs),
     };
     return RUN("vm", tests);
 }
