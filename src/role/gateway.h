@@ -83,6 +83,7 @@ struct gateway {
     struct access_log *access;
     struct work_pool *pool;
     struct cache *cache;
+    json_t *place; /* of gateway_cf.c, made at the first request */
     struct rate_window rates[GATEWAY_RATE_WINDOWS];
     struct map tcp;     /* isolate and stream -> its TCP connection */
     struct map flights; /* key of the cache -> the fetch under way that others wait for */
@@ -324,6 +325,11 @@ void assets_destroy(struct assets *assets);
 
 /* Answers from a public bucket. */
 void bucket_start(struct call *c, const char *bucket);
+
+/* --- gateway_cf.c --- */
+
+/* request.cf of a client's request, JSON; valid until the next call. */
+struct slice gateway_cf(struct gateway *g, const struct http_request *r);
 
 /* --- gateway_file.c --- */
 

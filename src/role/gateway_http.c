@@ -140,30 +140,6 @@ static void request_headers(struct buf *out, const struct http_request *r, const
                                  : SLICE("\r\nx-forwarded-proto: http\r\n"));
 }
 
-/* Most requests come the way the one before came: the text is made again only when that changes. The
- * library's names are constants, so their addresses tell. */
-static struct slice request_cf(const struct http_request *r)
-{
-    static struct buf text;
-    static const char *version, *cipher;
-    static int protocol;
-
-    if (version == r->tls_version && cipher == r->tls_cipher && protocol == r->version)
-        return buf_slice(&text);
-    version = r->tls_version;
-    cipher = r->tls_cipher;
-    protocol = r->version;
-    buf_clear(&text);
-    buf_printf(&text,
-               "{\"colo\":\"LOC\",\"httpProtocol\":\"%s\",\"tlsVersion\":\"%s\","
-               "\"tlsCipher\":\"%s\"}",
-               protocol == 20   ? "HTTP/2"
-               : protocol == 11 ? "HTTP/1.1"
-                                : "HTTP/1.0",
-               version, cipher);
-    return buf_slice(&text);
-}
-
 /* 16 hex digits: unique in the process by a counter, unguessable by its random start. */
 static void request_id(char out[24])
 {
@@ -307,7 +283,7 @@ static void request_fill(struct call *c, const struct http_request *r)
     c->request.method = r->method;
     c->request.url = buf_slice(&url);
     c->request.headers = buf_slice(&headers);
-    c->request.cf = request_cf(r);
+    c->request.cf = gateway_cf(c->gateway, r);
     c->request.path = r->target;
     c->request.content_length = r->content_length;
     c->request.has_body = r->has_body;

@@ -43,6 +43,18 @@ const struct setting settings_table[] = {
     INT("isolates.memory_base_mb", "64", 16, 4096, "MiB", "What the engine itself may use beyond a Worker's own limit."),
     INT("isolates.start_timeout_ms", "10000", 100, 600000, "ms", "A start that takes longer is given up."),
     INT("breaker.crashes", "3", 1, 1000, "", "So many crashes within a minute and a version is not started for a while."),
+    TEXT("place.colo", "LOC", "Where this machine is, as request.cf.colo says it."),
+    TEXT("place.country", "", "request.cf.country, two letters; this and those below: empty means absent."),
+    TEXT("place.continent", "", "request.cf.continent, two letters."),
+    TEXT("place.region", "", "request.cf.region."),
+    TEXT("place.region_code", "", "request.cf.regionCode."),
+    TEXT("place.city", "", "request.cf.city."),
+    TEXT("place.postal_code", "", "request.cf.postalCode."),
+    TEXT("place.latitude", "", "request.cf.latitude."),
+    TEXT("place.longitude", "", "request.cf.longitude."),
+    TEXT("place.timezone", "", "request.cf.timezone, as Europe/Berlin."),
+    INT("place.asn", "0", 0, UINT32_MAX, "", "request.cf.asn; 0: absent."),
+    TEXT("place.as_organization", "", "request.cf.asOrganization."),
     INT("stop.grace_ms", "10000", 0, 600000, "ms", "What runs may finish within this time when the server stops."),
 };
 /* clang-format on */

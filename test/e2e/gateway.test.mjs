@@ -14,6 +14,7 @@ export default {
     switch (url.pathname) {
       case "/echo": return new Response(request.body, { headers: { "x-method": request.method } });
       case "/headers": return Response.json([...request.headers]);
+      case "/cf": return Response.json(request.cf);
       case "/big": return new Response("x".repeat(Number(url.searchParams.get("n"))));
       case "/stream": {
         const { readable, writable } = new TransformStream();
@@ -33,7 +34,7 @@ export default {
 };`;
 
 before(async () => {
-  s = await startSelvedge();
+  s = await startSelvedge({ settings: { "place.country": "PT", "place.city": "Évora", "place.asn": 64500 } });
   await deploy(s, "echo", echo);
 });
 after(() => s?.stop());
@@ -117,6 +118,18 @@ test("clients cannot forge what the platform says about them", async () => {
   const headers = Object.fromEntries(answer);
   assert.equal(headers["cf-connecting-ip"], "127.0.0.1");
   assert.equal(headers["x-own"], "1");
+});
+
+test("request.cf says how the client came, and where by the settings", async () => {
+  const cf = async (headers) => JSON.parse((await get(s, "echo", "/cf", { headers })).text);
+  const { tlsClientAuth, ...rest } = await cf({ "accept-encoding": "br, gzip" });
+  assert.deepEqual(rest, {
+    colo: "LOC", country: "PT", city: "Évora", isEUCountry: "1", asn: 64500, requestPriority: "", edgeRequestKeepAliveStatus: 1,
+    httpProtocol: "HTTP/1.1", tlsVersion: "", tlsCipher: "", clientAcceptEncoding: "br, gzip",
+  });
+  assert.equal(tlsClientAuth.certPresented, "0");
+  assert.equal(tlsClientAuth.certVerified, "NONE");
+  assert.equal((await cf({})).clientAcceptEncoding, "");
 });
 
 test("a deploy cuts no request and the new version answers", async () => {
