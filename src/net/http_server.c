@@ -97,15 +97,29 @@ int http_server_listen(struct http_server *server, int fd, struct tls_context *t
     return 0;
 }
 
+static void http_listener_close(struct http_listener *listener)
+{
+    int fd = listener->watch.fd;
+
+    list_remove(&listener->link);
+    watch_stop(&listener->watch);
+    fd_release(&fd);
+    free(listener);
+}
+
+void http_server_unlisten(struct http_server *server, int fd)
+{
+    LIST_FOR_SAFE (l, &server->listeners) {
+        struct http_listener *listener = LIST_ENTRY(l, struct http_listener, link);
+        if (listener->watch.fd == fd)
+            http_listener_close(listener);
+    }
+}
+
 static void http_listeners_close(struct http_server *server)
 {
-    for (struct link *l; (l = list_pop_front(&server->listeners)) != NULL;) {
-        struct http_listener *listener = LIST_ENTRY(l, struct http_listener, link);
-        int fd = listener->watch.fd;
-        watch_stop(&listener->watch);
-        fd_release(&fd);
-        free(listener);
-    }
+    while (!list_empty(&server->listeners))
+        http_listener_close(LIST_ENTRY(server->listeners.next, struct http_listener, link));
 }
 
 /* --- the server --- */

@@ -55,6 +55,8 @@ struct http_server_options {
 struct http_server *http_server_create(const struct http_server_options *options);
 /* Listens on an inherited, already listening socket; tls NULL = clear text. Takes the descriptor. */
 NODISCARD int http_server_listen(struct http_server *server, int fd, struct tls_context *tls);
+/* Accepts no more on a descriptor that it was given, and closes it. What was accepted goes on. */
+void http_server_unlisten(struct http_server *server, int fd);
 /* No new connections or requests; calls `drained` when the last exchange has ended. */
 void http_server_drain(struct http_server *server, void (*drained)(void *arg), void *arg);
 void http_server_destroy(struct http_server *server);

@@ -10,6 +10,7 @@
 
 #include "core/err.h"
 #include "core/loop.h"
+#include "core/slice.h"
 #include "proc/sandbox.h"
 
 struct wire;
@@ -42,6 +43,10 @@ struct role_context {
 
 /* Takes the descriptor that the supervisor sent under this name; -1 when it was not sent. */
 int role_take_fd(struct role_context *rc, const char *name);
+/* The same for "<prefix><lane>". */
+int role_take_lane_fd(struct role_context *rc, const char *prefix, unsigned lane);
+/* Whether `name` is "<prefix><lane>". */
+bool role_name_lane(struct slice name, const char *prefix, unsigned *ret_lane);
 /* Keeps DATA/<name> visible at /data/<name> after the sandbox is entered; for the role's sandbox(). */
 void role_mount(struct role_context *rc, struct sandbox *s, const char *name,
                 enum sandbox_access access);

@@ -27,6 +27,7 @@
     M(role_begin,   SUPERVISOR, ROLE, F(u32, n_fds) /* everything was sent: enter the sandbox, answer ready */) \
     M(role_ready,   ROLE, SUPERVISOR, F(u32, tier))                                                \
     M(role_stop,    SUPERVISOR, ROLE, F(u32, grace_ms) /* drain, then exit 0 */)                   \
+    M(lanes,        SUPERVISOR, ROLE, F(u64, revision) F(u64, live) F(u32, first) /* N: struct lane_table of durable_plan.h */) \
     M(table,        SUPERVISOR, GATEWAY, F(u64, revision) F(bytes, json))                          \
     M(table_changed, CONTROL, SUPERVISOR, F(u64, revision) /* workers/table.json was replaced */)  \
     M(table_applied, GATEWAY, CONTROL, F(u64, revision) /* N: requests are routed by this table now */) \
@@ -63,7 +64,7 @@
     M(tailed,       GATEWAY, ISOLATE, F(bytes, script) F(bytes, version) F(bytes, trace) F(bytes, request_id) /* S: what that script did, JSON of its isolate */) \
     M(alarm,        GATEWAY, ISOLATE, F(bytes, class_name) F(bytes, object) F(i64, scheduled_ms)   \
                                       F(u32, retry) F(bytes, request_id) /* S: REPLY is outcome */) \
-    M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) /* N: its Durable Objects begin anew elsewhere */) \
+    M(objects_reset, GATEWAY, ISOLATE, F(bytes, why) F(bytes, object) /* N: its Durable Objects, or that one of them, begin anew elsewhere */) \
     M(alarm_fire,   KEEPER, GATEWAY, F(bytes, ns) F(bytes, object) F(i64, scheduled_ms) F(u32, retry) /* S: REPLY is outcome */) \
     M(object_query, CONTROL, GATEWAY, F(bytes, ns) F(bytes, object) F(bytes, object_name) F(bytes, json) /* S: [{sql, params}] for a Durable Object */) \
     M(object_queried, GATEWAY, CONTROL, F(u16, status) F(bytes, text) /* REPLY: 200 and the results as JSON, or a sentence */) \
@@ -91,6 +92,15 @@
      * the code it is to run, options has env_size too: bytes before the modules; loaded or load_failed follow */) \
     /* result < 0: text is the sentence for the client, without a body */                          \
     M(linked,       ISOLATE, CONTROL, F(i64, result) F(bytes, text))                               \
+    /* --- gateways of two lanes --- */                                                            \
+    M(lane_call,    GATEWAY, GATEWAY, F(u64, revision) F(u8, hops) F(u8, kind) F(u32, flags)       \
+                                      F(bytes, method) F(bytes, url) F(bytes, headers) F(bytes, cf)  \
+                                      F(i64, content_length) F(bytes, request_id) F(u32, depth)      \
+                                      F(bytes, ns) F(bytes, object) F(bytes, object_name)            \
+                                      F(bytes, cache_owner) F(bytes, args) /* S, body; REPLY is lane_answer. kind: enum lane_kind, to which args belong */) \
+    M(lane_answer,  GATEWAY, GATEWAY, F(u16, status) F(u8, failed) F(u32, flags) F(i64, content_length) \
+                                      F(bytes, status_text) F(bytes, headers) /* REPLY, body. failed: status_text is the sentence */) \
+    M(lane_drained, GATEWAY, GATEWAY, F(u8, unused) /* N: the sender has no clients any more */) \
     /* --- gateway and control --- */                                                              \
     M(tail_watch,   CONTROL, GATEWAY, F(bytes, script) F(u8, on) /* N */)                          \
     M(tail_event,   GATEWAY, CONTROL, F(bytes, script) F(bytes, version) F(bytes, json) /* N */)   \

@@ -43,16 +43,6 @@ static void control_sandbox(struct role_context *rc, struct sandbox *s)
 
 /* --- peers --- */
 
-static void control_on_gateway(void *arg, uint16_t op, struct slice args, int fd)
-{
-    struct msg_table_applied applied;
-    fd_release(&fd);
-    if (op == OP_tail_event)
-        tail_on_event(arg, args);
-    else if (op == OP_table_applied && msg_table_applied_unpack(args, &applied) == 0)
-        table_applied(applied.revision);
-}
-
 /* The keeper has nothing to say by itself. */
 static void control_on_keeper(void *arg, uint16_t op, struct slice args, int fd)
 {
@@ -62,11 +52,11 @@ static void control_on_keeper(void *arg, uint16_t op, struct slice args, int fd)
 
 static void control_connect(struct control *c, struct slice name, int fd)
 {
+    unsigned lane;
     if (fd < 0)
         return;
-    if (slice_eq(name, SLICE("wire.gateway"))) {
-        api_peer_connect(c->api.peers[API_GATEWAY], fd, 1);
-        tail_watch_again(c);
+    if (role_name_lane(name, "wire.gateway.", &lane)) {
+        control_lane_connect(c, lane, fd);
     } else if (slice_eq(name, SLICE("wire.keeper"))) {
         api_peer_connect(c->api.peers[API_KEEPER], fd, 1);
     } else {
@@ -78,10 +68,10 @@ static void control_peers(struct control *c)
 {
     struct loop *loop = c->rc->loop;
     c->api.peers[API_SUPERVISOR] = api_peer_create(loop, NULL, NULL);
-    c->api.peers[API_GATEWAY] = api_peer_create(loop, control_on_gateway, c);
+    c->api.peers[API_GATEWAY] = api_peer_create(loop, NULL, NULL);
     c->api.peers[API_KEEPER] = api_peer_create(loop, control_on_keeper, c);
     api_peer_borrow(c->api.peers[API_SUPERVISOR], c->rc->supervisor);
-    control_connect(c, SLICE("wire.gateway"), role_take_fd(c->rc, "wire.gateway"));
+    control_lanes_start(c);
     control_connect(c, SLICE("wire.keeper"), role_take_fd(c->rc, "wire.keeper"));
 }
 
@@ -89,9 +79,13 @@ static void control_note(struct wire *w, uint32_t stream_id, uint16_t op, struct
 {
     struct role_context *rc = wire_user(w);
     struct msg_role_fd m;
+    struct msg_lanes lanes;
     (void)stream_id;
     if (op == OP_role_fd && msg_role_fd_unpack(args, &m) == 0)
         control_connect(rc->state, m.name, TAKE_FD(fd)); /* a peer was restarted */
+    else if (op == OP_lanes && msg_lanes_unpack(args, &lanes) == 0)
+        control_lanes_changed(rc->state,
+                              &(struct lane_table){lanes.revision, lanes.live, lanes.first});
     fd_release(&fd);
 }
 

@@ -49,12 +49,8 @@ static const char *tail_script(const struct tail *t)
 static void tail_watch(struct control *c, const char *script, bool on)
 {
     AUTO(buf_done) struct buf args = {0};
-    struct wire *wire = api_peer_wire(c->api.peers[API_GATEWAY]);
-    struct msg_tail_watch m = {.script = slice_of(script), .on = on};
-    if (wire == NULL)
-        return;
-    msg_tail_watch_pack(&args, &m);
-    wire_note(wire, 0, OP_tail_watch, buf_slice(&args), -1);
+    msg_tail_watch_pack(&args, &(struct msg_tail_watch){.script = slice_of(script), .on = on});
+    control_lanes_note(c, OP_tail_watch, buf_slice(&args));
 }
 
 static bool tail_is_watched(struct control *c, const char *script)
@@ -66,10 +62,14 @@ static bool tail_is_watched(struct control *c, const char *script)
     return false;
 }
 
-void tail_watch_again(struct control *c)
+void tail_watch_again(struct control *c, struct wire *gateway)
 {
     LIST_FOR (l, &c->tails) {
-        tail_watch(c, tail_script(LIST_ENTRY(l, struct tail, link)), true);
+        const char *script = tail_script(LIST_ENTRY(l, struct tail, link));
+        AUTO(buf_done) struct buf args = {0};
+        msg_tail_watch_pack(&args,
+                            &(struct msg_tail_watch){.script = slice_of(script), .on = true});
+        wire_note(gateway, 0, OP_tail_watch, buf_slice(&args), -1);
     }
 }
 

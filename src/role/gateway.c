@@ -107,8 +107,6 @@ static int setup_authorities(struct gateway *g, struct err *err)
 static int setup_server(struct gateway *g, struct err *err)
 {
     struct role_context *rc = g->rc;
-    int http = role_take_fd(rc, "listen.http"), https = role_take_fd(rc, "listen.https");
-    struct tls_context *tls = NULL;
 
     g->server = http_server_create(&(struct http_server_options){
         .loop = rc->loop,
@@ -116,15 +114,13 @@ static int setup_server(struct gateway *g, struct err *err)
         .arg = g,
         .limits.body_max = (uint64_t)json_int(rc->settings, "http.body_max", 0),
     });
-    if (https >= 0) {
-        int r = setup_tls(rc, &tls, err);
-        if (r == 0)
-            r = http_server_listen(g->server, https, tls);
+    if (json_str(rc->settings, "https", "")[0] != '\0') {
+        int r = setup_tls(rc, &g->tls, err);
         if (r < 0)
             return r;
     }
-    int r = http < 0 ? 0 : http_server_listen(g->server, http, NULL);
-    return r < 0 ? err_set(err, r, 0, "cannot listen for HTTP") : 0;
+    lanes_listen(g);
+    return 0;
 }
 
 struct gateway *gateway_create(struct role_context *rc)
@@ -134,20 +130,22 @@ struct gateway *gateway_create(struct role_context *rc)
     rc->state = g;
     g->rc = rc;
     g->loop = rc->loop;
-    g->workers_fd = g->assets_fd = -1;
+    g->workers_fd = g->assets_fd = g->cache_fd = -1;
     list_init(&g->isolates);
     gateway_sockets_start(g);
     list_init(&g->orphans);
     g->isolate_idle_us = json_int(rc->settings, "isolates.idle_s", 300) * 1000 * 1000;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    lanes_setup(g);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN) / (long)g->lanes.n; /* of this lane */
     g->isolates_per_worker =
-        (unsigned)json_int(rc->settings, "isolates.per_worker", cores > 0 ? cores : 1);
+        (unsigned)json_int(rc->settings, "isolates.per_worker", MAX(cores, 1L));
     return g;
 }
 
 static int gateway_setup(struct role_context *rc, struct err *err)
 {
     struct gateway *g = gateway_create(rc);
+    lanes_take(g);
     int r = setup_files(g, err);
     if (r == 0)
         r = setup_authorities(g, err);
@@ -284,21 +282,29 @@ static void supervisor_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t 
     struct gateway *g = gateway_of(wire_user(w));
     struct msg_isolate_gone gone;
     struct msg_role_fd named;
+    struct msg_lanes lanes;
+    unsigned lane;
 
     switch (op) {
     case OP_table:
         note_table(g, args);
         break;
+    case OP_lanes:
+        CHECK(msg_lanes_unpack(args, &lanes) == 0);
+        lanes_changed(g, &(struct lane_table){lanes.revision, lanes.live, lanes.first});
+        break;
     case OP_isolate_gone:
         CHECK(msg_isolate_gone_unpack(args, &gone) == 0);
         isolate_gone(g, gone.isolate, gone.outcome, gone.text);
         break;
-    case OP_role_fd: /* control or the keeper was restarted: its new wire */
+    case OP_role_fd: /* a peer was started: the new wire to it */
         CHECK(msg_role_fd_unpack(args, &named) == 0);
         if (slice_eq(named.name, SLICE("wire.control"))) {
             gateway_attach_control(g, TAKE_FD(fd));
         } else if (slice_eq(named.name, SLICE("wire.keeper")) && fd >= 0) {
             gateway_keeper_attach(g, TAKE_FD(fd));
+        } else if (role_name_lane(named.name, "wire.lane.", &lane) && fd >= 0) {
+            lane_attach(g, lane, TAKE_FD(fd));
         }
         break;
     default:
@@ -326,21 +332,28 @@ void gateway_attach_control(struct gateway *g, int fd)
     g->control = wire_create(g->loop, fd, 0, &control_events, g);
 }
 
-void gateway_begin(struct gateway *g, int cache_fd)
+void cache_begin(struct gateway *g)
 {
     const json_t *settings = g->rc->settings;
 
-    g->pool = work_pool_create(g->loop, GATEWAY_THREADS);
-    g->cache = cache_create(g->loop, g->pool, cache_fd,
+    g->cache = cache_create(g->loop, g->pool, TAKE_FD(g->cache_fd),
                             &(struct cache_limits){
                                 .disk_max = json_int(settings, "cache.disk_max", 0),
                                 .memory_max = json_int(settings, "cache.memory_max", 0),
                                 .object_max = json_int(settings, "cache.object_max", 0),
                                 .entries_max = (size_t)json_int(settings, "cache.entries_max", 0),
                             });
+}
+
+void gateway_begin(struct gateway *g, int cache_fd)
+{
+    g->pool = work_pool_create(g->loop, GATEWAY_THREADS);
+    g->cache_fd = cache_fd;
+    if (g->lanes.n == 1)
+        cache_begin(g);
     g->client = http_client_create(&(struct http_client_options){
         .loop = g->loop,
-        .allow_private = json_bool(settings, "egress.allow_private", false),
+        .allow_private = json_bool(g->rc->settings, "egress.allow_private", false),
         .authorities_pem = buf_cstr(&g->authorities),
     });
     buf_done(&g->authorities);
@@ -354,12 +367,12 @@ static int gateway_run(struct role_context *rc, struct err *err)
 
     g->workers_fd = open("/data/workers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g->assets_fd = open("/data/assets", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (g->workers_fd < 0 || g->assets_fd < 0)
-        return err_set(err, -errno, 0, "cannot open workers/ and assets/ in the sandbox: %m");
     int cache = open("/data/cache", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (cache < 0)
-        return err_set(err, -errno, 0, "cannot open cache/ in the sandbox: %m");
+    if (g->workers_fd < 0 || g->assets_fd < 0 || cache < 0)
+        return err_set(err, -errno, 0,
+                       "cannot open workers/, assets/ and cache/ in the sandbox: %m");
     gateway_begin(g, cache);
+    lanes_start(g);
     if (control >= 0)
         gateway_attach_control(g, control);
     int keeper = role_take_fd(rc, "wire.keeper");
@@ -370,11 +383,7 @@ static int gateway_run(struct role_context *rc, struct err *err)
 
 static void gateway_drained(void *arg)
 {
-    struct gateway *g = arg;
-
-    links_stop(g);
-    access_log_close(TAKE(g->access));
-    role_finished(g->rc);
+    lanes_drained(arg);
 }
 
 static void gateway_stop(struct role_context *rc, unsigned grace_ms UNUSED)

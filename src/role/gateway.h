@@ -14,6 +14,8 @@
  *   gateway_hibernate.c  back: a WebSocket of a Durable Object that may be asleep
  *   gateway_query.c    front: control, with SQL for a Durable Object
  *   gateway_join.c     a socket goes on without the Worker that passed it on
+ *   gateway_lane.c     the other lanes: who lives, what moves when that changes
+ *   gateway_lane_call.c  back: another lane; front: a call that another lane has passed on
  *   gateway_egress.c   back: the world
  *   gateway_file.c     back: a file
  *   gateway_cache.c    back: the Cache API; gateway_cache_fetch.c: subrequests through the cache;
@@ -36,6 +38,7 @@
 #include "proc/role.h"
 #include "proc/wire.h"
 #include "product/cache/cache_store.h"
+#include "product/durable/durable_plan.h"
 
 enum {
     GATEWAY_QUEUE_MAX = 1024,        /* requests waiting for an isolate of one version */
@@ -57,10 +60,39 @@ struct rate_window {
     struct map counts; /* namespace and key -> how many */
 };
 
+/* What belongs to one lane, and is called from all. */
+enum lane_kind {
+    LANE_OBJECT,      /* a Durable Object: the lane that owns it */
+    LANE_CACHE,       /* the Cache API; args: msg_cache. This and the rest: the first lane */
+    LANE_CACHE_FETCH, /* a subrequest through the cache; args: its flags */
+    LANE_RATE,        /* the rate limiting binding; args of gateway_rate.c */
+    LANE_KINDS
+};
+
+/* The gateway of another lane. */
+struct lane_peer {
+    struct gateway *gateway;       /* borrowed */
+    struct wire *wire;             /* owned; NULL while it is away */
+    int listen_http, listen_https; /* owned; the lane's sockets, -1 = none */
+    int heard_http,
+        heard_https; /* copies that we accept from while nobody else does, of the server; -1 = not */
+    bool drained;
+};
+
+struct gateway_lanes {
+    unsigned self, n;
+    struct lane_table table;
+    struct lane_peer *peers; /* n of them, owned; our own is only its sockets */
+    struct link parked;      /* calls that wait for the next revision of the table */
+    struct timer parked_timer;
+    bool drained; /* our own clients have gone */
+};
+
 struct gateway {
     struct role_context *rc;
     struct loop *loop;
     struct http_server *server;
+    struct tls_context *tls; /* NULL: no HTTPS */
     struct http_client *client;
     struct wire *control; /* NULL while control is away */
     struct wire *keeper;  /* the same; it tells of alarms */
@@ -82,7 +114,9 @@ struct gateway {
     struct buf authorities;    /* PEM, until the client has read it */
     struct access_log *access;
     struct work_pool *pool;
-    struct cache *cache;
+    struct cache *cache; /* NULL: another lane has it */
+    int cache_fd;        /* owned until `cache` has it */
+    struct gateway_lanes lanes;
     json_t *place; /* of gateway_cf.c, made at the first request */
     struct rate_window rates[GATEWAY_RATE_WINDOWS];
     struct map tcp;     /* isolate and stream -> its TCP connection */
@@ -203,11 +237,18 @@ struct call {
     void *back_data;
     struct call_request request;
     struct worker *worker; /* referenced; NULL for the world */
-    struct link queued;    /* in the worker's queue, or among the orphans */
+    struct link queued;    /* in the worker's queue, among the orphans, or parked */
     bool is_queued;
     uint64_t orphan_of;          /* the isolate that ended under it */
     struct isolate_link *caller; /* the isolate that asks; NULL: none, or the call has begun */
-    struct buf early;            /* request body that came before the back */
+    /* Of a call that belongs to some lane. */
+    struct {
+        enum lane_kind kind;
+        unsigned hops;
+        uint64_t revision; /* of the lane that has passed it on here; 0: its client is ours */
+        struct buf args;   /* while it is parked */
+    } lane;
+    struct buf early; /* request body that came before the back */
     const char
         *cache_owner; /* script whose caches are its own (of its isolate's Worker), or NULL */
     struct outbound *outbound; /* what its fetches must pass, referenced; NULL: nothing */
@@ -230,7 +271,7 @@ struct call *call_create(struct gateway *g, const struct front_ops *front, void 
 void call_destroy(struct call *c, int reason);
 /* Finds who answers a routed call: an asset, a Worker. */
 void call_dispatch(struct call *c, struct worker *worker);
-/* Copies the request's slices so that they outlive the front's buffers. */
+/* Copies the request's slices so that they outlive the front's buffers. May be called again. */
 void call_keep(struct call *c);
 void call_set_back(struct call *c, const struct back_ops *back, void *data);
 
@@ -279,6 +320,28 @@ void isolate_call_start(struct call *c);
 /* Takes it out of whatever list it waits in. */
 void isolate_call_cancel(struct call *c);
 void isolate_gone(struct gateway *g, uint64_t isolate, struct slice outcome, struct slice text);
+/* --- gateway_lane.c, gateway_lane_call.c --- */
+
+/* Reads the settings; takes the sockets of all lanes; listens on our own; takes the wires to the others. */
+void lanes_setup(struct gateway *g);
+void lanes_take(struct gateway *g);
+void lanes_listen(struct gateway *g);
+void lanes_start(struct gateway *g);
+/* The note lanes: what is not ours any more ends here, what waited goes on. */
+void lanes_changed(struct gateway *g, const struct lane_table *table);
+/* Takes the wire to another lane. */
+void lane_attach(struct gateway *g, unsigned lane, int fd);
+bool lane_is_mine(const struct gateway *g, struct slice object);
+/* Passes the call to who serves it, here or in another lane. */
+void lane_call(struct call *c, enum lane_kind kind, struct slice args);
+/* The same for one that has been on its way. */
+void lane_call_again(struct call *c, struct slice args);
+/* Our clients have gone: ends the process when those of the other lanes have, too. */
+void lanes_drained(struct gateway *g);
+extern const struct wire_events lane_events; /* user: struct lane_peer */
+void lane_forward(struct call *c, struct wire *to, struct slice args);
+void lane_note_drained(struct lane_peer *p);
+
 /* --- gateway_object.c --- */
 
 /* Finds who runs the object and passes the call there. */
@@ -287,6 +350,10 @@ void object_call(struct call *c, const json_t *binding, struct slice object, str
 bool object_call_send(struct call *c);
 /* The same for an object of a namespace that control has named. */
 void object_call_named(struct call *c, struct slice ns, struct slice object, struct slice name);
+/* Of this lane, for a call with ns, object and object_name. */
+void object_serve(struct call *c, struct slice unused);
+/* Those of other lanes end here. */
+void objects_leave_lane(struct gateway *g);
 /* gateway_query.c: the stream object_query of control. */
 void gateway_query(struct gateway *g, struct wire_stream *s, struct slice args);
 /* The version that runs the objects of a namespace's class; NULL when none is deployed. */
@@ -296,7 +363,7 @@ void gateway_keeper_attach(struct gateway *g, int fd);
 
 /* --- gateway_hibernate.c --- */
 
-/* The table has changed: sockets of objects that run another version now are dropped. */
+/* A table has changed: sockets of objects that run another version now, or in another lane, are dropped. */
 void hibernations_check(struct gateway *g);
 
 void links_retire_idle(struct gateway *g);
@@ -338,12 +405,13 @@ void file_answer(struct call *c, int fd, int64_t offset, const struct call_head 
 
 /* --- gateway_cache.c, gateway_cache_fetch.c, gateway_purge.c --- */
 
-struct msg_cache;
-/* The Cache API of a Worker. */
-void cache_call_start(struct call *c, const struct msg_cache *m);
-/* A subrequest to the world that may be answered from the cache or go into it; flags: MSG_CACHE_*. */
+/* Of this lane, when it has the cache. */
+void cache_begin(struct gateway *g);
+/* The Cache API of a Worker; args: msg_cache. */
+void cache_call_start(struct call *c, struct slice args);
+/* A subrequest to the world that may be answered from the cache or go into it; flags: MSG_CACHE_*, packed in args. */
 bool cache_fetch_wanted(const struct call *c, uint32_t flags);
-void cache_fetch_start(struct call *c, uint32_t flags);
+void cache_fetch_start(struct call *c, struct slice args);
 /* Answers from an entry, with 304, 206 and 416 as the request asks. Takes the reference. */
 void cache_answer(struct call *c, struct cache_entry *e, const char *status);
 struct cache_key cache_key_of(struct gateway *g, struct slice name, struct slice url);
@@ -365,6 +433,7 @@ json_t *grant_make(const struct worker *self, const json_t *given);
 
 /* 200: one more is within the limit; 429: it is not. The request's cf says key, limit, period. */
 void rate_call(struct call *c, const json_t *binding);
+void rate_serve(struct call *c, struct slice args);
 
 /* --- gateway_log.c --- */
 

@@ -305,17 +305,19 @@ static void op_cancel(struct call *c, int reason UNUSED)
 static const struct back_ops op_back = {
     .send = op_send, .room = op_room, .consumed = op_consumed, .cancel = op_cancel};
 
-void cache_call_start(struct call *c, const struct msg_cache *m)
+void cache_call_start(struct call *c, struct slice args)
 {
     struct cache_op *o = mem_new(sizeof(*o));
+    struct msg_cache m;
 
+    CHECK(msg_cache_unpack(args, &m) == 0); /* checked where the isolate asked */
     o->call = c;
-    o->operation = m->operation;
-    o->status = m->status;
-    buf_append_slice(&o->kept, m->name);
-    buf_append_slice(&o->kept, m->response);
-    o->name = slice_from(buf_slice(&o->kept).ptr, m->name.len);
-    o->response = slice_skip(buf_slice(&o->kept), m->name.len);
+    o->operation = m.operation;
+    o->status = m.status;
+    buf_append_slice(&o->kept, m.name);
+    buf_append_slice(&o->kept, m.response);
+    o->name = slice_from(buf_slice(&o->kept).ptr, m.name.len);
+    o->response = slice_skip(buf_slice(&o->kept), m.name.len);
     call_keep(c);
     call_set_back(c, &op_back, o);
     if (cache_is_ready(c->gateway->cache)) {

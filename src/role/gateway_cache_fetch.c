@@ -61,8 +61,8 @@ bool cache_fetch_wanted(const struct call *c, uint32_t flags)
 {
     const struct call_request *r = &c->request;
 
-    if (c->gateway->cache == NULL || (flags & MSG_CACHE_NO_STORE) != 0 || r->has_body ||
-        r->upgrade || slice_find_slice(r->cf, SLICE("\"cache")) < 0)
+    if ((flags & MSG_CACHE_NO_STORE) != 0 || r->has_body || r->upgrade ||
+        slice_find_slice(r->cf, SLICE("\"cache")) < 0)
         return false;
     return slice_eq(r->method, SLICE("GET")) || slice_eq(r->method, SLICE("HEAD"));
 }
@@ -525,9 +525,11 @@ static void look_up(struct call *c, json_t *cf, uint32_t flags, bool alone)
     }
 }
 
-void cache_fetch_start(struct call *c, uint32_t flags)
+void cache_fetch_start(struct call *c, struct slice args)
 {
     AUTO(json_release) json_t *cf = NULL;
+    struct unpack u = {.rest = args};
+    uint32_t flags = unpack_u32(&u);
     struct slice unused;
 
     if (json_parse(c->request.cf, &cf, NULL) < 0 || !options_any(cf) ||

@@ -40,6 +40,7 @@ void call_destroy(struct call *c, int reason)
     buf_done(&c->early);
     buf_done(&c->kept);
     buf_done(&c->held_out);
+    buf_done(&c->lane.args);
     mem_release(&c);
 }
 
@@ -65,9 +66,10 @@ void call_keep(struct call *c)
                               &c->request.cf,         &c->request.entrypoint, &c->request.path,
                               &c->request.props,      &c->request.ns,         &c->request.object,
                               &c->request.object_name};
+    AUTO(buf_done) struct buf before = c->kept;
     size_t at = 0;
 
-    CHECK(buf_len(&c->kept) == 0);
+    c->kept = (struct buf){0};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         buf_append_slice(&c->kept, *fields[i]);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {

@@ -596,7 +596,8 @@ void hibernations_check(struct gateway *g)
         again = false;
         for (size_t at = 0; map_next(&g->hibernations, &at, &key, &value);) {
             struct hibernation *h = value;
-            if (object_worker_of(g, hibernation_ns(h), hibernation_object(h)) == h->worker)
+            if (lane_is_mine(g, hibernation_object(h)) &&
+                object_worker_of(g, hibernation_ns(h), hibernation_object(h)) == h->worker)
                 continue;
             hibernation_free(h); /* the map changes: from the beginning */
             again = true;

@@ -146,17 +146,38 @@ void object_over(struct isolate_link *l, struct slice args)
         home_leave(h);
 }
 
-void objects_leave(struct isolate_link *l, const char *why)
+static void objects_tell(struct isolate_link *l, const char *why, struct slice object)
 {
     AUTO(buf_done) struct buf out = {0};
+
+    msg_objects_reset_pack(&out,
+                           &(struct msg_objects_reset){.why = slice_of(why), .object = object});
+    wire_note(l->wire, 0, OP_objects_reset, buf_slice(&out), -1);
+}
+
+void objects_leave(struct isolate_link *l, const char *why)
+{
     bool any = l->homes.next != NULL && !list_empty(&l->homes);
 
     while (any && !list_empty(&l->homes))
         home_leave(LIST_ENTRY(l->homes.next, struct home, in_link));
-    if (!any || why == NULL || l->wire == NULL)
-        return;
-    msg_objects_reset_pack(&out, &(struct msg_objects_reset){.why = slice_of(why)});
-    wire_note(l->wire, 0, OP_objects_reset, buf_slice(&out), -1);
+    if (any && why != NULL && l->wire != NULL)
+        objects_tell(l, why, SLICE_NONE);
+}
+
+void objects_leave_lane(struct gateway *g)
+{
+    LIST_FOR (at, &g->isolates) {
+        struct isolate_link *l = LIST_ENTRY(at, struct isolate_link, in_gateway);
+        LIST_FOR_SAFE (in_link, &l->homes) {
+            struct home *h = LIST_ENTRY(in_link, struct home, in_link);
+            struct slice object = slice_from(h->key + NS_LEN, OBJECT_LEN);
+            if (lane_is_mine(g, object))
+                continue;
+            objects_tell(l, "moved", object);
+            home_leave(h);
+        }
+    }
 }
 
 /* --- calls --- */
@@ -188,26 +209,32 @@ struct worker *object_worker_of(struct gateway *g, struct slice ns, struct slice
     return w == NULL || !worker_has_code(w) ? NULL : w;
 }
 
-void object_call_named(struct call *c, struct slice ns, struct slice object, struct slice name)
+void object_serve(struct call *c, struct slice unused UNUSED)
 {
-    const struct durable_class *class = table_namespace(c->gateway->table, ns);
-
-    if (!id_is_hex(object, OBJECT_LEN)) {
-        call_fail(c, 400, "Invalid Durable Object ID: must be 64 hex digits");
-        return;
-    }
+    const struct durable_class *class = table_namespace(c->gateway->table, c->request.ns);
     struct worker *w =
-        class == NULL ? NULL : object_worker_of(c->gateway, slice_of(class->id), object);
+        class == NULL ? NULL : object_worker_of(c->gateway, c->request.ns, c->request.object);
+
     if (w == NULL) {
         call_fail(c, 503, "The Worker with the class of this Durable Object is not deployed.");
         return;
     }
     c->request.ns = slice_of(class->id);
-    c->request.object = object;
-    c->request.object_name = name;
     c->request.entrypoint = slice_of(class->name);
     c->worker = worker_ref(w);
     isolate_call_start(c);
+}
+
+void object_call_named(struct call *c, struct slice ns, struct slice object, struct slice name)
+{
+    if (!id_is_hex(object, OBJECT_LEN)) {
+        call_fail(c, 400, "Invalid Durable Object ID: must be 64 hex digits");
+        return;
+    }
+    c->request.ns = ns;
+    c->request.object = object;
+    c->request.object_name = name;
+    lane_call(c, LANE_OBJECT, SLICE_NONE);
 }
 
 void object_call(struct call *c, const json_t *binding, struct slice object, struct slice name)
@@ -288,6 +315,10 @@ static void alarm_try(struct timer *t)
     const struct durable_class *class = table_namespace(g->table, slice_of(p->ns));
     struct worker *w = object_worker_of(g, slice_of(p->ns), slice_of(p->object));
 
+    if (!lane_is_mine(g, slice_of(p->object))) { /* the keeper asks the right one soon */
+        alarm_done(p, SLICE("lost"));
+        return;
+    }
     if (w == NULL) {
         /* A table that has not come yet says nothing about what there is. */
         alarm_done(p, g->table == NULL || class != NULL ? SLICE("lost") : SLICE("missing"));

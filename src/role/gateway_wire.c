@@ -230,6 +230,14 @@ static void fetch_assets(struct call *c, struct worker *self)
     assets_start(c);
 }
 
+static void fetch_cached(struct call *c, uint32_t flags)
+{
+    AUTO(buf_done) struct buf args = {0};
+
+    pack_u32(&args, flags);
+    lane_call(c, LANE_CACHE_FETCH, buf_slice(&args));
+}
+
 static void fetch_world(struct call *c, struct slice authority, uint32_t flags)
 {
     struct worker *w = table_route(c->gateway->table, authority, c->request.path);
@@ -239,7 +247,7 @@ static void fetch_world(struct call *c, struct slice authority, uint32_t flags)
     else if (w != NULL)
         call_dispatch(c, w);
     else if (cache_fetch_wanted(c, flags))
-        cache_fetch_start(c, flags);
+        fetch_cached(c, flags);
     else
         egress_start(c);
 }
@@ -362,7 +370,7 @@ static void open_cache(struct isolate_link *l, struct wire_stream *s, struct sli
                                        .has_body = !end};
     if (end)
         call_request_data(c, SLICE_NONE, true);
-    cache_call_start(c, &m);
+    lane_call(c, LANE_CACHE, args);
 }
 
 void gateway_isolate_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,

@@ -502,8 +502,8 @@ static void isolate_on_main_note(struct wire *wire, uint32_t stream_id UNUSED, u
     if (op != OP_objects_reset || msg_objects_reset_unpack(args, &m) < 0 || iso->exit_status >= 0)
         return; /* a newer gateway may know others */
     isolate_enter(iso, NULL, iso->cpu_limit_us);
-    js_value why[] = {js_string(iso->ctx, m.why)};
-    isolate_hook(iso, &iso->hooks.objects_reset, why, ARRAY_LEN(why));
+    js_value args_of[] = {js_string(iso->ctx, m.why), js_string(iso->ctx, m.object)};
+    isolate_hook(iso, &iso->hooks.objects_reset, args_of, ARRAY_LEN(args_of));
     isolate_leave(iso);
 }
 

@@ -124,9 +124,11 @@ static int keeper_run(struct role_context *rc, struct err *err)
     int fd = role_take_fd(rc, "wire.control");
     if (fd >= 0)
         keeper_add_control(p->keeper, fd);
-    fd = role_take_fd(rc, "wire.gateway");
-    if (fd >= 0)
-        keeper_add_gateway(p->keeper, fd);
+    for (unsigned lane = 0; lane < PLACEMENT_LANES_MAX; lane++) {
+        fd = role_take_lane_fd(rc, "wire.gateway.", lane);
+        if (fd >= 0)
+            keeper_add_gateway(p->keeper, lane, fd);
+    }
     keeper_alarms_load(p->keeper);
     r = file_remove_tree(AT_FDCWD, "/data/.backup"); /* of a backup that was cut off */
     if (r < 0)
@@ -147,12 +149,20 @@ static void keeper_attach(struct keeper_process *p, struct slice args, int fd)
 static void keeper_new_wire(struct keeper_process *p, struct slice args, int fd)
 {
     struct msg_role_fd m;
+    unsigned lane;
     CHECK(msg_role_fd_unpack(args, &m) == 0 && fd >= 0);
     if (slice_eq(m.name, SLICE("wire.control")))
         keeper_add_control(p->keeper, TAKE_FD(fd));
-    else if (slice_eq(m.name, SLICE("wire.gateway")))
-        keeper_add_gateway(p->keeper, TAKE_FD(fd));
+    else if (role_name_lane(m.name, "wire.gateway.", &lane))
+        keeper_add_gateway(p->keeper, lane, TAKE_FD(fd));
     fd_release(&fd);
+}
+
+static void keeper_lanes(struct keeper_process *p, struct slice args)
+{
+    struct msg_lanes m;
+    CHECK(msg_lanes_unpack(args, &m) == 0);
+    keeper_set_lanes(p->keeper, &(struct lane_table){m.revision, m.live, m.first});
 }
 
 static void keeper_note(struct wire *w, uint32_t stream_id, uint16_t op, struct slice args, int fd)
@@ -164,8 +174,11 @@ static void keeper_note(struct wire *w, uint32_t stream_id, uint16_t op, struct 
     case OP_isolate_attach:
         keeper_attach(p, args, TAKE_FD(fd));
         break;
-    case OP_role_fd: /* control or the gateway was restarted */
+    case OP_role_fd: /* control or a gateway was started */
         keeper_new_wire(p, args, TAKE_FD(fd));
+        break;
+    case OP_lanes:
+        keeper_lanes(p, args);
         break;
     default:
         break;

@@ -107,16 +107,29 @@ static void alarm_reset(struct wire_stream *s, int reason UNUSED)
 
 static const struct wire_stream_events alarm_events = {.reply = alarm_reply, .reset = alarm_reset};
 
+/* NULL while it is away. Before anything is known of lanes, whichever is there: it knows better. */
+static struct wire *alarm_gateway(const struct keeper_alarm *a)
+{
+    const struct keeper *k = a->keeper;
+    unsigned lane = 0;
+    if (k->lanes.live != 0)
+        return k->gateways[lane_owner(&k->lanes, alarm_object(a))].wire;
+    while (lane + 1 < PLACEMENT_LANES_MAX && k->gateways[lane].wire == NULL)
+        lane++;
+    return k->gateways[lane].wire;
+}
+
 static void alarm_fire(struct keeper_alarm *a)
 {
+    struct wire *gateway = alarm_gateway(a);
     AUTO(buf_done) struct buf out = {0};
     msg_alarm_fire_pack(&out, &(struct msg_alarm_fire){.ns = alarm_ns(a),
                                                        .object = alarm_object(a),
                                                        .scheduled_ms = a->plan.at_ms,
                                                        .retry = a->plan.retry});
-    a->stream = a->keeper->gateway == NULL ? NULL
-                                           : wire_open(a->keeper->gateway, OP_alarm_fire,
-                                                       buf_slice(&out), -1, true, &alarm_events, a);
+    a->stream = gateway == NULL ? NULL
+                                : wire_open(gateway, OP_alarm_fire, buf_slice(&out), -1, true,
+                                            &alarm_events, a);
     if (a->stream == NULL)
         alarm_step(a, ALARM_LOST, 0);
 }
@@ -231,27 +244,26 @@ void keeper_alarms_stop(struct keeper *k)
     map_done(&k->alarms);
 }
 
-/* --- the wire to the gateway --- */
+/* --- the wires to the gateways --- */
 
 static void gateway_closed(struct wire *w, int reason UNUSED)
 {
-    struct keeper *k = wire_user(w);
-    if (k->gateway == w) {
-        keeper_gateway_closed(k);
-        k->gateway = NULL;
-    }
-    wire_destroy(w);
+    keeper_gateway_closed(wire_user(w));
 }
 
 static const struct wire_events gateway_events = {.open = keeper_gateway_open,
                                                   .closed = gateway_closed};
 
-void keeper_add_gateway(struct keeper *k, int fd)
+void keeper_add_gateway(struct keeper *k, unsigned lane, int fd)
 {
-    struct wire *old = TAKE(k->gateway);
-    k->gateway = wire_create(k->loop, fd, 1, &gateway_events, k);
-    if (old == NULL)
-        return;
-    keeper_gateway_closed(k);
-    wire_destroy(old);
+    CHECK(lane < PLACEMENT_LANES_MAX);
+    struct keeper_gateway *g = &k->gateways[lane];
+    keeper_gateway_closed(g);
+    g->keeper = k;
+    g->wire = wire_create(k->loop, fd, 1, &gateway_events, g);
+}
+
+void keeper_set_lanes(struct keeper *k, const struct lane_table *lanes)
+{
+    k->lanes = *lanes;
 }

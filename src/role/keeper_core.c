@@ -137,36 +137,39 @@ static void keeper_peer_open(struct wire *w, struct wire_stream *s, uint16_t op,
 void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                          int fd, bool end)
 {
-    struct keeper *k = wire_user(w);
+    struct keeper_gateway *g = wire_user(w);
+    struct keeper *k = g->keeper;
     const struct keeper_row *row = op == OP_r2_get || op == OP_r2_setting ? &keeper_rows[op] : NULL;
     struct keeper_stored *stored;
     struct msg_r2_setting m;
     fd_release(&fd);
-    if (k->gateway_peer == NULL) {
-        k->gateway_peer = mem_new(sizeof(*k->gateway_peer));
-        k->gateway_peer->keeper = k;
-        k->gateway_peer->control = true;
-        list_init(&k->gateway_peer->units);
+    if (g->peer == NULL) {
+        g->peer = mem_new(sizeof(*g->peer));
+        g->peer->keeper = k;
+        g->peer->control = true;
+        list_init(&g->peer->units);
     }
     bool sets = op == OP_r2_setting && (msg_r2_setting_unpack(args, &m) < 0 || m.value.len > 0);
-    if (row == NULL || sets || !keeper_find_store(k->gateway_peer, row, args, &stored)) {
+    if (row == NULL || sets || !keeper_find_store(g->peer, row, args, &stored)) {
         keeper_refuse(s, -EINVAL, "no such store or operation");
         return;
     }
     if (k->idle != NULL)
         keeper_refuse(s, -EAGAIN, "shutting down");
     else
-        keeper_unit_start(k->gateway_peer, s, row->op, stored, args, -1, end);
+        keeper_unit_start(g->peer, s, row->op, stored, args, -1, end);
 }
 
-void keeper_gateway_closed(struct keeper *k)
+void keeper_gateway_closed(struct keeper_gateway *g)
 {
-    struct keeper_peer *peer = TAKE(k->gateway_peer);
-    if (peer == NULL)
-        return;
-    LIST_FOR_SAFE (l, &peer->units)
-        keeper_unit_gone(LIST_ENTRY(l, struct keeper_unit, peer_link));
-    free(peer);
+    struct keeper_peer *peer = TAKE(g->peer);
+    if (peer != NULL) {
+        LIST_FOR_SAFE (l, &peer->units)
+            keeper_unit_gone(LIST_ENTRY(l, struct keeper_unit, peer_link));
+        free(peer);
+    }
+    if (g->wire != NULL)
+        wire_destroy(TAKE(g->wire));
 }
 
 static void keeper_peer_note(struct wire *w, uint32_t stream_id UNUSED, uint16_t op,
@@ -340,9 +343,8 @@ void keeper_destroy(struct keeper *k)
     timer_stop(&k->tick);
     timer_stop(&k->end);
     keeper_alarms_stop(k);
-    keeper_gateway_closed(k);
-    if (k->gateway != NULL)
-        wire_destroy(TAKE(k->gateway));
+    for (unsigned lane = 0; lane < PLACEMENT_LANES_MAX; lane++)
+        keeper_gateway_closed(&k->gateways[lane]);
     LIST_FOR_SAFE (l, &k->peers)
         keeper_peer_drop(LIST_ENTRY(l, struct keeper_peer, link));
     while (k->n_units > 0 || k->n_reliefs > 0)

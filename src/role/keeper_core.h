@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "core/loop.h"
 #include "core/slice.h"
+#include "product/durable/durable_plan.h"
 
 struct keeper;
 
@@ -26,8 +27,9 @@ void keeper_destroy(struct keeper *k); /* accepts NULL */
 
 /* Takes a connected socket. Control names stores itself. */
 void keeper_add_control(struct keeper *k, int fd);
-/* Is told when alarms of Durable Objects are due. */
-void keeper_add_gateway(struct keeper *k, int fd);
+/* The gateway of a lane: is told when alarms of the Durable Objects that it owns are due. */
+void keeper_add_gateway(struct keeper *k, unsigned lane, int fd);
+void keeper_set_lanes(struct keeper *k, const struct lane_table *lanes);
 /* Reads which alarms were set before this process; once, at start. */
 void keeper_alarms_load(struct keeper *k);
 /* An isolate may reach the stores of the spec's bindings, by index, and nothing else. -EBADMSG when the

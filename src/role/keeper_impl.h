@@ -69,6 +69,13 @@ struct keeper_stored {
     int64_t used_us, swept_us;
 };
 
+/* The gateway of one lane. */
+struct keeper_gateway {
+    struct keeper *keeper;    /* borrowed */
+    struct wire *wire;        /* owned; NULL while it is away */
+    struct keeper_peer *peer; /* owned: who owns the calls of `wire` */
+};
+
 struct keeper {
     struct loop *loop;      /* borrowed */
     struct work_pool *pool; /* owned */
@@ -80,10 +87,10 @@ struct keeper {
     char root[KEEPER_ROOT_MAX];
     struct map stores; /* name -> struct keeper_stored, owned */
     struct link peers;
-    struct keeper_peer *gateway_peer; /* owned: who owns the calls of `gateway` */
+    struct keeper_gateway gateways[PLACEMENT_LANES_MAX];
+    struct lane_table lanes;
     struct timer tick;
-    struct wire *gateway; /* owned; NULL while it is away */
-    struct map alarms;    /* "<namespace>/<object>" -> struct keeper_alarm, owned */
+    struct map alarms; /* "<namespace>/<object>" -> struct keeper_alarm, owned */
     uint64_t body_bytes;
     unsigned n_units;
     void (*idle)(void *arg); /* told when draining and no unit is left */
@@ -164,7 +171,7 @@ void keeper_log_check(struct keeper *k);
 /* keeper_core.c: the gateway asks. */
 void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                          int fd, bool end);
-void keeper_gateway_closed(struct keeper *k);
+void keeper_gateway_closed(struct keeper_gateway *g); /* its wire goes, and with it its calls */
 
 /* keeper_damage.c */
 void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u); /* an op is over */

@@ -17,7 +17,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { ROLE_FDS_MAX = 64, ROLE_FD_NAME_MAX = 64, ROLE_EXIT_SETUP = 78 };
+enum { ROLE_FDS_MAX = 128, ROLE_FD_NAME_MAX = 64, ROLE_EXIT_SETUP = 78 };
 
 struct role_fd {
     char name[ROLE_FD_NAME_MAX];
@@ -51,6 +51,23 @@ int role_take_fd(struct role_context *rc, const char *name)
     struct role_process *p = role_process_of(rc);
     int i = role_fd_find(p, slice_of(name));
     return i < 0 ? -1 : TAKE_FD(p->fds[i].fd);
+}
+
+int role_take_lane_fd(struct role_context *rc, const char *prefix, unsigned lane)
+{
+    char name[ROLE_FD_NAME_MAX];
+    snprintf(name, sizeof(name), "%s%u", prefix, lane);
+    return role_take_fd(rc, name);
+}
+
+bool role_name_lane(struct slice name, const char *prefix, unsigned *ret_lane)
+{
+    uint64_t lane;
+    if (!slice_starts(name, slice_of(prefix)) ||
+        slice_to_u64(slice_skip(name, strlen(prefix)), &lane) < 0)
+        return false;
+    *ret_lane = (unsigned)lane;
+    return true;
 }
 
 void role_mount(struct role_context *rc, struct sandbox *s, const char *name,
@@ -138,7 +155,7 @@ static void role_on_start(struct role_process *p, struct slice args)
         return role_fail(p, "settings_refused", err.text);
     /* A reload leaves the old object alive: the role may hold strings of it. */
     p->rc.settings = settings;
-    log_init(p->rc.role->name, role_log_level(settings));
+    log_init(json_str(settings, "title", p->rc.role->name), role_log_level(settings));
 }
 
 static void role_on_fd(struct role_process *p, struct slice args, int fd)

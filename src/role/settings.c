@@ -24,6 +24,7 @@ const struct setting settings_table[] = {
     TEXT("https", "", "Where Workers answer over HTTPS; empty: nowhere."),
     TEXT("api", "127.0.0.1:8788", "Where the REST API and the dashboard answer."),
     TEXT("domain", "localhost", "A Worker `hello` answers at hello.<domain>."),
+    INT("lanes", "1", 1, 32, "", "Gateway processes, each with its own isolates; a change counts from the next start on."),
     TEXT("log.level", "info", "Least level that is logged: debug, info, warn or error."),
     BOOL("access_log", "true", "Whether requests are written to logs/access.log."),
     TEXT("tls.certificate", "", "PEM file with the certificate chain; empty: one from the local authority."),

@@ -28,10 +28,10 @@
 
 enum { CONFIG_MAX = 1024 * 1024, STOP_ISOLATES_MS = 500 };
 
-static const char *const child_names[CHILDREN] = {[CHILD_TEMPLATE] = "template",
-                                                  [CHILD_KEEPER] = "keeper",
-                                                  [CHILD_CONTROL] = "control",
-                                                  [CHILD_GATEWAY] = "gateway"};
+static const char *const child_names[] = {[CHILD_TEMPLATE] = "template",
+                                          [CHILD_KEEPER] = "keeper",
+                                          [CHILD_CONTROL] = "control",
+                                          [CHILD_GATEWAY] = "gateway"};
 
 /* --- settings and data directory --- */
 
@@ -95,13 +95,17 @@ static int data_open(struct supervisor *sup, const char *data, struct err *err)
 
 static int supervisor_listen_all(struct supervisor *sup, struct err *err)
 {
-    static const struct {
+    const struct {
         const char *setting;
         enum listener which;
-    } rows[] = {{"listen", LISTEN_HTTP}, {"https", LISTEN_HTTPS}, {"api", LISTEN_API}};
+        unsigned n;
+    } rows[] = {{"listen", LISTEN_HTTP, sup->n_lanes},
+                {"https", LISTEN_HTTPS, sup->n_lanes},
+                {"api", LISTEN_API, 1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *address = json_str(sup->settings, rows[i].setting, "");
-        int r = address[0] == '\0' ? 0 : supervisor_listen(sup, rows[i].which, address, err);
+        int r =
+            address[0] == '\0' ? 0 : supervisor_listen(sup, rows[i].which, address, rows[i].n, err);
         if (r < 0)
             return r;
     }
@@ -171,8 +175,8 @@ static void supervisor_announce(struct supervisor *sup)
 
 static bool supervisor_all_ready(const struct supervisor *sup)
 {
-    for (unsigned i = 0; i < CHILDREN; i++) {
-        if (role_find(child_names[i]) != NULL && !sup->children[i].ready)
+    for (unsigned i = 0; i < sup->n_children; i++) {
+        if (role_find(sup->children[i].name) != NULL && !sup->children[i].ready)
             return false;
     }
     return true;
@@ -183,10 +187,28 @@ void supervisor_child_ready(struct child *c)
     struct supervisor *sup = c->sup;
     if (c->kind == CHILD_TEMPLATE)
         isolates_refill(sup);
-    if (c->kind == CHILD_GATEWAY)
-        supervisor_send_table(sup);
+    if (c->kind == CHILD_GATEWAY) {
+        supervisor_lane_changed(c, true);
+        supervisor_send_table(sup, c);
+    }
     if (!sup->announced && supervisor_all_ready(sup))
         supervisor_announce(sup);
+}
+
+/* True when one is still there. */
+static bool supervisor_stop_kind(struct supervisor *sup, enum child_kind kind, unsigned grace_ms)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < sup->n_children; i++) {
+        struct child *c = &sup->children[i];
+        if (c->kind != kind || c->process.pid == 0)
+            continue;
+        any = true;
+        if (!c->stopping)
+            child_stop(c, kind == CHILD_GATEWAY ? grace_ms : MAX(grace_ms, 2000u));
+    }
+    return any;
 }
 
 static void supervisor_stop_next(struct supervisor *sup)
@@ -196,13 +218,9 @@ static void supervisor_stop_next(struct supervisor *sup)
     unsigned grace_ms = (unsigned)json_int(sup->settings, "stop.grace_ms", 10000);
 
     while (sup->stop_stage < ARRAY_LEN(order)) {
-        struct child *c = &sup->children[order[sup->stop_stage]];
-        if (c->process.pid != 0) {
-            if (!c->stopping)
-                child_stop(c, c->kind == CHILD_GATEWAY ? grace_ms : MAX(grace_ms, 2000u));
+        if (supervisor_stop_kind(sup, order[sup->stop_stage], grace_ms))
             return;
-        }
-        if (c->kind == CHILD_GATEWAY)
+        if (order[sup->stop_stage] == CHILD_GATEWAY)
             isolates_stop(sup, STOP_ISOLATES_MS);
         sup->stop_stage++;
     }
@@ -215,8 +233,10 @@ void supervisor_child_gone(struct child *c)
     c->ready = false;
     if (c->kind == CHILD_TEMPLATE)
         isolates_lost(sup);
+    if (c->kind == CHILD_GATEWAY)
+        supervisor_lane_changed(c, false);
     if (c->kind == CHILD_GATEWAY || c->kind == CHILD_CONTROL)
-        isolates_kill_owned(sup, c->kind);
+        isolates_kill_owned(sup, c);
     if (sup->stopping)
         supervisor_stop_next(sup);
 }
@@ -235,7 +255,7 @@ static void supervisor_reap(struct supervisor *sup)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (unsigned i = 0; i < CHILDREN; i++) {
+        for (unsigned i = 0; i < sup->n_children; i++) {
             if (sup->children[i].process.pid == pid)
                 child_exited(&sup->children[i], status);
         }
@@ -253,7 +273,7 @@ static void supervisor_stop(struct supervisor *sup)
     }
     LOG(LOG_INFO, "stopping");
     sup->stopping = true;
-    for (unsigned i = 0; i < CHILDREN; i++)
+    for (unsigned i = 0; i < sup->n_children; i++)
         timer_stop(&sup->children[i].timer);
     supervisor_stop_next(sup);
 }
@@ -270,9 +290,9 @@ static void supervisor_reload(struct supervisor *sup)
     json_release(&sup->settings);
     sup->settings = settings;
     supervisor_add_facts(sup);
-    for (unsigned i = 0; i < CHILDREN; i++)
+    for (unsigned i = 0; i < sup->n_children; i++)
         child_give_settings(&sup->children[i]);
-    supervisor_send_table(sup);
+    supervisor_send_table(sup, NULL);
     isolates_refill(sup);
     LOG(LOG_INFO, "reloaded");
 }
@@ -290,14 +310,25 @@ static void supervisor_on_signal(int number, void *arg)
 
 /* --- start and end --- */
 
+static void child_init(struct supervisor *sup, struct child *c, enum child_kind kind, unsigned lane)
+{
+    *c = (struct child){.sup = sup, .kind = kind, .lane = lane, .name = child_names[kind]};
+    c->process.pidfd = c->tail.fd = -1;
+    if (kind == CHILD_GATEWAY && sup->n_lanes > 1)
+        snprintf(c->title, sizeof(c->title), "%s.%u", c->name, lane);
+    else
+        snprintf(c->title, sizeof(c->title), "%s", c->name);
+}
+
 static void supervisor_start_children(struct supervisor *sup)
 {
-    for (unsigned i = 0; i < CHILDREN; i++) {
-        struct child *c = &sup->children[i];
-        *c = (struct child){.sup = sup, .kind = (enum child_kind)i, .name = child_names[i]};
-        c->process.pidfd = c->tail.fd = -1;
-        if (role_find(c->name) != NULL)
-            child_start(c);
+    sup->n_children = CHILD_GATEWAY + sup->n_lanes;
+    for (unsigned i = 0; i < sup->n_children; i++)
+        child_init(sup, &sup->children[i], (enum child_kind)MIN(i, (unsigned)CHILD_GATEWAY),
+                   i > CHILD_GATEWAY ? i - CHILD_GATEWAY : 0);
+    for (unsigned i = 0; i < sup->n_children; i++) {
+        if (role_find(sup->children[i].name) != NULL)
+            child_start(&sup->children[i]);
     }
 }
 
@@ -321,6 +352,8 @@ static int supervisor_open(struct supervisor *sup, const struct supervisor_optio
         return r;
     supervisor_place_log(sup);
     log_init("supervisor", role_log_level(sup->settings));
+    /* As the addresses: a change counts from the next start on. */
+    sup->n_lanes = (unsigned)json_int(sup->settings, "lanes", 1);
     r = supervisor_listen_all(sup, err);
     if (r < 0)
         return r;
@@ -331,10 +364,10 @@ static int supervisor_open(struct supervisor *sup, const struct supervisor_optio
 
 static void supervisor_close(struct supervisor *sup)
 {
-    for (unsigned i = 0; i < CHILDREN; i++)
+    for (unsigned i = 0; i < sup->n_children; i++)
         process_signal(&sup->children[i].process, SIGKILL);
     isolates_lost(sup);
-    for (unsigned i = 0; i < CHILDREN; i++) {
+    for (unsigned i = 0; i < sup->n_children; i++) {
         if (sup->children[i].process.pid != 0)
             waitpid(sup->children[i].process.pid, NULL, 0);
     }
@@ -359,8 +392,7 @@ int supervisor_main(const struct supervisor_options *o)
     sup->flags = o->flags;
     sup->started_us = clock_boot_us();
     sup->data_fd = sup->lock_fd = sup->status_fd = -1;
-    for (unsigned i = 0; i < LISTENERS; i++)
-        sup->listeners[i] = -1;
+    memset(sup->listeners, 0xff, sizeof(sup->listeners)); /* -1 */
     isolates_init(sup);
     if (supervisor_open(sup, o, &err) < 0) {
         fprintf(stderr, "selvedge: %s\n", err.text);

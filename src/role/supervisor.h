@@ -20,12 +20,17 @@
 #include "proc/spawn.h"
 #include "proc/tail.h"
 #include "proc/wire.h"
+#include "product/durable/durable_plan.h"
 #include "product/messages.h"
 
-enum child_kind { CHILD_TEMPLATE, CHILD_KEEPER, CHILD_CONTROL, CHILD_GATEWAY, CHILDREN };
+/* Of gateways there are as many as lanes; the others are one each. */
+enum child_kind { CHILD_TEMPLATE, CHILD_KEEPER, CHILD_CONTROL, CHILD_GATEWAY };
 enum listener { LISTEN_HTTP, LISTEN_HTTPS, LISTEN_API, LISTENERS };
 
 enum {
+    SUPERVISOR_LANES_MAX = 32,
+    CHILDREN_MAX = CHILD_GATEWAY + SUPERVISOR_LANES_MAX,
+    SUPERVISOR_TITLE_MAX = 24,
     SUPERVISOR_SCRIPT_MAX = 256,
     SUPERVISOR_ADDRESS_MAX = 64,
     SUPERVISOR_ID_MAX = 64,
@@ -38,10 +43,12 @@ struct supervisor;
 struct child {
     struct supervisor *sup; /* borrowed */
     enum child_kind kind;
-    const char *name;
-    struct process process; /* pid 0 = not running */
-    struct wire *wire;      /* NULL = not running, or gone */
-    struct tail tail;       /* its stderr */
+    unsigned lane;                    /* of a gateway */
+    const char *name;                 /* of the role */
+    char title[SUPERVISOR_TITLE_MAX]; /* for people: with the lane, where there are several */
+    struct process process;           /* pid 0 = not running */
+    struct wire *wire;                /* NULL = not running, or gone */
+    struct tail tail;                 /* its stderr */
     bool ready, stopping;
     unsigned n_restarts, n_fast;
     int64_t started_us;
@@ -56,11 +63,11 @@ enum isolate_state {
     ISOLATE_DYING
 };
 
-/* Who asked for an isolate: the gateway or control. */
+/* Who asked for an isolate: a gateway or control. */
 struct start {
     struct link link; /* in supervisor.starts while it waits for a spare */
     struct supervisor *sup;
-    enum child_kind owner;
+    struct child *owner;        /* borrowed: lives as long as the server */
     struct wire_stream *stream; /* to be answered; NULL once the asker is gone */
     uint8_t kind;               /* ISOLATE_WORKER ... */
     char script[SUPERVISOR_SCRIPT_MAX], version[SUPERVISOR_ID_MAX];
@@ -96,9 +103,11 @@ struct supervisor {
     json_t *flags;           /* what the command line said */
     char data_path[4096];
     int data_fd, lock_fd, null_fd;
-    int listeners[LISTENERS];
+    int listeners[LISTENERS][SUPERVISOR_LANES_MAX];    /* that of the API: only the first */
     char addresses[LISTENERS][SUPERVISOR_ADDRESS_MAX]; /* as bound */
-    struct child children[CHILDREN];
+    struct child children[CHILDREN_MAX];               /* by kind; the gateways by lane */
+    unsigned n_children, n_lanes;
+    struct lane_table lanes; /* those whose gateway is ready */
     bool announced, stopping, failed, quiet;
     unsigned stop_stage;
     int64_t started_us;
@@ -122,15 +131,18 @@ struct supervisor {
 };
 
 /* supervisor_listen.c */
+/* One socket on that address for each of n lanes. */
 NODISCARD int supervisor_listen(struct supervisor *sup, enum listener which, const char *address,
-                                struct err *err);
+                                unsigned n, struct err *err);
 
 /* supervisor_child.c */
 void child_start(struct child *c);
 void child_exited(struct child *c, int status);
 void child_stop(struct child *c, unsigned grace_ms);
 void child_give_settings(struct child *c);
-void supervisor_send_table(struct supervisor *sup);
+void supervisor_send_table(struct supervisor *sup, struct child *c); /* NULL: to all gateways */
+/* A lane has come or gone: whoever places objects is told. */
+void supervisor_lane_changed(struct child *c, bool lives);
 
 /* supervisor.c */
 void supervisor_child_ready(struct child *c);
@@ -155,11 +167,12 @@ int isolate_on_made(struct child *c, struct slice args);
 int isolate_on_reaped(struct child *c, struct slice args);
 /* why: static text, the outcome that others are told. */
 void isolate_kill(struct isolate *iso, const char *why);
-void isolates_kill_owned(struct supervisor *sup, enum child_kind owner);
+void isolates_kill_owned(struct supervisor *sup, const struct child *owner);
 /* The template is gone, and every isolate with it. */
 void isolates_lost(struct supervisor *sup);
 void isolates_attach_all(struct supervisor *sup);
 void isolates_stop(struct supervisor *sup, unsigned grace_ms);
+/* Not of gateways. */
 struct wire *supervisor_wire(struct supervisor *sup, enum child_kind kind);
 
 /* supervisor_limit.c */

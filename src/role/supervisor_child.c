@@ -25,7 +25,7 @@ enum {
     TABLE_MAX = 256 * 1024 * 1024
 };
 
-/* The first named is side 0. */
+/* The first named is side 0. Those of a gateway are one per lane, and "wire.gateway" has the lane's number behind it. */
 static const struct connection {
     enum child_kind a, b;
     const char *name_in_a, *name_in_b;
@@ -54,28 +54,99 @@ static void child_send_copy(struct child *c, const char *name, int fd)
 void child_give_settings(struct child *c)
 {
     AUTO(buf_done) struct buf text = {0}, out = {0};
+    AUTO(json_release) json_t *settings = json_copy(c->sup->settings);
     if (c->wire == NULL)
         return;
-    json_print(&text, c->sup->settings);
+    json_object_set_new(settings, "lanes", json_integer(c->sup->n_lanes));
+    json_object_set_new(settings, "title", json_string(c->title));
+    json_object_set_new(settings, "lane", json_integer(c->lane));
+    json_print(&text, settings);
     msg_role_start_pack(&out, &(struct msg_role_start){.settings = buf_slice(&text)});
     wire_note(c->wire, 0, OP_role_start, buf_slice(&out), -1);
 }
 
-/* Only with peers that run: who starts later connects itself. */
-static void child_connect(struct child *c)
+/* Only with a peer that runs: who starts later connects itself. */
+static void child_pair(struct child *a, const char *name_in_a, struct child *b,
+                       const char *name_in_b)
+{
+    int ends[2];
+    if (a->wire == NULL || b->wire == NULL || spawn_pair(ends) < 0)
+        return;
+    child_send_fd(a, name_in_a, ends[0]);
+    child_send_fd(b, name_in_b, ends[1]);
+}
+
+static void child_connect_kinds(struct child *a, struct child *b)
 {
     for (size_t i = 0; i < ARRAY_LEN(connections); i++) {
         const struct connection *k = &connections[i];
-        int ends[2];
-        if (k->a != c->kind && k->b != c->kind)
+        char name[SUPERVISOR_TITLE_MAX];
+        if (k->a != a->kind || k->b != b->kind)
             continue;
-        struct child *peer = &c->sup->children[k->a == c->kind ? k->b : k->a];
-        if (peer->wire == NULL || spawn_pair(ends) < 0)
-            continue;
-        bool is_a = k->a == c->kind;
-        child_send_fd(c, is_a ? k->name_in_a : k->name_in_b, ends[0]);
-        child_send_fd(peer, is_a ? k->name_in_b : k->name_in_a, ends[1]);
+        snprintf(name, sizeof(name), "wire.gateway.%u", a->lane);
+        child_pair(a, k->name_in_a, b, k->a == CHILD_GATEWAY ? name : k->name_in_b);
     }
+}
+
+/* Lanes to one another: the lower one is side 0. */
+static void child_connect_lanes(struct child *a, struct child *b)
+{
+    char name_in_a[SUPERVISOR_TITLE_MAX], name_in_b[SUPERVISOR_TITLE_MAX];
+    snprintf(name_in_a, sizeof(name_in_a), "wire.lane.%u", b->lane);
+    snprintf(name_in_b, sizeof(name_in_b), "wire.lane.%u", a->lane);
+    if (a->lane < b->lane)
+        child_pair(a, name_in_a, b, name_in_b);
+    else
+        child_pair(b, name_in_b, a, name_in_a);
+}
+
+static void child_connect(struct child *c)
+{
+    for (unsigned i = 0; i < c->sup->n_children; i++) {
+        struct child *peer = &c->sup->children[i];
+        if (peer == c)
+            continue;
+        child_connect_kinds(c, peer);
+        child_connect_kinds(peer, c);
+        if (c->kind == CHILD_GATEWAY && peer->kind == CHILD_GATEWAY)
+            child_connect_lanes(c, peer);
+    }
+}
+
+/* Of all lanes: those of a lane that has died are served by the others. */
+static void child_give_listeners(struct child *c)
+{
+    char name[SUPERVISOR_TITLE_MAX];
+    for (unsigned lane = 0; lane < c->sup->n_lanes; lane++) {
+        snprintf(name, sizeof(name), "listen.http.%u", lane);
+        child_send_copy(c, name, c->sup->listeners[LISTEN_HTTP][lane]);
+        snprintf(name, sizeof(name), "listen.https.%u", lane);
+        child_send_copy(c, name, c->sup->listeners[LISTEN_HTTPS][lane]);
+    }
+}
+
+static void child_give_lanes(struct child *c)
+{
+    const struct lane_table *t = &c->sup->lanes;
+    AUTO(buf_done) struct buf out = {0};
+    if (c->wire == NULL || t->revision == 0 || c->kind == CHILD_TEMPLATE)
+        return;
+    msg_lanes_pack(
+        &out, &(struct msg_lanes){.revision = t->revision, .live = t->live, .first = t->first});
+    wire_note(c->wire, 0, OP_lanes, buf_slice(&out), -1);
+    wire_flush(c->wire);
+}
+
+void supervisor_lane_changed(struct child *c, bool lives)
+{
+    struct supervisor *sup = c->sup;
+    if (((sup->lanes.live >> c->lane & 1) != 0) == lives || sup->stopping)
+        return;
+    lane_table_change(&sup->lanes, c->lane, lives);
+    LOG(LOG_INFO, "lanes", F("revision", "%llu", (unsigned long long)sup->lanes.revision),
+        F("live", "%llx", (unsigned long long)sup->lanes.live), F("first", "%u", sup->lanes.first));
+    for (unsigned i = 0; i < sup->n_children; i++)
+        child_give_lanes(&sup->children[i]);
 }
 
 static void child_give(struct child *c)
@@ -85,15 +156,14 @@ static void child_give(struct child *c)
 
     child_give_settings(c);
     child_send_copy(c, "data", sup->data_fd);
-    if (c->kind == CHILD_GATEWAY) {
-        child_send_copy(c, "listen.http", sup->listeners[LISTEN_HTTP]);
-        child_send_copy(c, "listen.https", sup->listeners[LISTEN_HTTPS]);
-    }
+    if (c->kind == CHILD_GATEWAY)
+        child_give_listeners(c);
     if (c->kind == CHILD_CONTROL)
-        child_send_copy(c, "listen.api", sup->listeners[LISTEN_API]);
+        child_send_copy(c, "listen.api", sup->listeners[LISTEN_API][0]);
     child_connect(c);
     msg_role_begin_pack(&out, &(struct msg_role_begin){.n_fds = 0});
     wire_note(c->wire, 0, OP_role_begin, buf_slice(&out), -1);
+    child_give_lanes(c);
 }
 
 /* --- messages --- */
@@ -104,7 +174,7 @@ static int child_on_ready(struct child *c, struct slice args)
     if (msg_role_ready_unpack(args, &m) < 0)
         return -EBADMSG;
     c->ready = true;
-    LOG(LOG_INFO, "role_ready", F("child", "%s", c->name), F("pid", "%d", (int)c->process.pid),
+    LOG(LOG_INFO, "role_ready", F("child", "%s", c->title), F("pid", "%d", (int)c->process.pid),
         F("tier", "%u", m.tier));
     supervisor_child_ready(c);
     return 0;
@@ -112,7 +182,7 @@ static int child_on_ready(struct child *c, struct slice args)
 
 static int child_on_table_changed(struct child *c, UNUSED struct slice args)
 {
-    supervisor_send_table(c->sup);
+    supervisor_send_table(c->sup, NULL);
     return 0;
 }
 
@@ -144,7 +214,7 @@ static const struct child_request {
 
 static void child_refuse(struct child *c, uint16_t op)
 {
-    LOG(LOG_ERROR, "message_refused", F("child", "%s", c->name),
+    LOG(LOG_ERROR, "message_refused", F("child", "%s", c->title),
         F("message", "%s", message_name(op)));
     process_signal(&c->process, SIGKILL);
 }
@@ -191,15 +261,12 @@ static void child_on_closed(struct wire *w, UNUSED int reason)
 static const struct wire_events child_events = {
     .open = child_on_open, .note = child_on_note, .closed = child_on_closed};
 
-void supervisor_send_table(struct supervisor *sup)
+void supervisor_send_table(struct supervisor *sup, struct child *c)
 {
-    struct child *gateway = &sup->children[CHILD_GATEWAY];
     AUTO(buf_done) struct buf text = {0}, out = {0};
     AUTO(json_release) json_t *table = NULL;
     struct err err = {0};
 
-    if (gateway->wire == NULL)
-        return;
     int r = file_read(sup->data_fd, "workers/table.json", TABLE_MAX, &text);
     if (r == -ENOENT)
         return;
@@ -211,7 +278,11 @@ void supervisor_send_table(struct supervisor *sup)
     }
     msg_table_pack(&out, &(struct msg_table){.revision = (uint64_t)json_int(table, "revision", 0),
                                              .json = buf_slice(&text)});
-    wire_note(gateway->wire, 0, OP_table, buf_slice(&out), -1);
+    for (unsigned i = CHILD_GATEWAY; i < sup->n_children; i++) {
+        struct child *gateway = &sup->children[i];
+        if (gateway->wire != NULL && (c == NULL || c == gateway))
+            wire_note(gateway->wire, 0, OP_table, buf_slice(&out), -1);
+    }
 }
 
 /* --- life --- */
@@ -221,7 +292,7 @@ static void child_on_timer(struct timer *t)
     struct child *c = CONTAINER_OF(t, struct child, timer);
     if (c->process.pid == 0)
         return child_start(c);
-    LOG(LOG_WARN, "role_killed", F("child", "%s", c->name), F("reason", "did not stop in time"));
+    LOG(LOG_WARN, "role_killed", F("child", "%s", c->title), F("reason", "did not stop in time"));
     process_signal(&c->process, SIGKILL);
 }
 
@@ -247,7 +318,7 @@ static int child_spawn(struct child *c, const struct spawn_fds *fds)
     int r = spawn_fork_with(fds, &c->process);
     if (r != 0)
         return r < 0 ? r : 0;
-    spawn_title(c->name);
+    spawn_title(c->title);
     _exit(role_main(role_find(c->name)));
 }
 
@@ -266,7 +337,7 @@ void child_start(struct child *c)
         }
     }
     if (r < 0) {
-        LOG(LOG_ERROR, "role_not_started", F("child", "%s", c->name), F("error", "%d", -r));
+        LOG(LOG_ERROR, "role_not_started", F("child", "%s", c->title), F("error", "%d", -r));
         return child_start_later(c);
     }
     c->ready = c->stopping = false;
@@ -280,7 +351,7 @@ void child_start(struct child *c)
 
 static void child_record(struct child *c, int status)
 {
-    json_t *record = json_pack("{s:s,s:i,s:i,s:i}", "role", c->name, "pid", (int)c->process.pid,
+    json_t *record = json_pack("{s:s,s:i,s:i,s:i}", "role", c->title, "pid", (int)c->process.pid,
                                "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0, "exit",
                                WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     AUTO(buf_done) struct buf report = {0};

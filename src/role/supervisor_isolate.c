@@ -393,8 +393,7 @@ int isolate_on_drop(struct child *c, struct slice args)
     if (msg_isolate_drop_unpack(args, &m) < 0)
         return -EBADMSG;
     struct isolate *iso = isolate_find(c->sup, m.isolate);
-    if (iso == NULL || iso->state == ISOLATE_DYING || iso->start == NULL ||
-        iso->start->owner != c->kind)
+    if (iso == NULL || iso->state == ISOLATE_DYING || iso->start == NULL || iso->start->owner != c)
         return 0;
     snprintf(iso->why_text, sizeof(iso->why_text), "%.*s", SLICE_ARG(m.why));
     bool at_once = slice_starts(m.why, SLICE("exceeded")) || slice_eq(m.why, SLICE("stuck"));
@@ -431,7 +430,7 @@ int isolate_on_reaped(struct child *c, struct slice args)
     return 0;
 }
 
-void isolates_kill_owned(struct supervisor *sup, enum child_kind owner)
+void isolates_kill_owned(struct supervisor *sup, const struct child *owner)
 {
     LIST_FOR_SAFE (l, &sup->starts) {
         struct start *start = LIST_ENTRY(l, struct start, link);

@@ -49,14 +49,14 @@ static uint64_t isolate_memory(const struct isolate *iso)
 static void isolate_tell_gone(struct isolate *iso, const char *outcome, const char *text)
 {
     AUTO(buf_done) struct buf out = {0};
-    struct wire *gateway = supervisor_wire(iso->sup, CHILD_GATEWAY);
-    if (gateway == NULL || iso->start == NULL || iso->start->owner != CHILD_GATEWAY)
+    const struct child *owner = iso->start == NULL ? NULL : iso->start->owner;
+    if (owner == NULL || owner->kind != CHILD_GATEWAY || owner->wire == NULL)
         return;
     msg_isolate_gone_pack(&out, &(struct msg_isolate_gone){.isolate = iso->id,
                                                            .outcome = slice_of(outcome),
                                                            .text = slice_of(text)});
-    wire_note(gateway, 0, OP_isolate_gone, buf_slice(&out), -1);
-    wire_flush(gateway);
+    wire_note(owner->wire, 0, OP_isolate_gone, buf_slice(&out), -1);
+    wire_flush(owner->wire);
 }
 
 static void memory_check(struct isolate *iso)

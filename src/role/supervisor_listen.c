@@ -69,22 +69,45 @@ static void address_print(int fd, char *ret, size_t size)
     }
 }
 
-int supervisor_listen(struct supervisor *sup, enum listener which, const char *address,
+/* shared: beside other sockets of the kind, among which the kernel deals connections out. */
+static int listen_on(const union address *a, socklen_t len, bool shared)
+{
+    int on = 1;
+    AUTO(fd_release)
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* or bind fails and says so */
+    if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+        return -errno;
+    if (bind(fd, &a->any, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+/* Where another server of ours listens, sockets for several lanes would join it without a word. */
+static int listen_alone(union address *a, socklen_t len)
+{
+    int fd = listen_on(a, len, false);
+    if (fd < 0)
+        return fd;
+    getsockname(fd, &a->any, &len);
+    close(fd);
+    return 0;
+}
+
+int supervisor_listen(struct supervisor *sup, enum listener which, const char *address, unsigned n,
                       struct err *err)
 {
     union address a;
     socklen_t len;
-    int on = 1;
     if (address_parse(address, &a, &len) < 0)
         return err_set(err, -EINVAL, 0, "\"%s\" is not an address of the form ADDR:PORT", address);
-    AUTO(fd_release)
-    int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_set(err, -errno, 0, "cannot make a socket for %s: %m", address);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* or bind fails and says so */
-    if (bind(fd, &a.any, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
-        return err_set(err, -errno, 0, "cannot listen on %s: %m", address);
-    address_print(fd, sup->addresses[which], SUPERVISOR_ADDRESS_MAX);
-    sup->listeners[which] = TAKE_FD(fd);
+    int r = n > 1 ? listen_alone(&a, len) : 0;
+    for (unsigned lane = 0; lane < n && r >= 0; lane++)
+        r = sup->listeners[which][lane] = listen_on(&a, len, n > 1);
+    if (r < 0)
+        return err_set(err, r, 0, "cannot listen on %s: %s", address, strerror(-r));
+    address_print(sup->listeners[which][0], sup->addresses[which], SUPERVISOR_ADDRESS_MAX);
     return 0;
 }

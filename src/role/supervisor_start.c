@@ -32,7 +32,7 @@ void start_answer(struct start *start, uint64_t isolate, int64_t result, const c
     AUTO(buf_done) struct buf out = {0};
     if (start->stream == NULL)
         return fd_release(&fd);
-    if (start->owner == CHILD_GATEWAY)
+    if (start->owner->kind == CHILD_GATEWAY)
         msg_isolate_given_pack(&out, &(struct msg_isolate_given){.isolate = isolate,
                                                                  .result = result,
                                                                  .text = slice_of(text)});
@@ -124,7 +124,7 @@ static struct start *start_new(struct child *c, struct wire_stream *s)
 {
     struct start *start = mem_new(sizeof(*start));
     start->sup = c->sup;
-    start->owner = c->kind;
+    start->owner = c;
     start->stream = s;
     start->kind = ISOLATE_WORKER;
     start->asked_us = clock_boot_us();

@@ -43,12 +43,12 @@ static json_int_t status_seconds_since(int64_t us)
 static json_t *status_roles(struct supervisor *sup)
 {
     json_t *list = json_array();
-    for (unsigned i = 0; i < CHILDREN; i++) {
+    for (unsigned i = 0; i < sup->n_children; i++) {
         const struct child *c = &sup->children[i];
         bool runs = c->process.pid != 0;
         json_array_append_new(
             list,
-            json_pack("{s:s,s:i,s:b,s:i,s:I,s:I}", "role", c->name, "pid", (int)c->process.pid,
+            json_pack("{s:s,s:i,s:b,s:i,s:I,s:I}", "role", c->title, "pid", (int)c->process.pid,
                       "ready", (int)(runs && c->ready), "restarts", (int)c->n_restarts, "uptime_s",
                       runs ? status_seconds_since(c->started_us) : 0, "memory_kb",
                       (json_int_t)(runs ? status_resident_kb(c->process.pid, NULL) : 0)));

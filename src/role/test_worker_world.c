@@ -47,7 +47,7 @@ static void keeper_child_note(struct wire *w, uint32_t stream_id UNUSED, uint16_
             fprintf(stderr, "selvedge: the keeper refuses an isolate\n");
     } else if (op == OP_role_fd && msg_role_fd_unpack(args, &named) == 0) {
         if (slice_eq(named.name, SLICE("wire.gateway")))
-            keeper_add_gateway(k, TAKE_FD(fd));
+            keeper_add_gateway(k, 0, TAKE_FD(fd));
         else
             keeper_add_control(k, TAKE_FD(fd));
     }

@@ -2,7 +2,7 @@
 import { fetchEvent, scheduledEvent } from "../../web/js/event.js";
 import { serveObject } from "../../web/js/rpc/serve.js";
 import { Response } from "../../web/js/response.js";
-import { instanceOf, ownClass, resetAll } from "./instance.js";
+import { instanceOf, ownClass, resetThose } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
 import { socketsLost } from "./sockets.js";
 import { setObjectExports } from "./state.js";
@@ -90,6 +90,6 @@ export function objectSocketsLost(channel) {
     socketsLost(channel);
 }
 
-export function objectsReset(why) {
-    resetAll(why);
+export function objectsReset(why, object) {
+    resetThose(why, object);
 }

@@ -22,6 +22,36 @@ unsigned placement_owner(struct slice object, uint64_t lanes);
 /* Of two versions of a script the one (0 or 1) that runs an object, when the first has `percentage` of them. */
 unsigned placement_version(struct slice object, unsigned percentage);
 
+/* --- durable_lane_plan.c: where a call goes --- */
+
+/* What a process knows of the lanes. The supervisor's is the true one; the others' follow, each revision as a whole. */
+struct lane_table {
+    uint64_t revision; /* 0: nothing is known yet */
+    uint64_t live;     /* bit n: lane n lives */
+    unsigned first;    /* has what there is only one of; the same until it dies */
+};
+
+enum {
+    LANE_HOPS_MAX = 3 /* of a call from lane to lane */
+};
+
+enum lane_todo { LANE_SERVE, LANE_FORWARD, LANE_WAIT, LANE_REFUSE };
+
+struct lane_choice {
+    enum lane_todo todo;
+    unsigned lane; /* of LANE_FORWARD */
+};
+
+/* Lane `lane` has come or gone: the next revision. */
+void lane_table_change(struct lane_table *table, unsigned lane, bool lives);
+/* The lane of an object, or with an empty one of what there is only one of. CHECKs that a lane lives. */
+unsigned lane_owner(const struct lane_table *table, struct slice object);
+/* What lane `self` does with a call. `revision` is the one by which another lane has sent it here after `hops`, 0 for a
+ * caller of our own. LANE_WAIT: until the next revision is known. Only a lane that has heard of a newer revision passes a
+ * call on, so that it cannot go in circles. */
+struct lane_choice lane_choose(const struct lane_table *table, unsigned self, struct slice object,
+                               uint64_t revision, unsigned hops);
+
 /* --- durable_lease_plan.c: who may write --- */
 
 struct lease_plan {

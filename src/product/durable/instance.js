@@ -520,8 +520,12 @@ export function instanceOf(index, config, Class, env, id, name) {
 const WHY = {
     superseded: "Durable Object reset because its code was updated.",
     memory: "Durable Object's isolate exceeded its memory limit and was reset.",
+    moved: "Durable Object reset because another process of the server runs it now.",
 };
 
-export function resetAll(why) {
-    for (const instance of [...byKey.values()]) instance.break(resetError(WHY[why] ?? "Durable Object was reset."));
+/* All of them, or the one with this id. */
+export function resetThose(why, id) {
+    for (const instance of [...byKey.values()]) {
+        if (id === "" || instance.id === id) instance.break(resetError(WHY[why] ?? "Durable Object was reset."));
+    }
 }

@@ -91,9 +91,9 @@ export const hooks = {
         objectSockets(worker, className, object, objectName, channel, requestId);
     },
 
-    /* The objects of this isolate go on elsewhere. */
-    objectsReset(why) {
-        objectsReset(why);
+    /* The objects of this isolate, or only that one, go on elsewhere. */
+    objectsReset(why, object) {
+        objectsReset(why, object);
     },
 
     abort(channel) {

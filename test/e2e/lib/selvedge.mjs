@@ -59,11 +59,13 @@ export async function startSelvedge(options = {}) {
   return selvedge;
 }
 
-// SELVEDGE_TEST_CONFIG applies to every test; settings ({"egress.allow_private": true}) come on top.
+// SELVEDGE_TEST_CONFIG and SELVEDGE_LANES apply to every test; settings ({"egress.allow_private": true}) come on top.
 function configOf(settings, data) {
   const common = process.env.SELVEDGE_TEST_CONFIG;
-  if (!settings) return common ? ["--config", common] : [];
+  const lanes = process.env.SELVEDGE_LANES;
+  if (!settings && !lanes) return common ? ["--config", common] : [];
   const base = common ? JSON.parse(readFileSync(common, "utf8").replace(/^\s*\/\/.*$/gm, "")) : {};
+  if (lanes) base.lanes = Number(lanes);
   const path = join(data, "test-settings.json");
   writeFileSync(path, JSON.stringify({ ...base, ...settings }));
   return ["--config", path];
