@@ -3,6 +3,7 @@ export const flags = {};
 
 /* On from a date: date:flag, and :opposite where that is not "no_" before the name. */
 const FROM_DATE = `
+    0000-01-01:r2_public_beta_bindings:r2_internal_beta_bindings
     2021-11-03:formdata_parser_supports_files:formdata_parser_converts_files_to_strings
     2021-11-10:fetch_refuses_unknown_protocols:fetch_treats_unknown_protocols_as_http
     2021-11-10:durable_object_fetch_requires_full_url:durable_object_fetch_allows_relative_url
@@ -87,7 +88,12 @@ const ASKED = `
     allow_irrevocable_stub_storage streams_no_default_auto_allocate_chunk_size enable_version_api
     spec_compliant_property_attributes enable_ctx_version_metadata no_resizable_array_buffer_in_blob workflows_step_rollback
     auto_grpc_convert enable_nodejs_inspector_local_dev d1_binding_jsrpc workflows_bindings_rpc typescript_implemented_streams
-    expose_draining_reader wasm_memory_discard durable_object_rename r2_public_beta_bindings`;
+    expose_draining_reader wasm_memory_discard durable_object_rename durable_object_alarms
+    tcp_sockets_support webgpu enable_d1_with_sessions_api tail_worker_user_spans streaming_tail_worker
+    cache_option_preserves_cache_control connect_handler_starttls durable_object_io_tasks_prevent_eviction durable_object_snapshots
+    expose_serialization_test_class nodejs_process_version_24 offpeak_location_hint pipe_to_backward_propagation r2_binding_jsrpc
+    rpc_dispose_cancels_call spec_compliant_dispatch_exceptions temporal wasm_esm_integration_builtins wasm_source_url_support
+    webcrypto_modern_algorithms`;
 
 /* The opposite of flags that are named after a module or begin otherwise. */
 const oppositeOf = (name) => (name.startsWith("enable_") ? name.replace("enable_", "disable_") : `no_${name}`);

@@ -16,6 +16,7 @@ export default {
     "env missing": ({ env }) => env.NOTHING,
     "navigator": () => [navigator.userAgent, navigator.hardwareConcurrency, navigator.language, navigator.languages, navigator.platform],
     "navigator sendBeacon": () => typeof navigator.sendBeacon,
+    "compatibility flags": () => Object.entries(Cloudflare.compatibilityFlags).filter(([name]) => !/python|pyodide/.test(name)).map(([name, on]) => `${name}: ${on}`).sort(),
     "Cloudflare flags": () => kind(() => [typeof Cloudflare, typeof Cloudflare.compatibilityFlags, Cloudflare.compatibilityFlags.url_standard]),
     "import env": async ({ env }) => { const m = await import("cloudflare:workers"); return [typeof m.env, m.env.KV !== undefined, Object.keys(m.env).sort(), Object.keys(env).length]; },
     "import members": async () => Object.keys(await import("cloudflare:workers")).sort(),
