@@ -5,7 +5,10 @@ import { Response } from "../../web/js/response.js";
 import { instanceOf, ownClass, resetThose } from "./instance.js";
 import { makeNamespace } from "./namespace.js";
 import { socketsLost } from "./sockets.js";
+import { DurableObject } from "../../web/js/workers.js";
 import { setObjectExports } from "./state.js";
+
+const NO_RPC = 'The receiving Durable Object does not support RPC, because its class was not declared with `extends DurableObject`. In order to enable RPC, make sure your class extends the special class `DurableObject`, which can be imported from the module "cloudflare:workers".';
 
 export function make() {
     return (index, config) => makeNamespace(index, config);
@@ -69,7 +72,10 @@ export function objectQuery(worker, className, id, name, event) {
 
 /* A session of RPC with an object. */
 export function objectSession(worker, className, id, name, event) {
-    serveObject((invocation, fn) => inObject(worker, className, id, name, invocation, fn), event);
+    serveObject((invocation, fn) => inObject(worker, className, id, name, invocation, (object) => {
+        if (!(object instanceof DurableObject) && !worker.hasFlag("js_rpc")) throw new TypeError(NO_RPC);
+        return fn(object);
+    }), event);
 }
 
 export function objectAlarm(worker, className, id, channel, scheduledMs, retry, requestId) {

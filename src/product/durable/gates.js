@@ -56,13 +56,16 @@ export class Gates {
         run();
     }
 
+    checkDepth() {
+        let depth = 0;
+        for (let s = this.section(); s !== null; s = s.parent) depth++;
+        if (depth >= NESTING_MAX) throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
+    }
+
     /* body() as a section of its own, inside the one that the running code belongs to. A promise of its result. */
     async critical(body) {
-        const parent = this.section();
-        let depth = 0;
-        for (let s = parent; s !== null; s = s.parent) depth++;
-        if (depth >= NESTING_MAX) throw new Error("blockConcurrencyWhile() calls are nested too deeply.");
-        const section = { parent };
+        this.checkDepth();
+        const parent = this.section(), section = { parent };
         if (this.top === null || this.top === parent) this.top = section;
         else await new Promise((resolve) => this.waiting.push({ section: parent, run: resolve, opens: section }));
         const saved = frame.cur;

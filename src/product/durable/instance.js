@@ -317,6 +317,7 @@ export class Instance {
     }
 
     async block(callback) {
+        this.gates.checkDepth(); // outside of what resets the object
         let timer = null;
         try {
             return await this.gates.critical(async () => {

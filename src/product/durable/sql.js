@@ -84,7 +84,7 @@ export class SqlStorageCursor {
 
     next() {
         const values = this.#next();
-        return values === null ? { done: true, value: undefined } : { done: false, value: this.#object(values) };
+        return values === null ? { done: true } : { done: false, value: this.#object(values) };
     }
 
     #rest() {
@@ -114,7 +114,7 @@ export class SqlStorageCursor {
     raw() {
         const next = () => {
             const value = this.#next();
-            return value === null ? { done: true, value: undefined } : { done: false, value };
+            return value === null ? { done: true } : { done: false, value };
         };
         return Object.assign(Object.create(iteratorPrototype), { next, toArray: () => this.#rest() });
     }

@@ -256,6 +256,9 @@ export class DurableObjectStorage {
         return this.#sql;
     }
 
+    /* A property of the instance's own, as upstream's. */
+    set sql(value) { Object.defineProperty(this, "sql", { value, writable: true, enumerable: true, configurable: true }); }
+
     get kv() {
         if (!this.#instance.config.sqlite) throw new Error(NO_SQL.replace("SQL is", "The synchronous KV API is"));
         return this.#kv;

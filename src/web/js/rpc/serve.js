@@ -133,9 +133,9 @@ function refusal(error, errno, flags) {
 
 /*
  * Begins a session: start(first, callback) makes the native call as io.fetch does, with `first` as its cf (the flags of
- * the answer must have RPC), and returns its channel.
+ * the answer must have RPC), and returns its channel. objectId: of a Durable Object.
  */
-export function openSession(start) {
+export function openSession(start, objectId = null) {
     const invocation = context.need();
     const section = invocation.gate === null ? undefined : invocation.gate.section();
     const answer = (error, status, statusText, headers, flags, length, hasBody) => {
@@ -157,12 +157,13 @@ export function openSession(start) {
     };
     const transport = new CallingTransport(invocation, (first) => start(first, answer));
     const session = new Session(transport, aroundOf(invocation), null);
+    session.objectId = objectId;
     return session;
 }
 
 const opening = (binding, path, object, name, place) => {
     countSubrequest();
-    return openSession((first, callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", first, true, callback, object, name, place?.()));
+    return openSession((first, callback) => io.fetch(binding, RPC | HAS_BODY, "POST", `rpc:${path[0] ?? ""}`, "", first, true, callback, object, name, place?.()), place === null ? null : object);
 };
 
 /* `env.OTHER`: binding is its index. */

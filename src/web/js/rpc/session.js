@@ -29,9 +29,11 @@ function takeWriter() {
     return writer;
 }
 
-/* What another Worker threw says so. */
-function remote(error) {
-    if (typeof error === "object" && error !== null && Object.isExtensible(error)) error.remote = true;
+/* What another Worker threw says so, and which object it was. */
+function remote(error, objectId) {
+    if (typeof error !== "object" || error === null || !Object.isExtensible(error)) return error;
+    error.remote = true;
+    if (objectId !== null) error.durableObjectId = objectId;
     return error;
 }
 
@@ -150,6 +152,7 @@ export class Session {
         this.transport = transport;
         this.around = around;
         this.isCallee = main !== null;
+        this.objectId = null; // of the Durable Object that it calls
         this.open = true;
         this.error = null;
         this.exports = new Map();
@@ -453,7 +456,7 @@ export class Session {
         const payload = this.readPayload(reader);
         this.questions.delete(id);
         if (flags & REJECTED) {
-            question.fail(remote(errorOf(payload)));
+            question.fail(remote(errorOf(payload), this.objectId));
         } else {
             if (payload.caps.length === 0) {
                 question.plain = payload.bytes;

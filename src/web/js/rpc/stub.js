@@ -314,6 +314,7 @@ class ServiceHandler extends Base {
         this.members = members;
         this.prototype = prototype;
         this.cache = new Map();
+        this.added = new Set();
     }
 
     apply(target, self, args) {
@@ -338,9 +339,17 @@ class ServiceHandler extends Base {
         return found;
     }
 
+    /* Whoever holds it may put something of his own on it; what it had stays. */
+    set(target, key, value) {
+        if (typeof key !== "string" || (Object.hasOwn(this.members, key) && !this.added.has(key))) return false;
+        this.added.add(key);
+        this.members[key] = value;
+        return true;
+    }
+
     getOwnPropertyDescriptor(target, key) {
         return typeof key === "string" && Object.hasOwn(this.members, key) && key !== "fetch" && key !== "connect" && key !== "call"
-            ? { value: this.members[key], enumerable: true, configurable: true, writable: false } : undefined;
+            ? { value: this.members[key], enumerable: true, configurable: true, writable: this.added.has(key) } : undefined;
     }
 
     ownKeys() {
