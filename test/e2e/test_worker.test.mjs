@@ -24,6 +24,11 @@ test('every export that has test() is run', async () => {
     assert.equal(status, 0);
 });
 
+test('decoders answer damaged input the same however it is cut', async () => {
+    const { lines } = await run('--compat-flag', 'nodejs_compat', '--timeout', '60', 'decoders.js');
+    assert.deepEqual(lines, ['PASS brotli', 'PASS deflate', 'PASS deflateRaw', 'PASS gzip', 'PASS zstd', '5 passed, 0 failed']);
+});
+
 test('--filter and --no-sandbox', async () => {
     const { lines } = await run('--no-sandbox', '--filter', 'Test', 'basic.js', 'helper.js');
     assert.deepEqual(lines, ['PASS ClassTest', 'PASS objectTest', '2 passed, 0 failed']);
