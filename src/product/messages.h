@@ -42,6 +42,7 @@
     M(isolate_wire, SUPERVISOR, ISOLATE, F(u8, which) /* N with a descriptor: 1 = gateway or control, 2 = keeper */) \
     M(status_get,   ROLE, SUPERVISOR, F(u8, detail) /* S: REPLY is status_is */)                   \
     M(status_is,    SUPERVISOR, ROLE, F(bytes, json))                                              \
+    M(store_damaged, KEEPER, SUPERVISOR, F(bytes, store) F(bytes, reason) /* N: its files are; no reason: not any more */) \
     M(crash,        SUPERVISOR, CONTROL, F(bytes, json) /* N: crash record with attribution */)    \
     /* --- template process: forks, sandboxes and grants --- */                                    \
     M(spare_make,   SUPERVISOR, TEMPLATE, F(u64, isolate) /* N with the isolate's control channel */) \

@@ -117,6 +117,17 @@ static void cli_print_isolates(const json_t *isolates)
     }
 }
 
+static void cli_print_damaged(const json_t *damaged)
+{
+    size_t i;
+    json_t *store;
+    if (json_array_size(damaged) > 0)
+        printf("\nDamaged files; everything else goes on:\n");
+    json_array_foreach(damaged, i, store)
+        printf("  %-40s %s\n  %-40s %s\n", json_str(store, "store", ""),
+               json_str(store, "reason", ""), "", json_str(store, "next", ""));
+}
+
 int cli_status(struct cli *cli)
 {
     AUTO(json_release) json_t *run = NULL, *status = NULL;
@@ -140,5 +151,6 @@ int cli_status(struct cli *cli)
            json_str(status, "domain", ""), json_str(status, "cgroup", ""));
     cli_print_roles(status);
     cli_print_isolates(json_object_get(status, "isolates"));
+    cli_print_damaged(json_object_get(status, "damaged"));
     return 0;
 }

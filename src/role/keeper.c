@@ -114,10 +114,23 @@ static void keeper_sandbox(struct role_context *rc, struct sandbox *s)
     sandbox_mount_add(s, "/dev/urandom", "/dev/urandom", SANDBOX_DEVICE);
 }
 
+/* `selvedge status` shows it. */
+static void keeper_on_damage(void *arg, struct slice store, struct slice reason)
+{
+    const struct role_context *rc = arg;
+    AUTO(buf_done) struct buf out = {0};
+    msg_store_damaged_pack(&out, &(struct msg_store_damaged){.store = store, .reason = reason});
+    wire_note(rc->supervisor, 0, OP_store_damaged, buf_slice(&out), -1);
+}
+
 static int keeper_run(struct role_context *rc, struct err *err)
 {
     struct keeper_process *p = rc->state;
-    struct keeper_options options = {.root = "/data", .boot = p->boot, .n_threads = KEEPER_THREADS};
+    struct keeper_options options = {.root = "/data",
+                                     .boot = p->boot,
+                                     .n_threads = KEEPER_THREADS,
+                                     .damaged = keeper_on_damage,
+                                     .damaged_arg = rc};
     int r = keeper_create(rc->loop, &options, &p->keeper, err);
     if (r < 0)
         return r;

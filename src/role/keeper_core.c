@@ -328,6 +328,8 @@ int keeper_create(struct loop *loop, const struct keeper_options *options, struc
         free(k);
         return r;
     }
+    k->damaged = options->damaged;
+    k->damaged_arg = options->damaged_arg;
     k->pool = work_pool_create(loop, options->n_threads);
     list_init(&k->peers);
     keeper_rows_fill();

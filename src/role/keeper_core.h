@@ -17,6 +17,9 @@ struct keeper_options {
     const char *root; /* directory that holds kv/, d1/, r2/, log/ of the account */
     const char *boot; /* names this start of the machine (store/log.h) */
     unsigned n_threads;
+    /* Hears of stores whose files are damaged; an empty reason: they are not any more. NULL = nobody. */
+    void (*damaged)(void *arg, struct slice store, struct slice reason);
+    void *damaged_arg;
 };
 
 /* One at a time in a process. Recovers what a power cut has left; fails as log_open() does. */

@@ -30,11 +30,20 @@ const char *keeper_damage_text(const struct keeper_stored *s, char *buf, size_t 
     return buf;
 }
 
+static void damage_tell(const struct keeper_stored *s, struct slice reason)
+{
+    if (s->keeper->damaged != NULL)
+        s->keeper->damaged(s->keeper->damaged_arg, slice_of(s->store.name), reason);
+}
+
 void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u)
 {
     if (u->call.result >= 0) {
         bool mended = u->op->op == OP_store_drop || u->op->op == OP_d1_restore;
-        s->damaged = s->damaged && !mended;
+        if (s->damaged && mended) {
+            s->damaged = false;
+            damage_tell(s, SLICE_NONE);
+        }
         return;
     }
     if (u->call.result != -EUCLEAN || s->damaged)
@@ -42,4 +51,5 @@ void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u)
     s->damaged = true;
     LOG(LOG_ERROR, "store_damaged", F("store", "%s", s->store.name), F("path", "%s", s->store.path),
         F("reason", "%s", u->call.err.text));
+    damage_tell(s, u->call.err.text[0] != 0 ? slice_of(u->call.err.text) : SLICE("damaged"));
 }

@@ -84,6 +84,8 @@ struct keeper {
     uint64_t first_epoch;   /* of this process */
     unsigned n_reliefs;     /* objects that are being put into their files */
     struct timer end;       /* the log's disk has failed: the process begins anew */
+    void (*damaged)(void *arg, struct slice store, struct slice reason);
+    void *damaged_arg;
     char root[KEEPER_ROOT_MAX];
     struct map stores; /* name -> struct keeper_stored, owned */
     struct link peers;

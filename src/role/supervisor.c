@@ -374,6 +374,7 @@ static void supervisor_close(struct supervisor *sup)
     limits_done(sup);
     unlinkat(sup->data_fd, "run.json", 0);
     unlinkat(sup->data_fd, "status.sock", 0);
+    json_release(&sup->damaged);
     LOG(LOG_INFO, "stopped");
 }
 
@@ -391,6 +392,7 @@ int supervisor_main(const struct supervisor_options *o)
     sup->config_path = o->config;
     sup->flags = o->flags;
     sup->started_us = clock_boot_us();
+    sup->damaged = json_object();
     sup->data_fd = sup->lock_fd = sup->status_fd = -1;
     memset(sup->listeners, 0xff, sizeof(sup->listeners)); /* -1 */
     isolates_init(sup);

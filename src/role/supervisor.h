@@ -99,6 +99,7 @@ struct isolate {
 struct supervisor {
     struct loop *loop;
     json_t *settings;
+    json_t *damaged;         /* stores that the keeper has found damaged: name -> reason */
     const char *config_path; /* borrowed; NULL = none */
     json_t *flags;           /* what the command line said */
     char data_path[4096];
@@ -190,4 +191,5 @@ void limits_done(struct supervisor *sup);
 NODISCARD int status_listen(struct supervisor *sup, struct err *err);
 json_t *status_json(struct supervisor *sup);
 int status_on_get(struct child *c, struct wire_stream *s, struct slice args);
+int status_on_damaged(struct child *c, struct slice args);
 size_t status_resident_kb(pid_t pid, size_t *ret_shared_kb);

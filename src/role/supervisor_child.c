@@ -200,6 +200,7 @@ static const struct child_message {
     {OP_isolate_drop, FROM(CHILD_GATEWAY) | FROM(CHILD_CONTROL), isolate_on_drop},
     {OP_spare_made, FROM(CHILD_TEMPLATE), isolate_on_made},
     {OP_reaped, FROM(CHILD_TEMPLATE), isolate_on_reaped},
+    {OP_store_damaged, FROM(CHILD_KEEPER), status_on_damaged},
 };
 
 static const struct child_request {

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { STATUS_ISOLATES_MAX = 200 };
+enum { STATUS_ISOLATES_MAX = 200, STATUS_DAMAGED_MAX = 100, STATUS_STORE_MAX = 256 };
 
 size_t status_resident_kb(pid_t pid, size_t *ret_shared_kb)
 {
@@ -81,19 +81,43 @@ static json_t *status_isolates(struct supervisor *sup)
     return list;
 }
 
+int status_on_damaged(struct child *c, struct slice args)
+{
+    struct msg_store_damaged m;
+    char store[STATUS_STORE_MAX];
+    if (msg_store_damaged_unpack(args, &m) < 0 || slice_to_cstr(m.store, store, sizeof(store)) < 0)
+        return -EBADMSG;
+    if (m.reason.len == 0)
+        json_object_del(c->sup->damaged, store);
+    else if (json_object_size(c->sup->damaged) < STATUS_DAMAGED_MAX)
+        json_object_set_new(c->sup->damaged, store, json_stringn(m.reason.ptr, m.reason.len));
+    return 0;
+}
+
+static json_t *status_damaged(const struct supervisor *sup)
+{
+    json_t *list = json_array();
+    const char *store;
+    json_t *reason;
+    json_object_foreach(sup->damaged, store, reason)
+        json_array_append_new(list, json_pack("{s:s,s:O,s:s}", "store", store, "reason", reason,
+                                              "next", "restore it from a backup, or delete it"));
+    return list;
+}
+
 json_t *status_json(struct supervisor *sup)
 {
-    return json_pack("{s:s,s:i,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:{s:I,s:I,s:I,s:I,s:I,s:o}}",
-                     "version", SELVEDGE_VERSION, "pid", (int)getpid(), "uptime_s",
-                     status_seconds_since(sup->started_us), "data", sup->data_path, "workers",
-                     sup->addresses[LISTEN_HTTP], "https", sup->addresses[LISTEN_HTTPS], "api",
-                     sup->addresses[LISTEN_API], "domain", json_str(sup->settings, "domain", ""),
-                     "cgroup",
-                     sup->cgroup == NULL ? "none; memory is polled" : cgroup_describe(sup->cgroup),
-                     "stopping", (int)sup->stopping, "roles", status_roles(sup), "isolates",
-                     "alive", (json_int_t)sup->n_isolates, "spares", (json_int_t)sup->n_spares,
-                     "waiting", (json_int_t)sup->n_starts, "started", (json_int_t)sup->n_started,
-                     "crashed", (json_int_t)sup->n_crashed, "list", status_isolates(sup));
+    return json_pack(
+        "{s:s,s:i,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:{s:I,s:I,s:I,s:I,s:I,s:o}}", "version",
+        SELVEDGE_VERSION, "pid", (int)getpid(), "uptime_s", status_seconds_since(sup->started_us),
+        "data", sup->data_path, "workers", sup->addresses[LISTEN_HTTP], "https",
+        sup->addresses[LISTEN_HTTPS], "api", sup->addresses[LISTEN_API], "domain",
+        json_str(sup->settings, "domain", ""), "cgroup",
+        sup->cgroup == NULL ? "none; memory is polled" : cgroup_describe(sup->cgroup), "stopping",
+        (int)sup->stopping, "roles", status_roles(sup), "damaged", status_damaged(sup), "isolates",
+        "alive", (json_int_t)sup->n_isolates, "spares", (json_int_t)sup->n_spares, "waiting",
+        (json_int_t)sup->n_starts, "started", (json_int_t)sup->n_started, "crashed",
+        (json_int_t)sup->n_crashed, "list", status_isolates(sup));
 }
 
 int status_on_get(struct child *c, struct wire_stream *s, UNUSED struct slice args)

@@ -229,7 +229,7 @@ static int sql_open_quarantine(const char *path, struct err *err)
     if (access(name, F_OK) < 0)
         return 0;
     return err_set(
-        err, -EIO, 0,
+        err, -EUCLEAN, 0,
         "This database is quarantined: the durable log is damaged where its last commits lay. "
         "Restore it from a backup, then remove the file %s.",
         strrchr(name, '/') != NULL ? strrchr(name, '/') + 1 : name);

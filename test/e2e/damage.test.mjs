@@ -1,12 +1,13 @@
 // Files that were damaged are found, named, and left alone; everything else goes on.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { api } from "./lib/deploy.mjs";
-import { startSelvedge } from "./lib/selvedge.mjs";
+import { binary, startSelvedge } from "./lib/selvedge.mjs";
 
 let s, data, kv, fine, bad;
 const query = async (id, sql) => {
@@ -60,4 +61,12 @@ test("a damaged database and a damaged namespace are named and closed, their nei
   assert.equal(await (await value(kv[0])).text(), "v");
   const events = s.log().split("\n").filter((l) => l.includes("store_damaged")).map((l) => JSON.parse(l).store).sort();
   assert.deepEqual(events, [`d1/${bad}`, `kv/${kv[1]}`].sort());
+
+  const status = (...args) => execFileSync(binary, ["status", "--data", data, ...args], { encoding: "utf8" });
+  const { damaged } = JSON.parse(status("--json"));
+  assert.deepEqual(damaged.map(({ store }) => store).sort(), events);
+  for (const { reason, next } of damaged) assert.ok(reason.length > 0 && /backup/.test(next));
+  for (const store of events) assert.match(status(), new RegExp(store));
+  await api(s, "DELETE", `/d1/database/${bad}`);
+  assert.deepEqual(JSON.parse(status("--json")).damaged.map(({ store }) => store), [`kv/${kv[1]}`]);
 });
