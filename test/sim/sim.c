@@ -106,15 +106,23 @@ static void send(struct world *w, unsigned lane, struct event e)
 
 /* --- rules, and what breaks them --- */
 
-static unsigned owner_of(struct world *w, unsigned object, unsigned asked)
+static struct lane_choice choose(struct world *w, const struct event *e)
+{
+    char name[2] = {'o', (char)('0' + e->object)};
+    if (w->variant == SIM_TWO_OWNERS)
+        return (struct lane_choice){.todo = LANE_SERVE};
+    return lane_choose(&w->lanes[e->lane].table, e->lane, slice_from(name, 2), e->table.revision,
+                       e->hops);
+}
+
+/* By what somebody knows; LANES: nobody. */
+static unsigned owner_of(struct world *w, const struct lane_table *table, unsigned object,
+                         unsigned asked)
 {
     char name[2] = {'o', (char)('0' + object)};
-    uint64_t lanes = 0;
-    for (unsigned i = 0; i < LANES; i++)
-        lanes |= (uint64_t)(w->lanes[i].up && !w->lanes[i].given_up) << i;
     if (w->variant == SIM_TWO_OWNERS)
         return asked;
-    return lanes == 0 ? LANES : placement_owner(slice_from(name, 2), lanes);
+    return table->live == 0 ? LANES : lane_owner(table, slice_from(name, 2));
 }
 
 static bool lease_holds(struct world *w, const struct event *e)
@@ -354,14 +362,32 @@ static void perform(struct world *w, unsigned lane, unsigned object, const struc
     say(w, lane, object, r, i->state.value);
 }
 
+/* Clients come to any lane. The keeper asks again when an alarm's lane is another one. */
+static void pass_on(struct world *w, const struct event *e, struct lane_choice choice)
+{
+    struct event next = *e;
+    if (e->request.what == RING) {
+        ring_lost(w, e->object, e->request.number);
+    } else if (choice.todo == LANE_WAIT && w->now - e->request.at < TIMEOUT) {
+        post(w, next, 5 * MS);
+    } else if (choice.todo == LANE_FORWARD) {
+        next.table = w->lanes[e->lane].table;
+        next.lane = choice.lane;
+        next.pid = w->lanes[choice.lane].pid;
+        next.hops++;
+        post(w, next, delay(w));
+    } else if (choice.todo == LANE_REFUSE) {
+        w->result.refused++;
+    }
+}
+
 static void arrives(struct world *w, const struct event *e)
 {
     struct lane *l = &w->lanes[e->lane];
     struct instance *i = &l->instances[e->object];
-    if (owner_of(w, e->object, e->lane) != e->lane) {
-        /* It was sent before the lanes changed; here it would keep the object from its owner. */
-        if (e->request.what == RING)
-            ring_lost(w, e->object, e->request.number);
+    struct lane_choice choice = choose(w, e);
+    if (choice.todo != LANE_SERVE) {
+        pass_on(w, e, choice);
         return;
     }
     if (i->life == RUNNING) {
@@ -459,7 +485,7 @@ static void plan_step(struct world *w, unsigned o, enum alarm_event event, int64
         post(w, (struct event){.kind = ALARM_TIMER, .object = o, .number = ++w->timers[o]},
              a.delay_ms * MS);
     } else if (a.todo == ALARM_FIRE) {
-        unsigned lane = owner_of(w, o, o % LANES);
+        unsigned lane = owner_of(w, &w->table, o, o % LANES);
         w->fires[o] = ++w->numbers;
         w->fire_lane[o] = lane;
         bool none = lane == LANES || !w->lanes[lane].up || w->lanes[lane].given_up;
@@ -624,19 +650,27 @@ static void lane_kill(struct world *w, unsigned lane)
     post(w, (struct event){.kind = LANE_START, .lane = lane}, 20 * MS + up_to(w, 500 * MS));
 }
 
-/* Every lane hears of it, a stuck one when it wakes up. */
-static void lanes_changed(struct world *w)
+/* Every lane hears of it at its time, a stuck one when it wakes up. */
+static void lanes_changed(struct world *w, unsigned lane, bool lives)
 {
+    lane_table_change(&w->table, lane, lives);
     for (unsigned l = 0; l < LANES; l++)
-        post(w, (struct event){.kind = LANES_CHANGED, .lane = l, .pid = w->lanes[l].pid}, delay(w));
+        post(w,
+             (struct event){
+                 .kind = LANES_CHANGED, .lane = l, .pid = w->lanes[l].pid, .table = w->table},
+             delay(w));
 }
 
 /* Objects that belong to another lane now end here. */
-static void lane_hears(struct world *w, unsigned lane)
+static void lane_hears(struct world *w, const struct event *e)
 {
+    struct lane *l = &w->lanes[e->lane];
+    if (e->table.revision <= l->table.revision)
+        return;
+    l->table = e->table;
     for (unsigned o = 0; o < OBJECTS; o++) {
-        if (w->lanes[lane].instances[o].life != NONE && owner_of(w, o, lane) != lane)
-            instance_end(w, lane, o);
+        if (l->instances[o].life != NONE && owner_of(w, &l->table, o, e->lane) != e->lane)
+            instance_end(w, e->lane, o);
     }
 }
 
@@ -646,7 +680,7 @@ static void lane_start(struct world *w, unsigned lane)
     *l = (struct lane){.pid = ++w->pids, .up = true};
     for (unsigned o = 0; o < OBJECTS; o++)
         l->instances[o].tell_need = -1;
-    lanes_changed(w);
+    lanes_changed(w, lane, true);
 }
 
 /* It does not answer: its objects move. It may wake up and go on until somebody ends it. */
@@ -666,7 +700,7 @@ static void lane_lost(struct world *w, const struct event *e)
         if (w->fires[o] != 0 && w->fire_lane[o] == e->lane)
             ring_lost(w, o, w->fires[o]);
     }
-    lanes_changed(w);
+    lanes_changed(w, e->lane, false);
     post(w, *e, 3 * S);
 }
 
@@ -685,8 +719,10 @@ static void fault(struct world *w)
         break;
     case 1:
         if (w->lanes[lane].up) {
+            bool given_up = w->lanes[lane].given_up;
             lane_kill(w, lane);
-            lanes_changed(w);
+            if (!given_up)
+                lanes_changed(w, lane, false);
         }
         break;
     case 2:
@@ -720,7 +756,7 @@ static void client_next(struct world *w, unsigned c)
     static const enum what whats[] = {GET, GET, PUT, ADD, ADD, SET_ALARM};
     static const enum linear_kind kinds[] = {
         [GET] = LINEAR_READ, [PUT] = LINEAR_WRITE, [ADD] = LINEAR_ADD};
-    unsigned o = (unsigned)up_to(w, OBJECTS), lane = owner_of(w, o, (unsigned)up_to(w, LANES));
+    unsigned o = (unsigned)up_to(w, OBJECTS), lane = (unsigned)up_to(w, LANES);
     struct request r = {.what = whats[up_to(w, ARRAY_LEN(whats))],
                         .client = c,
                         .number = ++w->client_number[c],
@@ -728,7 +764,7 @@ static void client_next(struct world *w, unsigned c)
     if (!faulty(w))
         return;
     w->chain_n[o] = w->now > w->chain_end[o] ? 0 : w->chain_n[o];
-    if (w->chain_n[o]++ >= CHAIN_MAX || lane == LANES) {
+    if (w->chain_n[o]++ >= CHAIN_MAX || !w->lanes[lane].up) {
         post(w, (struct event){.kind = CLIENT_NEXT, .lane = c}, S);
         return;
     }
@@ -830,7 +866,7 @@ static void run_event(struct world *w, struct event *e)
         arrives(w, e);
         break;
     case LANES_CHANGED:
-        lane_hears(w, e->lane);
+        lane_hears(w, e);
         break;
     case CLIENT_ANSWER:
         client_answer(w, e);

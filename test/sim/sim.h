@@ -19,7 +19,7 @@ enum sim_variant {
 
 struct sim_result {
     const char *why; /* NULL: nothing is wrong */
-    unsigned events, ops, acknowledged, fired, crashes, stale;
+    unsigned events, ops, acknowledged, fired, crashes, stale, refused;
 };
 
 /* Faults for `seconds` of simulated time, then none until all is quiet. */

@@ -15,7 +15,7 @@ enum {
     SEEDS = 3000,
     SECONDS = 30,
     THINK_MS = 700,
-    TRIES = 4000,
+    TRIES = 20000,
     WEEK_S = 7 * 24 * 3600,
     WEEK_THINK_MS = 20000
 };

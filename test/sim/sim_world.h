@@ -65,10 +65,11 @@ struct event {
     int64_t at;
     uint64_t order, pid, number;
     enum kind kind;
-    unsigned object, lane;
+    unsigned object, lane, hops;
     int64_t result;
     struct request request;
     struct state state;
+    struct lane_table table; /* of LANES_CHANGED; its revision: of OP_ARRIVES from another lane */
 };
 
 struct answer {
@@ -97,6 +98,7 @@ struct lane {
     uint64_t pid;
     bool up, given_up;
     int64_t stuck_until, sent_until;
+    struct lane_table table; /* what it knows */
     struct instance instances[OBJECTS];
 };
 
@@ -127,6 +129,7 @@ struct world {
     struct entry queue[QUEUE_MAX];
     unsigned n_queue, n_batch;
     /* lanes and clients */
+    struct lane_table table; /* the supervisor's */
     struct lane lanes[LANES];
     uint64_t locks[OBJECTS];
     unsigned client_op[CLIENTS], client_number[CLIENTS];
