@@ -58,6 +58,12 @@ export class Counter extends DurableObject {
     }
     return new Response("nothing here", { status: 404 });
   }
+  fails() { throw new Error("by a method"); }
+  bornAt() { return this.born; }
+  async nested(n) {
+    const enter = async (left) => left > 0 ? await this.ctx.blockConcurrencyWhile(() => enter(left - 1)) : await this.ctx.blockConcurrencyWhile(() => "in").catch((e) => e.message);
+    return await enter(n);
+  }
   async alarm(info) {
     const fired = (await this.ctx.storage.get("fired")) ?? [];
     fired.push({ ...info, late: Date.now() - info.scheduledTime, during: await this.ctx.storage.getAlarm() });
@@ -146,12 +152,23 @@ export default {
   async fetch(request, env, ctx) {
     const url = new URL(request.url);
     if (url.pathname === "/exports") return Response.json([ctx.exports.Counter.idFromName("x").equals(env.C.idFromName("x")), await (await ctx.exports.Counter.getByName("exports").fetch("http://x/inc")).json().then((r) => r.v), Object.keys(ctx.exports).sort()]);
+    if (url.pathname === "/stubs") return Response.json(await stubs(env));
     if (url.pathname.startsWith("/ids")) return Response.json(ids(env.C));
     const stub = url.searchParams.has("plain") ? env.P.get(env.P.idFromName("p")) : env.C.getByName(url.searchParams.get("name") ?? "x");
     try { return await stub.fetch(request); }
     catch (e) { return Response.json({ name: e.name, message: e.message, remote: e.remote, retryable: e.retryable, reset: e.durableObjectReset }, { status: 500 }); }
   },
 };
+async function stubs(env) {
+  const stub = env.C.getByName("stubs"), born = await stub.bornAt();
+  stub.mine = () => "mine";
+  return {
+    own: [stub.mine(), Object.keys(stub)], kept: attempt(() => { stub.name = "other"; }).split(":")[0],
+    thrown: await stub.fails().catch((e) => [e.message, e.remote, e.durableObjectId === stub.id.toString()]),
+    nested: [await stub.nested(63), await stub.nested(64)], same: await stub.bornAt() === born,
+    plain: await env.P.getByName("stubs").anything().catch((e) => \`\${e.name}: \${e.message.slice(0, 60)}\`),
+  };
+}
 function ids(ns) {
   const a = ns.idFromName("a"), unique = ns.newUniqueId(), eu = ns.jurisdiction("eu");
   const back = ns.idFromString(a.toString());
@@ -207,6 +224,14 @@ async function restart() {
   s = await startSelvedge({ data });
   await until("recovery", 15000, async () => (await at("/value?name=up").catch(() => ({}))).status === 200);
 }
+
+test("stubs: what a holder puts on them, whose error it was, nesting, classes without RPC", async () => {
+  assert.deepEqual(await json("/stubs"), {
+    own: ["mine", ["id", "name", "mine"]], kept: "TypeError", thrown: ["by a method", true, true],
+    nested: ["in", "blockConcurrencyWhile() calls are nested too deeply."], same: true,
+    plain: "TypeError: The receiving Durable Object does not support RPC, because i",
+  });
+});
 
 test("ids", async () => {
   const r = await json("/ids");
