@@ -53,8 +53,9 @@
  * be larger than a payload) comes as the reply's body instead. The same holds for kv_bulk. */
 enum {
     D1_ROWS_AND_COLUMNS = 1, /* results is {columns, rows} */
-    D1_NO_RESULTS = 2,       /* only meta is wanted: imports */
-    D1_MANY = 4 /* each sql may hold several statements; always so where control asks */
+    D1_NO_RESULTS = 2,       /* for imports: one {num_queries, success, meta} for all */
+    D1_MANY = 4,             /* each sql may hold several statements; always so for control */
+    D1_LONG = 8              /* for control: may take ten minutes instead of half of one */
 };
 /* JSON of R2: options of r2_put {httpMetadata{contentType, contentLanguage, contentDisposition,
  * contentEncoding, cacheControl, cacheExpiry (ms)}, customMetadata, storageClass, onlyIf, md5…}; an object is

@@ -49,6 +49,7 @@ int store_call(struct api_request *req, struct store_call *call, struct store_re
         .body_fd_plus_1 = call->by_file && req->body_fd >= 0 ? req->body_fd + 1 : 0,
         .stream = call->stream,
         .reply_max = call->reply_max,
+        .timeout_ms = call->timeout_ms,
         .ends_with_client = call->ends_with_client,
     };
     struct api_reply reply;

@@ -15,10 +15,11 @@ struct store_call {
     struct buf args; /* packed message */
     struct slice body;
     bool has_body, stream;
-    bool ends_with_client; /* api_call.ends_with_client */
-    bool by_file;          /* a body that lies in the request's file goes as this file */
-    size_t reply_max;      /* of a collected body */
-    int code;              /* API error number when it fails without a number of its own */
+    bool ends_with_client; /* as the next, those of struct api_call */
+    int timeout_ms;
+    bool by_file;     /* a body that lies in the request's file goes as this file */
+    size_t reply_max; /* of a collected body */
+    int code;         /* API error number when it fails without a number of its own */
 };
 
 struct store_reply {

@@ -41,8 +41,6 @@ int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct
         return 0;
     if (start.len > INT32_MAX - 1)
         return err_set(err, -E2BIG, 0, "statement too long: SQLITE_TOOBIG");
-    if (memchr(start.ptr, 0, start.len) != NULL)
-        return err_set(err, -EINVAL, 0, "a statement holds a zero byte: SQLITE_ERROR");
     db->counters = false;
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
@@ -52,6 +50,11 @@ int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct
     if (rc != SQLITE_OK)
         return sql_failed(db, rc, err);
     size_t used = (size_t)(tail - start.ptr);
+    /* There it stops. Looking before would read all of a long text again for each of its statements. */
+    if (used < start.len && start.ptr[used] == 0) {
+        sqlite3_finalize(stmt);
+        return err_set(err, -EINVAL, 0, "a statement holds a zero byte: SQLITE_ERROR");
+    }
     if (db->flags & SQL_TENANT && !db->ours && used > SQL_STATEMENT_MAX) {
         sqlite3_finalize(stmt);
         return err_set(err, -E2BIG, 0, "statement too long: SQLITE_TOOBIG");

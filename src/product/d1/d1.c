@@ -132,33 +132,26 @@ static void d1_count(struct d1_unit *u, const struct sql_stmt *s, const struct d
         d1_usage_add(u->usage, sql_text(s), &use);
 }
 
-static void d1_append_meta(struct d1_unit *u, struct sql_stmt *s, struct d1_facts *f)
+static void d1_append_meta(struct d1_unit *u, const struct d1_facts *f, int64_t us)
 {
-    bool write = !sql_readonly(s);
     int64_t changes = sql_total_changes(u->db) - f->changes_before;
-    int64_t us = clock_boot_us() - f->started_us;
     double ms = (double)(us / 10) / 100;
-    f->n_read = sql_rows_read(s, f->n_rows);
-    f->n_written = write ? sql_rows_written(s) : 0;
-    d1_count(u, s, f, us);
     buf_printf(
         u->out,
-        ",\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
+        "\"success\":true,\"meta\":{\"served_by\":\"selvedge\",\"served_by_region\":\"LOCAL\","
         "\"served_by_colo\":\"LOCAL\",\"served_by_primary\":true,\"timings\":{\"sql_duration_ms\":%"
         ".2f},"
         "\"duration\":%.2f,\"changes\":%lld,\"last_row_id\":%lld,\"changed_db\":%s,\"size_after\":%"
         "lld,"
         "\"rows_read\":%llu,\"rows_written\":%llu,\"total_attempts\":1}}",
         ms, ms, (long long)changes, (long long)sql_last_rowid(u->db),
-        changes > 0 || (write && f->schema) ? "true" : "false", (long long)sql_size(u->db),
+        changes > 0 || f->schema ? "true" : "false", (long long)sql_size(u->db),
         (unsigned long long)f->n_read, (unsigned long long)f->n_written);
 }
 
 static enum d1_shape d1_shape_of(unsigned flags)
 {
-    return flags & D1_NO_RESULTS         ? D1_NOTHING
-           : flags & D1_ROWS_AND_COLUMNS ? D1_COLUMNS
-                                         : D1_OBJECTS;
+    return flags & D1_ROWS_AND_COLUMNS ? D1_COLUMNS : D1_OBJECTS;
 }
 
 static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, struct err *err)
@@ -174,7 +167,14 @@ static int d1_run_statement(struct d1_unit *u, struct sql_stmt *s, bool schema, 
     int r = d1_rows_json(s, &names, d1_shape_of(u->flags), u->out, &f.n_rows, err);
     if (r < 0)
         return r;
-    d1_append_meta(u, s, &f);
+    int64_t us = clock_boot_us() - f.started_us;
+    bool write = !sql_readonly(s);
+    f.n_read = sql_rows_read(s, f.n_rows);
+    f.n_written = write ? sql_rows_written(s) : 0;
+    f.schema = write && schema;
+    d1_count(u, s, &f, us);
+    buf_append_char(u->out, ',');
+    d1_append_meta(u, &f, us);
     return 0;
 }
 
@@ -195,8 +195,12 @@ static int d1_run_one(struct d1_unit *u, struct sql_stmt *s, struct slice text,
                       const json_t *params, struct err *err)
 {
     int r = d1_bind(s, params, &u->arena, err);
-    if (r == 0)
+    if (r == 0 && u->flags & D1_NO_RESULTS) {
+        u->n_results++;
+        r = sql_run(s, err);
+    } else if (r == 0) {
         r = d1_run_statement(u, s, d1_changes_schema(text), err);
+    }
     sql_clear(s); /* the bytes go with the arena */
     return r;
 }
@@ -229,8 +233,19 @@ static int d1_run_text(struct d1_unit *u, struct slice text, const json_t *param
     return any ? 0 : err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
 }
 
+/* What an import of many statements did, in one: what each costs to be watched would be more than it costs. */
+static void d1_append_sum(struct d1_unit *u, struct d1_facts *f)
+{
+    f->n_written = f->n_read = (uint64_t)(sql_total_changes(u->db) - f->changes_before);
+    f->schema = true;
+    buf_printf(u->out, "{\"num_queries\":%u,", u->n_results);
+    d1_append_meta(u, f, clock_boot_us() - f->started_us);
+}
+
 static int d1_run_all(struct d1_unit *u, const json_t *statements, struct err *err)
 {
+    struct d1_facts sum = {.started_us = clock_boot_us(),
+                           .changes_before = sql_total_changes(u->db)};
     buf_append_char(u->out, '[');
     for (size_t i = 0; i < json_array_size(statements); i++) {
         const json_t *item = json_array_get(statements, i);
@@ -246,6 +261,8 @@ static int d1_run_all(struct d1_unit *u, const json_t *statements, struct err *e
             return r;
         }
     }
+    if (u->flags & D1_NO_RESULTS)
+        d1_append_sum(u, &sum);
     buf_append_char(u->out, ']');
     return 0;
 }
@@ -261,8 +278,9 @@ int d1_run_json(struct d1_store *store, struct slice body, unsigned flags, struc
     if (!json_is_array(statements))
         return err_set(err, -EINVAL, 0, D1_NO_STATEMENT);
     struct d1_unit u = {.db = db, .usage = store->usage, .flags = flags, .out = out};
-    sql_deadline(db,
-                 clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US : D1_TIME_LIMIT_US));
+    sql_deadline(db, clock_boot_us() + (flags & D1_FLAG_BRIEF ? D1_BRIEF_LIMIT_US
+                                        : flags & D1_LONG     ? D1_LONG_LIMIT_US
+                                                              : D1_TIME_LIMIT_US));
     r = d1_run_all(&u, statements, err);
     sql_deadline(db, 0);
     arena_done(&u.arena);

@@ -18,6 +18,7 @@ enum {
     D1_BOOKMARK_SIZE = 64,
     D1_ANSWER_MAX = 128 * 1024 * 1024, /* bytes of results */
     D1_TIME_LIMIT_US = 30 * 1000 * 1000,
+    D1_LONG_LIMIT_US = 600 * 1000 * 1000,
     D1_BRIEF_LIMIT_US = 100 * 1000
 };
 
@@ -30,8 +31,7 @@ extern const struct keeper_engine d1_engine;
 enum d1_shape {
     D1_OBJECTS, /* [{"a":1}] */
     D1_COLUMNS, /* {"columns":["a"],"rows":[[1]]} */
-    D1_FIRST,   /* {"a":1} or null */
-    D1_NOTHING  /* null */
+    D1_FIRST    /* {"a":1} or null */
 };
 
 /* The columns of a statement, ready to be written. */

@@ -15,9 +15,12 @@ static const char *const d1_schema[] = {
     "CREATE TABLE IF NOT EXISTS d1_databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, "
     "created_ms INTEGER NOT NULL, location TEXT, jurisdiction TEXT, replication TEXT NOT NULL "
     "DEFAULT 'disabled') STRICT",
-    "CREATE TABLE IF NOT EXISTS d1_imports (filename TEXT PRIMARY KEY, uuid TEXT NOT NULL, etag "
-    "TEXT "
-    "NOT NULL, at_ms INTEGER NOT NULL) STRICT",
+    "DROP TABLE IF EXISTS d1_imports", /* of earlier versions */
+    "CREATE TABLE IF NOT EXISTS d1_import_jobs (filename TEXT PRIMARY KEY, uuid TEXT NOT NULL, "
+    "etag TEXT NOT NULL, at_ms INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'init', at_bookmark "
+    "TEXT NOT NULL DEFAULT '', result TEXT, error TEXT) STRICT",
+    /* An import that was under way when control ended has no job any more. */
+    "UPDATE d1_import_jobs SET status = 'lost' WHERE status = 'active'",
     NULL,
 };
 
@@ -172,18 +175,19 @@ static int d1_api_delete(struct api_request *req, struct err *err)
 
 /* --- statements --- */
 
-int d1_run(struct api_request *req, const char *store, const json_t *statements, uint32_t flags,
-           json_t **ret, struct err *err)
+int d1_run(struct api_request *req, const char *store, const json_t *statements,
+           const struct d1_running *how, json_t **ret, struct err *err)
 {
     AUTO(buf_done) struct buf body = {0};
     AUTO(store_call_done)
     struct store_call call = {.op = OP_d1_run,
                               .has_body = true,
-                              .ends_with_client = true,
+                              .ends_with_client = how->ends_with_client,
+                              .timeout_ms = how->timeout_ms,
                               .reply_max = D1_RESULT_MAX,
                               .code = D1_ERR_SQL};
     AUTO(store_reply_done) struct store_reply reply = {0};
-    struct msg_d1_run m = {.binding = BINDING_NONE, .store = slice_of(store), .flags = flags};
+    struct msg_d1_run m = {.binding = BINDING_NONE, .store = slice_of(store), .flags = how->flags};
     json_print(&body, statements);
     call.body = buf_slice(&body);
     msg_d1_run_pack(&call.args, &m);
@@ -229,7 +233,8 @@ static int d1_api_statements(struct api_request *req, uint32_t flags, struct err
     if (r == 0)
         r = d1_statements(req, &statements, err);
     if (r == 0)
-        r = d1_run(req, store, statements, flags, &results, err);
+        r = d1_run(req, store, statements,
+                   &(struct d1_running){.flags = flags, .ends_with_client = true}, &results, err);
     return r < 0 ? r : api_ok(req, results);
 }
 

@@ -180,7 +180,7 @@ static void d1_rows_end(struct buf *out, enum d1_shape shape, uint64_t n)
         buf_append_char(out, ']');
     else if (shape == D1_COLUMNS)
         buf_append_slice(out, SLICE("]}"));
-    else if (shape == D1_NOTHING || n == 0)
+    else if (n == 0)
         buf_append_slice(out, SLICE("null"));
 }
 
