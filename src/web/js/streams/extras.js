@@ -65,7 +65,7 @@ function lengthOf(length) {
     const fits = typeof length === "bigint" ? length >= 0n && length < LENGTH_MAX : expected >= 0 && Number.isSafeInteger(expected);
     if (typeof length !== "bigint" && typeof length !== "number" && flags.typescript_implemented_streams) throw new TypeError("FixedLengthStream requires a number or a bigint.");
     if (!fits) throw lengthError("FixedLengthStream requires an integer expected length less than 2^53.");
-    return expected;
+    return Number.isSafeInteger(expected) ? expected : length; // exact, however long
 }
 
 export class FixedLengthStream extends IdentityTransformStream {
@@ -79,7 +79,7 @@ export class FixedLengthStream extends IdentityTransformStream {
             seen += n;
             if (seen > expected) throw lengthError("Attempt to write too many bytes through a FixedLengthStream.");
             return n === 0;
-        }, expected);
+        }, Number(expected));
         state.readable.length = expected;
         super(TRANSFORM, state);
     }
