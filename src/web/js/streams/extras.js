@@ -61,7 +61,8 @@ const LENGTH_MAX = 2n ** 64n;
 const lengthError = (text) => new (flags.typescript_implemented_streams ? RangeError : TypeError)(text);
 
 function lengthOf(length) {
-    const expected = Number(length);
+    // Upstream takes fractions for the integer below, the implementation behind the flag does not.
+    const expected = flags.typescript_implemented_streams ? Number(length) : Math.trunc(Number(length));
     const fits = typeof length === "bigint" ? length >= 0n && length < LENGTH_MAX : expected >= 0 && Number.isSafeInteger(expected);
     if (typeof length !== "bigint" && typeof length !== "number" && flags.typescript_implemented_streams) throw new TypeError("FixedLengthStream requires a number or a bigint.");
     if (!fits) throw lengthError("FixedLengthStream requires an integer expected length less than 2^53.");
