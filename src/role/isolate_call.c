@@ -239,6 +239,17 @@ static void fetch_pack(struct isolate *iso, const struct call_texts *t, double b
                    });
 }
 
+/* Of a facet, "@" and the class of what it belongs to: it is nowhere but here. */
+static bool call_is_facet(struct isolate *iso, const struct call_texts *t)
+{
+    return slice_starts(call_text(iso, t, TEXT_CLASS), SLICE("@"));
+}
+
+static struct slice call_class(struct isolate *iso, const struct call_texts *t)
+{
+    return slice_skip(call_text(iso, t, TEXT_CLASS), call_is_facet(iso, t) ? 1 : 0);
+}
+
 /* What the gateway would make of it. */
 static void fetch_pack_here(struct isolate *iso, const struct call_texts *t, uint32_t flags)
 {
@@ -246,18 +257,19 @@ static void fetch_pack_here(struct isolate *iso, const struct call_texts *t, uin
 
     isolate_here_request_id(iso, request_id, sizeof(request_id));
     buf_clear(&iso->message);
-    msg_request_pack(&iso->message, &(struct msg_request){
-                                        .flags = (flags & (MSG_HAS_BODY | MSG_RPC)) |
-                                                 (iso->current->traced ? MSG_TRACE : 0),
-                                        .method = call_text(iso, t, TEXT_METHOD),
-                                        .url = call_text(iso, t, TEXT_URL),
-                                        .headers = call_text(iso, t, TEXT_HEADERS),
-                                        .cf = call_text(iso, t, TEXT_CF),
-                                        .entrypoint = call_text(iso, t, TEXT_CLASS),
-                                        .request_id = slice_of(request_id),
-                                        .object = call_text(iso, t, TEXT_OBJECT),
-                                        .object_name = call_text(iso, t, TEXT_OBJECT_NAME),
-                                    });
+    msg_request_pack(&iso->message,
+                     &(struct msg_request){
+                         .flags = (flags & (MSG_HAS_BODY | MSG_RPC)) |
+                                  (iso->current != NULL && iso->current->traced ? MSG_TRACE : 0),
+                         .method = call_text(iso, t, TEXT_METHOD),
+                         .url = call_text(iso, t, TEXT_URL),
+                         .headers = call_text(iso, t, TEXT_HEADERS),
+                         .cf = call_text(iso, t, TEXT_CF),
+                         .entrypoint = call_class(iso, t),
+                         .request_id = slice_of(request_id),
+                         .object = call_text(iso, t, TEXT_OBJECT),
+                         .object_name = call_text(iso, t, TEXT_OBJECT_NAME),
+                     });
 }
 
 js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_value *exception)
@@ -276,7 +288,7 @@ js_value isolate_fetch(js_context ctx, size_t n_args, const js_value args[], js_
     if (is_object && slice_to_cstr(call_text(iso, &t, TEXT_OBJECT), object, sizeof(object)) < 0)
         is_object = false;
     bool here = is_object && !messages && call_text(iso, &t, TEXT_CLASS).len > 0 &&
-                isolate_here_may(iso, slice_of(object));
+                (call_is_facet(iso, &t) || isolate_here_may(iso, slice_of(object)));
     if (here)
         fetch_pack_here(iso, &t, flags);
     else

@@ -88,8 +88,11 @@ void isolate_away_end(struct channel *ch)
 
 void isolate_here_request_id(struct isolate *iso, char *buf, size_t size)
 {
-    snprintf(buf, size, "%.*s.%u", HERE_ID_DIGITS, iso->current->request_id,
-             depth_of(iso->current) + 1);
+    const struct channel *event = iso->current; /* NULL: a facet's call that waited for the disk */
+
+    snprintf(buf, size, "%.*s.%u", HERE_ID_DIGITS,
+             event == NULL ? "0000000000000000" : event->request_id,
+             event == NULL ? 1 : depth_of(event) + 1);
 }
 
 /* --- its answer --- */

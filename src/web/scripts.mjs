@@ -25,7 +25,7 @@ export const SCRIPTS = {
     rpc: { files: ["frames", "grants", "hooks", "loopback", "payload", "serve", "session", "streams", "stub"].map((name) => `web/js/rpc/${name}.js`) },
     inspect: { files: ["web/js/inspect.js"] },
     wasi: { files: ["web/js/wasi.js"] },
-    durable: { files: ["durable", "gates", "instance", "namespace", "sql", "state", "storage"].map((name) => `product/durable/${name}.js`) },
+    durable: { files: ["durable", "facets", "gates", "instance", "namespace", "sql", "state", "storage"].map((name) => `product/durable/${name}.js`) },
     keeper_call: { files: ["product/keeper_call.js"] },
     ratelimit: { files: ["product/ratelimit/ratelimit.js"] },
     loader: { files: ["product/fetcher/loader.js"] },

@@ -50,7 +50,7 @@ test('a description with bindings and a second service', async () => {
 test('objects, entrypoints with props, stores', async () => {
     for (const options of [[], ['--no-sandbox']]) {
         const { status, lines } = await run(...options, '--config', 'objects.json');
-        assert.equal(lines.at(-1), '6 passed, 0 failed', lines.join('\n'));
+        assert.equal(lines.at(-1), '7 passed, 0 failed', lines.join('\n'));
         assert.equal(status, 0);
     }
 });

@@ -105,3 +105,55 @@ export const stores = {
         assert.strictEqual(await env.DB.prepare('SELECT a FROM t').first('a'), 7);
     },
 };
+
+export class Part extends DurableObject {
+    calls = 0;
+
+    add(n) {
+        const sum = ((this.ctx.storage.kv.get('sum')) ?? 0) + n;
+        this.ctx.storage.kv.put('sum', sum);
+        return [this.ctx.props.word ?? null, ++this.calls, sum, this.ctx.id.name];
+    }
+
+    fetch() {
+        return new Response('part');
+    }
+}
+
+export class Whole extends DurableObject {
+    part(name, props) {
+        return this.ctx.facets.get(name, async () => ({ class: props === undefined ? this.ctx.exports.Part : this.ctx.exports.Part({ props }) }));
+    }
+
+    async run() {
+        const one = this.part('one', { word: 'hi' }), two = this.part('two');
+        const seen = [await one.add(1), await one.add(2), await two.add(5), await (await two.fetch('http://x/')).text()];
+        this.ctx.facets.abort('one', new Error('enough'));
+        seen.push(await this.part('one').add(10));
+        this.ctx.facets.delete('one');
+        seen.push(await this.part('one').add(100));
+        seen.push(this.ctx.storage.kv.get('sum') ?? null);
+        const wrong = this.ctx.facets.get('wrong', () => ({ class: Part }));
+        seen.push(await wrong.add(1).catch((error) => error.name));
+        return seen;
+    }
+
+    kept() {
+        return this.part('one').add(0);
+    }
+
+    end() {
+        this.ctx.abort('again');
+    }
+}
+
+export const facets = {
+    async test(controller, env) {
+        const stub = env.WHOLE.getByName('whole');
+        assert.deepStrictEqual(await stub.run(), [
+            ['hi', 1, 1, 'whole'], ['hi', 2, 3, 'whole'], [null, 1, 5, 'whole'], 'part', [null, 1, 13, 'whole'], [null, 1, 100, 'whole'], null, 'TypeError',
+        ]);
+        await assert.rejects(stub.end(), /again/);
+        assert.deepStrictEqual(await env.WHOLE.getByName('whole').kept(), [null, 1, 100, 'whole']);
+    },
+};

@@ -75,6 +75,8 @@ export class Instance {
         this.object = null;
         this.context = null; // its ctx
         this.error = null; // why it broke
+        this.facet = null; // what it is of another instance (facets.js)
+        this.facets = new Map(); // name → Facet: those of its own
         this.events = new Set(); // invocations under way
         this.leftovers = new Set(); // ended ones with timers or I/O
         this.queue = []; // events that came before it was running
@@ -104,6 +106,11 @@ export class Instance {
 
     start() {
         this.state = "opening";
+        if (this.facet === null || this.facet.isReady()) this.takeRoom();
+        else this.facet.prepare(this).then(() => this.state === "opening" && this.takeRoom(), (error) => this.break(error));
+    }
+
+    takeRoom() {
         if (nOpen >= OPEN_MOST) {
             starting.push(this);
             evictOne();
@@ -130,7 +137,8 @@ export class Instance {
             byHandle.set(handle, this);
             this.gates.stats = durable.stats(handle);
             this.alarmIndex = durable.alarm(handle);
-            this.construct();
+            if (this.facet?.isDeleted) this.wipe();
+            else this.construct();
             return;
         }
         const refusal = REFUSALS.get(handle);
@@ -140,6 +148,17 @@ export class Instance {
         }
         if (handle === EMFILE) evictOne();
         this.again(handle === EAGAIN || handle === EMFILE ? since : -Infinity, () => this.open(since, epoch));
+    }
+
+    /* A facet that was deleted: once nothing of it is left on the disk, it is what comes next. */
+    wipe() {
+        durable.wipe(this.handle);
+        this.gates.hold(() => {
+            if (this.state !== "opening") return;
+            this.facet.wiped();
+            if (this.queue.length === 0) this.evict();
+            else this.facet.prepare(this).then(() => this.state === "opening" && this.construct(), (error) => this.break(error));
+        });
     }
 
     again(since, run) {
@@ -216,7 +235,7 @@ export class Instance {
         if (invocation.pending > 0 && (invocation.timers?.size || invocation.channels?.size)) this.leftovers.add(invocation);
         if (this.events.size > 0 || this.state !== "running") return;
         this.usedAt = io.clock[0];
-        if ((starting.length > 0 || durable.memory() > MEMORY_MOST) && !this.busy()) this.rest();
+        if ((starting.length > 0 || durable.memory() > MEMORY_MOST) && !this.busy() && !this.facet?.isKept()) this.rest();
         else this.watchIdle();
     }
 
@@ -235,13 +254,14 @@ export class Instance {
             if (invocation.pending > 0) return true;
             this.leftovers.delete(invocation);
         }
+        for (const facet of this.facets.values()) if (facet.instance()?.busy()) return true;
         return this.events.size > 0 || this.gates.unconfirmed() || this.gates.top !== null || this.sockets.busy();
     }
 
     idle() {
         this.idleTimer = null;
         if (this.state === "dead") return;
-        if (this.busy() || this.state === "opening") this.watchIdle();
+        if (this.busy() || this.state === "opening" || this.facet?.isKept()) this.watchIdle();
         else this.rest();
     }
 
@@ -254,6 +274,8 @@ export class Instance {
     drop(error) {
         this.state = "dead";
         this.error = error;
+        for (const facet of this.facets.values()) facet.end(error);
+        this.facets.clear();
         if (this.idleTimer !== null) stopTimer(this.idleTimer);
         this.idleTimer = null;
         this.gates.close();
@@ -346,6 +368,7 @@ export class Instance {
     }
 
     setAlarm(time) {
+        if (this.facet !== null) throw new Error("Facets do not have alarms.");
         const ms = time instanceof Date ? time.getTime() : Number(time);
         if (!(ms > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
         if (typeof this.Class.prototype.alarm !== "function")
@@ -482,7 +505,7 @@ function evictOne() {
         let next = evictAt.next();
         if (next.done) next = (evictAt = byKey.values()).next();
         const instance = next.value;
-        if (instance.state === "running" && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
+        if (instance.state === "running" && !instance.facet?.isKept() && !instance.sockets.asleep && !instance.busy() && (oldest === null || instance.usedAt < oldest.usedAt)) oldest = instance;
     }
     oldest?.rest();
 }
@@ -502,6 +525,14 @@ export function classHere(namespace, id) {
     return own.className;
 }
 
+export const facetsHere = new Map(); // id of a facet's storage → Facet
+
+/* The instance of an id that has begun, if there is one. */
+export function instanceHere(index, id) {
+    const instance = byKey.get(`${index}/${id}`);
+    return instance === undefined || instance.state === "dead" ? null : instance;
+}
+
 /* The running instance of an id, or a new one. */
 export function instanceOf(index, config, Class, env, id, name) {
     if (!isSetUp) {
@@ -512,6 +543,7 @@ export function instanceOf(index, config, Class, env, id, name) {
     let instance = byKey.get(key);
     if (instance === undefined || instance.state === "dead") {
         instance = new Instance(index, config, Class, env, id, name);
+        instance.facet = facetsHere.get(id) ?? null;
         byKey.set(key, instance);
     }
     if (name !== "" && instance.name === "") instance.name = name;

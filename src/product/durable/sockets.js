@@ -228,6 +228,7 @@ export class Sockets {
 
     accept(webSocket, tags) {
         checkWebSocket(webSocket, "acceptWebSocket");
+        if (this.instance.facet !== null) throw new Error("WebSockets of facets cannot hibernate on this server: use accept().");
         if (this.entries.size >= SOCKETS_MAX)
             throw new Error(`only ${SOCKETS_MAX} websockets can be accepted on a single Durable Object instance`);
         const entry = new Entry(this, this.nextNumber, []);

@@ -1,5 +1,6 @@
 /* What a Durable Object's constructor gets as `ctx`. https://developers.cloudflare.com/durable-objects/api/state/ */
 import * as context from "../../web/js/context.js";
+import { makeFacets } from "./facets.js";
 import { DurableObjectStorage } from "./storage.js";
 import { DurableObjectId } from "./namespace.js";
 
@@ -7,16 +8,18 @@ export class DurableObjectState {
     #instance;
     #id;
     #storage;
+    #facets = null;
 
     constructor(instance) {
         this.#instance = instance;
-        this.#id = DurableObjectId.of(instance.config.key, instance.id, instance.name);
+        this.#id = instance.facet?.id ?? DurableObjectId.of(instance.config.key, instance.id, instance.name);
         this.#storage = new DurableObjectStorage(instance);
     }
 
     get id() { return this.#id; }
     get storage() { return this.#storage; }
-    get props() { return {}; }
+    get props() { return this.#instance.facet?.props ?? {}; }
+    get facets() { return (this.#facets ??= makeFacets(this.#instance)); }
     get exports() { return exportsOf(); }
 
     waitUntil(promise) {

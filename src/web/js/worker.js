@@ -9,6 +9,7 @@ import { builtins } from "./builtins.js";
 import { compileModule, isModule } from "./wasm.js";
 import { setModules, serviceWorker } from "./service_worker.js";
 import { makeWasi } from "./wasi.js";
+import { makeObjectClass, setClassOf } from "../../product/durable/facets.js";
 import { makeProducts } from "../../product/products.js";
 
 const HANDLERS = ["fetch", "scheduled", "queue", "email", "tail", "trace", "tailStream", "connect", "test", "alarm"];
@@ -203,12 +204,17 @@ export class Worker {
         return this.loopback;
     }
 
-    /* A class of Durable Objects whose namespace is bound as well: the gateway grants calls by binding. */
+    /* A class of Durable Objects: its namespace where that is bound as well, since the gateway grants calls by binding; else the class. */
     loopNamespace(name) {
         const bindings = this.spec.bindings ?? [];
         const own = bindings.find((b) => b.type === "durable_object_class" && b.class_name === name);
         const bound = bindings.find((b) => own !== undefined && b.type === "durable_object_namespace" && b.namespace_id === own.namespace_id);
-        if (bound !== undefined) this.loopback[name] = this.env[bound.name];
+        if (bound === undefined) {
+            this.loopback[name] = makeObjectClass(this.exported[name]);
+            return;
+        }
+        this.loopback[name] = this.env[bound.name];
+        setClassOf(this.env[bound.name], this.exported[name]);
     }
 
     loadScript() {

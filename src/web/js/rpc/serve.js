@@ -177,7 +177,7 @@ export function makeDispatched(binding, options, name) {
 }
 
 /* The stub of a Durable Object. target: {binding, hex, name, place}: index of its namespace, its id and name, and place()
- * says the class of one that runs here; members: `fetch` and so on. */
+ * says the class of one that runs here ("@" before it: a facet, which runs nowhere else); members: `fetch` and so on. */
 export function makeObjectStub({ binding, hex, name, place }, members, prototype) {
     return setGrant(makeServiceStub((path) => opening(binding, path, hex, name, place), members, prototype), { binding, object: hex, name });
 }
