@@ -236,7 +236,8 @@ static void control_open(struct wire *w, struct wire_stream *s, uint16_t op, str
         script = table_script(g->table, m.script);
     struct worker *worker = script == NULL ? NULL : script_pick(script);
     if (worker == NULL || !worker_has_code(worker)) {
-        wire_stream_close(s, -ENOENT);
+        /* A table that has not come yet says nothing about what there is: control asks again. */
+        wire_stream_close(s, g->table == NULL ? -EAGAIN : -ENOENT);
         return;
     }
     wire_stream_own(s, &ignore, NULL);

@@ -187,10 +187,8 @@ void supervisor_child_ready(struct child *c)
     struct supervisor *sup = c->sup;
     if (c->kind == CHILD_TEMPLATE)
         isolates_refill(sup);
-    if (c->kind == CHILD_GATEWAY) {
+    if (c->kind == CHILD_GATEWAY)
         supervisor_lane_changed(c, true);
-        supervisor_send_table(sup, c);
-    }
     if (!sup->announced && supervisor_all_ready(sup))
         supervisor_announce(sup);
 }

@@ -163,6 +163,9 @@ static void child_give(struct child *c)
     child_connect(c);
     msg_role_begin_pack(&out, &(struct msg_role_begin){.n_fds = 0});
     wire_note(c->wire, 0, OP_role_begin, buf_slice(&out), -1);
+    /* At once, so that no client of a gateway that starts again finds nobody at home. */
+    if (c->kind == CHILD_GATEWAY)
+        supervisor_send_table(sup, c);
     child_give_lanes(c);
 }
 
