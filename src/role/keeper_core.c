@@ -334,6 +334,7 @@ int keeper_create(struct loop *loop, const struct keeper_options *options, struc
     list_init(&k->peers);
     keeper_rows_fill();
     timer_start(loop, &k->tick, KEEPER_TICK_US, keeper_on_tick);
+    keeper_round_start(k);
     *ret = k;
     return 0;
 }
@@ -344,6 +345,7 @@ void keeper_destroy(struct keeper *k)
         return;
     timer_stop(&k->tick);
     timer_stop(&k->end);
+    keeper_round_stop(k);
     keeper_alarms_stop(k);
     for (unsigned lane = 0; lane < PLACEMENT_LANES_MAX; lane++)
         keeper_gateway_closed(&k->gateways[lane]);

@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the keeper role: keeper.c (process), keeper_core.c (peers and grants),
  * keeper_unit.c (one operation from its first byte to its answer), keeper_spool.c (large bodies),
- * keeper_alarm.c (alarms of Durable Objects), keeper_object.c (their leases and commits), keeper_group.c (running operations in groups), keeper_store.c (stores and the ops on them).
+ * keeper_alarm.c (alarms of Durable Objects), keeper_object.c (their leases and commits), keeper_group.c (running operations in groups), keeper_round.c (housekeeping of what nobody uses), keeper_store.c (stores and the ops on them).
  *
  * The life of an operation (struct keeper_unit):
  *
@@ -32,7 +32,9 @@ enum {
     KEEPER_GROUP_MAX = 512,                /* operations that share one commit */
     KEEPER_BODIES_MAX = 512 * 1024 * 1024, /* bytes of bodies in memory, all operations together */
     KEEPER_ARENA_MAX = 128 * 1024 * 1024,
-    KEEPER_IDLE_S = 300, /* an unused store is closed after this */
+    KEEPER_IDLE_S = 300,   /* an unused store is closed after this */
+    KEEPER_ROUND_S = 3600, /* rest between two rounds of keeper_round.c */
+    KEEPER_ROUND_STEP_S = 2,
     KEEPER_GRANTS_MAX = 128,
     KEEPER_RELIEFS_MAX = 8,
     KEEPER_SPARES_MAX = 16, /* empty spool files made ahead, so that no put waits for their names */
@@ -76,6 +78,16 @@ struct keeper_gateway {
     struct keeper_peer *peer; /* owned: who owns the calls of `wire` */
 };
 
+/* keeper_round.c */
+struct keeper_round {
+    struct keeper *keeper; /* borrowed */
+    struct timer timer;
+    struct work work;
+    struct buf names;  /* "<kind>/<id>", each ended by a zero byte */
+    struct slice rest; /* of them */
+    bool listing;
+};
+
 struct keeper {
     struct loop *loop;      /* borrowed */
     struct work_pool *pool; /* owned */
@@ -92,6 +104,7 @@ struct keeper {
     struct keeper_gateway gateways[PLACEMENT_LANES_MAX];
     struct lane_table lanes;
     struct timer tick;
+    struct keeper_round round;
     struct map alarms; /* "<namespace>/<object>" -> struct keeper_alarm, owned */
     uint64_t body_bytes;
     unsigned n_units;
@@ -174,6 +187,10 @@ void keeper_log_check(struct keeper *k);
 void keeper_gateway_open(struct wire *w, struct wire_stream *s, uint16_t op, struct slice args,
                          int fd, bool end);
 void keeper_gateway_closed(struct keeper_gateway *g); /* its wire goes, and with it its calls */
+
+/* keeper_round.c */
+void keeper_round_start(struct keeper *k);
+void keeper_round_stop(struct keeper *k);
 
 /* keeper_damage.c */
 void keeper_damage_look(struct keeper_stored *s, const struct keeper_unit *u); /* an op is over */

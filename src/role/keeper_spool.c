@@ -38,8 +38,9 @@ static void keeper_spool_run(struct work *work)
     digest_update(u->spool_md5, bytes);
     if (c->veil != NULL)
         c->veil(c, c->spool_id, u->spooled, u->spool_buf.data + u->spool_buf.start, bytes.len);
-    u->spooled += bytes.len;
     u->spool_result = file_write_all(c->spool_fd, bytes);
+    u->spooled += bytes.len;
+    blob_write_back(c->spool_fd, u->spooled - bytes.len, u->spooled);
     if (u->spool_result < 0 || !u->spool_last)
         return;
     digest_value(u->spool_md5, c->md5);
@@ -114,8 +115,9 @@ static int keeper_given_copy(struct keeper_unit *u)
         digest_update(u->spool_md5, slice_from(piece, (size_t)n));
         if (c->veil != NULL)
             c->veil(c, c->spool_id, u->spooled, piece, (size_t)n);
-        u->spooled += (uint64_t)n;
         int r = file_write_all(c->spool_fd, slice_from(piece, (size_t)n));
+        u->spooled += (uint64_t)n;
+        blob_write_back(c->spool_fd, u->spooled - (uint64_t)n, u->spooled);
         if (r < 0)
             return r;
     }

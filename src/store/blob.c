@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOB_FILE_MAX = BLOB_PATH_MAX + 64 };
+enum { BLOB_FILE_MAX = BLOB_PATH_MAX + 64, BLOB_WRITE_BACK = 8 * 1024 * 1024 };
 
 static void blob_spool_path(char *buf, const char *dir, const char *id)
 {
@@ -97,6 +97,14 @@ int blob_link(const char *from, const char *id, const char *to, char ret_id[BLOB
 int blob_sync_content(int fd)
 {
     return fsync(fd) < 0 ? -errno : 0;
+}
+
+void blob_write_back(int fd, uint64_t from, uint64_t end)
+{
+    uint64_t begin = from / BLOB_WRITE_BACK * BLOB_WRITE_BACK;
+    uint64_t until = end / BLOB_WRITE_BACK * BLOB_WRITE_BACK;
+    if (until > begin) /* a hint: its failure is the sync's to tell */
+        (void)sync_file_range(fd, (off_t)begin, (off_t)(until - begin), SYNC_FILE_RANGE_WRITE);
 }
 
 int blob_sync_names(const char *dir)

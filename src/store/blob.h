@@ -22,6 +22,8 @@ NODISCARD int blob_link(const char *from, const char *id, const char *to,
                         char ret_id[BLOB_ID_SIZE]);
 /* After both, content and names of all blobs in the spool survive a power cut. */
 NODISCARD int blob_sync_content(int fd);
+/* The bytes before `end` begin to go to the disk, in steps, so that the sync at the end finds little left. */
+void blob_write_back(int fd, uint64_t from, uint64_t end);
 NODISCARD int blob_sync_names(const char *dir);
 int blob_settle(const char *dir, const char *id);
 /* Read-only descriptor, or -ENOENT. */

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import * as S3 from "@aws-sdk/client-s3";
 import { until } from "./lib/http.mjs";
@@ -103,6 +104,31 @@ test("a full disk is said, and loses nothing", { skip: process.getuid() !== 0 &&
     }
   } finally {
     execFileSync("umount", ["-l", data]);
+    rmSync(data, { recursive: true, force: true });
+  }
+});
+
+test("rules hold for buckets that nobody opens", async () => {
+  const data = mkdtempSync(join(tmpdir(), "selvedge-round-"));
+  try {
+    const first = await startSelvedge({ data });
+    const put = (path, value) => fetch(`${first.apiUrl}/accounts/${first.account}/r2/buckets/${path}`, { method: "PUT", headers: { authorization: `Bearer ${first.token}` }, body: value });
+    await (await s3Of(first))("CreateBucket");
+    for (const key of ["old/a", "old/b", "kept"]) assert.equal((await put(`box/objects/${key}`, key)).status, 200);
+    const rules = [{ id: "r", enabled: true, conditions: { prefix: "old/" }, deleteObjectsTransition: { condition: { type: "Age", maxAge: 10 } } }];
+    assert.equal((await put("box/lifecycle", JSON.stringify({ rules }))).status, 200);
+    await first.stop();
+    const second = await startSelvedge({ data });
+    const index = new DatabaseSync(join(data, "accounts", second.account, "r2/box/index.sqlite"), { readOnly: true });
+    const keys = () => index.prepare("SELECT key FROM objects ORDER BY key").all().map((row) => row.key).join();
+    try {
+      assert.equal(keys(), "kept,old/a,old/b");
+      await until("the rule has been obeyed", 60_000, () => keys() === "kept");
+    } finally {
+      index.close();
+      await second.stop();
+    }
+  } finally {
     rmSync(data, { recursive: true, force: true });
   }
 });

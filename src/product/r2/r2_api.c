@@ -551,8 +551,10 @@ static const struct api_route r2_routes[] = {
     {"POST", "/accounts/:account/r2-catalog/:bucket/enable", r2_api_unserved, R2_AREA, 0, 0, NULL},
     {"GET", R2_BUCKETS "/:bucket/objects", r2_api_objects, R2_AREA, 0, 0, NULL},
     {"GET", R2_BUCKETS "/:bucket/objects/*key", r2_api_get, R2_AREA, 0, 0, NULL},
-    {"PUT", R2_BUCKETS "/:bucket/objects/*key", r2_api_put, R2_AREA, 0, R2_OBJECT_MAX, NULL},
-    {"DELETE", R2_BUCKETS "/:bucket/objects/*key", r2_api_remove, R2_AREA, 0, 0, NULL},
+    /* Objects are data: the audit is about what they are kept in, here as behind S3. */
+    {"PUT", R2_BUCKETS "/:bucket/objects/*key", r2_api_put, R2_AREA, API_NO_AUDIT, R2_OBJECT_MAX,
+     NULL},
+    {"DELETE", R2_BUCKETS "/:bucket/objects/*key", r2_api_remove, R2_AREA, API_NO_AUDIT, 0, NULL},
 };
 
 static const struct api_area r2_areas[] = {{R2_AREA, "Workers R2 Storage"}};
