@@ -3,6 +3,7 @@ const { codes: { ERR_INVALID_ARG_VALUE }, notImplemented, validateOneOf, validat
 const { isIP, isIPv4, isIPv6 } = require("./net.js");
 
 const ENDPOINT = "https://cloudflare-dns.com/dns-query";
+const SERVERS = ["1.1.1.1", "2606:4700:4700::1111", "1.0.0.1", "2606:4700:4700::1001"]; // behind it
 const TYPES = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33, NAPTR: 35, CAA: 257, ANY: 255 };
 
 function failure(code, syscall, hostname) {
@@ -125,7 +126,7 @@ const setDefaultResultOrder = (value) => {
 
 class Resolver {
     cancel() {}
-    getServers() { return []; }
+    getServers() { return SERVERS.slice(); }
     setServers() {}
     setLocalAddress() {}
 }
@@ -135,7 +136,7 @@ for (const name of Object.keys(Resolver.prototype)) Object.defineProperty(Resolv
 const ERRORS = { NODATA: "ENODATA", FORMERR: "EFORMERR", SERVFAIL: "ESERVFAIL", NOTFOUND: "ENOTFOUND", NOTIMP: "ENOTIMP", REFUSED: "EREFUSED", BADQUERY: "EBADQUERY", BADNAME: "EBADNAME", BADFAMILY: "EBADFAMILY", BADRESP: "EBADRESP", CONNREFUSED: "ECONNREFUSED", TIMEOUT: "ETIMEOUT", EOF: "EOF", FILE: "EFILE", NOMEM: "ENOMEM", DESTRUCTION: "EDESTRUCTION", BADSTR: "EBADSTR", BADFLAGS: "EBADFLAGS", NONAME: "ENONAME", BADHINTS: "EBADHINTS", NOTINITIALIZED: "ENOTINITIALIZED", LOADIPHLPAPI: "ELOADIPHLPAPI", ADDRGETNETWORKPARAMS: "EADDRGETNETWORKPARAMS", CANCELLED: "ECANCELLED" };
 
 module.exports = {
-    ...resolvers, ADDRCONFIG: 1024, ALL: 256, V4MAPPED: 2048, resolve, reverse, lookup, Resolver, ...ERRORS, getServers: () => [], setServers: () => {}, getDefaultResultOrder: () => order, setDefaultResultOrder,
+    ...resolvers, ADDRCONFIG: 1024, ALL: 256, V4MAPPED: 2048, resolve, reverse, lookup, Resolver, ...ERRORS, getServers: () => SERVERS.slice(), setServers: () => {}, getDefaultResultOrder: () => order, setDefaultResultOrder,
     async lookupService(address, port) {
         if (isIP(address) === 0) throw new ERR_INVALID_ARG_VALUE("address", address);
         validatePort(port);
