@@ -10,23 +10,26 @@ const JURISDICTIONS = new Set(["eu", "fedramp", "fedramp-high", "us"]);
 const HINTS = new Set(["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"]);
 const ROUTING = new Set(["primary-only"]);
 const MAKE = Symbol("make");
+const NAMES_MOST = 256, NAME_LONG = 128; // ids of so many names, of so many characters each, are not computed again
 
 export class DurableObjectId {
     #hex;
     #name;
     #jurisdiction;
+    #secret; // of the namespace that has made or checked it
 
-    constructor(key, hex, name, jurisdiction) {
+    constructor(key, hex, name, jurisdiction, secret) {
         if (key !== MAKE) throw new TypeError("Illegal constructor");
         this.#hex = hex;
         this.#name = name;
         this.#jurisdiction = jurisdiction;
+        this.#secret = secret;
         if (name !== undefined) Object.defineProperty(this, "name", { value: name, enumerable: true, configurable: true });
     }
 
     /* For the object itself: the gateway has checked it. */
     static of(key, hex, name) {
-        return new DurableObjectId(MAKE, hex, name === "" ? undefined : name, durable.idCheck(key, hex) || undefined);
+        return new DurableObjectId(MAKE, hex, name === "" ? undefined : name, durable.idCheck(key, hex) || undefined, key);
     }
 
     toString() { return this.#hex; }
@@ -41,9 +44,12 @@ export class DurableObjectId {
     static is(value) {
         return typeof value === "object" && value !== null && #hex in value;
     }
+
+    static isOf(id, secret) { return id.#secret === secret; }
 }
-const isId = DurableObjectId.is;
+const { is: isId, isOf } = DurableObjectId;
 delete DurableObjectId.is;
+delete DurableObjectId.isOf;
 Object.defineProperty(DurableObjectId.prototype, Symbol.toStringTag, { value: "DurableObjectId", configurable: true });
 
 class DurableObject extends Fetcher {}
@@ -65,6 +71,7 @@ export class DurableObjectNamespace {
     #config;
     #key;
     #jurisdiction;
+    #hexes = new Map(); // of names that were asked for lately
 
     constructor(key, binding, config, jurisdiction) {
         if (key !== MAKE) throw new TypeError("Illegal constructor");
@@ -77,13 +84,22 @@ export class DurableObjectNamespace {
     newUniqueId(options = undefined) {
         context.need();
         const jurisdiction = this.#jurisdiction ?? jurisdictionOf(options?.jurisdiction);
-        return new DurableObjectId(MAKE, durable.idRandom(this.#key, jurisdiction ?? null), undefined, jurisdiction);
+        return new DurableObjectId(MAKE, durable.idRandom(this.#key, jurisdiction ?? null), undefined, jurisdiction, this.#key);
     }
 
     idFromName(name) {
         if (arguments.length === 0) throw new TypeError("Failed to execute 'idFromName' on 'DurableObjectNamespace': parameter 1 is not of type 'string'.");
         const text = String(name);
-        return new DurableObjectId(MAKE, durable.idOfName(this.#key, this.#jurisdiction ?? null, text), text, this.#jurisdiction);
+        return new DurableObjectId(MAKE, this.#hexOf(text), text, this.#jurisdiction, this.#key);
+    }
+
+    #hexOf(name) {
+        let hex = this.#hexes.get(name);
+        if (hex !== undefined) return hex;
+        hex = durable.idOfName(this.#key, this.#jurisdiction ?? null, name);
+        if (this.#hexes.size >= NAMES_MOST) this.#hexes.clear();
+        if (name.length <= NAME_LONG) this.#hexes.set(name, hex);
+        return hex;
     }
 
     idFromString(text) {
@@ -93,14 +109,14 @@ export class DurableObjectNamespace {
         if (jurisdiction === null) throw new TypeError("Durable Object ID is not valid for this namespace.");
         if (this.#jurisdiction !== undefined && jurisdiction !== this.#jurisdiction)
             throw new TypeError("Invalid Durable Object ID: must be from the same jurisdiction as the subnamespace");
-        return new DurableObjectId(MAKE, hex, undefined, jurisdiction === "" ? undefined : jurisdiction);
+        return new DurableObjectId(MAKE, hex, undefined, jurisdiction === "" ? undefined : jurisdiction, this.#key);
     }
 
     get(id, options = undefined) {
         if (!isId(id)) throw new TypeError("Failed to execute 'get' on 'DurableObjectNamespace': parameter 1 is not of type 'DurableObjectId'.");
         if (this.#jurisdiction !== undefined && id.jurisdiction !== this.#jurisdiction)
             throw new TypeError("get called on jurisdictional subnamespace with an ID from a different jurisdiction");
-        if (durable.idCheck(this.#key, id.toString()) === null) throw new TypeError("Durable Object ID is not valid for this namespace.");
+        if (!isOf(id, this.#key) && durable.idCheck(this.#key, id.toString()) === null) throw new TypeError("Durable Object ID is not valid for this namespace.");
         const { locationHint, routingMode } = options ?? {};
         if (routingMode !== undefined && !ROUTING.has(routingMode)) throw new RangeError(`unknown routingMode: ${routingMode}`);
         if (locationHint !== undefined && !HINTS.has(locationHint)) throw new RangeError(`unsupported locationHint: ${locationHint}`);
