@@ -31,6 +31,16 @@ static bool sql_is_pragma(struct slice text)
     return text.len > 6 && strncasecmp(text.ptr, "pragma", 6) == 0;
 }
 
+enum { SQL_TORN_TRIES = 100 };
+
+/* A reader that may not write the `-shm` file and sees its header while the writer changes it is told that the database needs
+ * recovery, when the writer has let go of its lock in between. Looking again is all it takes. */
+static bool sql_torn(const struct sql *db, int rc, unsigned *tries)
+{
+    return rc == SQLITE_READONLY_RECOVERY && !(db->flags & SQL_WRITE) &&
+           (*tries)++ < SQL_TORN_TRIES;
+}
+
 int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct slice *ret_rest,
                 struct err *err)
 {
@@ -45,8 +55,12 @@ int sql_prepare(struct sql *db, struct slice text, struct sql_stmt **ret, struct
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
     /* The length includes the zero byte: SQLite then compiles in place instead of copying the rest. */
-    int rc = sqlite3_prepare_v3(db->db, start.ptr, (int)start.len + 1, SQLITE_PREPARE_PERSISTENT,
+    unsigned tries = 0;
+    int rc;
+    do {
+        rc = sqlite3_prepare_v3(db->db, start.ptr, (int)start.len + 1, SQLITE_PREPARE_PERSISTENT,
                                 &stmt, &tail);
+    } while (sql_torn(db, rc, &tries));
     if (rc != SQLITE_OK)
         return sql_failed(db, rc, err);
     size_t used = (size_t)(tail - start.ptr);
@@ -210,7 +224,12 @@ int sql_step(struct sql_stmt *s, struct err *err)
 {
     /* SQLite compiles a statement again when the schema changed; ours must not meet the authorizer. */
     s->db->ours = s->ours;
+    unsigned tries = 0;
     int rc = sqlite3_step(s->stmt);
+    while (UNLIKELY(sql_torn(s->db, rc, &tries))) {
+        sqlite3_reset(s->stmt);
+        rc = sqlite3_step(s->stmt);
+    }
     s->db->ours = false;
     if (rc == SQLITE_ROW) {
         if (s->one_column && s->only_int == 0 && sqlite3_column_type(s->stmt, 0) == SQLITE_INTEGER)
