@@ -163,7 +163,7 @@ static void test_damage(void **state)
     log_facts(f.log, &facts);
     assert_int_equal(facts.quarantined, 1);
     snprintf(path, sizeof(path), "%s/two.sqlite", f.dir);
-    assert_int_equal(sql_open(path, SQL_WRITE, &f.db, &err), -EIO);
+    assert_int_equal(sql_open(path, SQL_WRITE, &f.db, &err), -EUCLEAN);
     assert_non_null(strstr(err.text, "quarantined"));
     database("one.sqlite");
     assert_int_equal(run("INSERT INTO t VALUES(8)", NULL), 0);
