@@ -23,6 +23,8 @@ enum {
     LOADER_ALL_MAX = 256 * 1024 * 1024, /* of all that are here */
     LOADER_BINDINGS_MAX = 1024,         /* granted to one */
     LOADER_KEYS_MAX = 4096,
+    LOADER_CPU_MS_MAX = 300 * 1000, /* of one event, whatever is asked for */
+    LOADER_SUBREQUESTS_MAX = 10000,
     LOADER_HEAD = 4 /* bytes of the length before the description */
 };
 #define LOADER_IDLE_US (600LL * 1000 * 1000)
@@ -139,6 +141,13 @@ static json_t *dynamic_world(const struct worker *self, const json_t *about)
 
 /* --- its code --- */
 
+static json_int_t loader_limit(const json_t *limits, const char *name, int64_t usual, int64_t most)
+{
+    int64_t n = json_int(limits, name, usual);
+
+    return n < 1 ? usual : MIN(n, most);
+}
+
 /* about: {main, compat, limits, modules: [{name, type, size}], env_size, services, outbound}. */
 static json_t *dynamic_spec(const struct worker *w, const json_t *about, json_t *env_bindings)
 {
@@ -159,8 +168,10 @@ static json_t *dynamic_spec(const struct worker *w, const json_t *about, json_t 
         "account", table_account(w->gateway->table), "script", w->script, "version", w->version,
         "format", "modules", "main", json_str(about, "main", ""), "code", "linked.js", "modules",
         modules, "compat", json_object_get(about, "compat"), "bindings", "mounts", "limits",
-        "cpu_ms", json_int(limits, "cpuMs", 30000), "memory_mb", (json_int_t)128, "subrequests",
-        json_int(limits, "subRequests", 1000), "dynamic", 1, "env_bindings", env_bindings);
+        "cpu_ms", loader_limit(limits, "cpuMs", 30000, LOADER_CPU_MS_MAX), "memory_mb",
+        (json_int_t)128, "subrequests",
+        loader_limit(limits, "subRequests", 1000, LOADER_SUBREQUESTS_MAX), "dynamic", 1,
+        "env_bindings", env_bindings);
 }
 
 static int dynamic_take_code(struct worker *w, struct worker *self, const struct buf *body)
@@ -183,7 +194,6 @@ static int dynamic_take_code(struct worker *w, struct worker *self, const struct
         return -EACCES;
     spec = dynamic_spec(w, about, json_object_get(env, "bindings"));
     json_print(&d->spec, spec);
-    json_object_set(about, "flags", json_object_get(about, "link_flags"));
     json_print(&d->options, about);
     buf_append_slice(&d->modules, slice_skip(bytes, n));
     w->gateway->loaded_bytes += buf_len(&d->modules);
@@ -338,13 +348,6 @@ static void loader_take(struct call *c, struct worker *w, struct worker *self, b
     call_set_back(c, &body_back, b);
 }
 
-static uint32_t loader_limit(const json_t *said, const char *name)
-{
-    int64_t n = json_int(json_object_get(said, "limits"), name, 0);
-
-    return n < 0 || n > INT32_MAX ? 0 : (uint32_t)n;
-}
-
 static void loader_go(struct call *c, struct worker *w, const struct worker *self,
                       const json_t *said)
 {
@@ -362,8 +365,10 @@ static void loader_go(struct call *c, struct worker *w, const struct worker *sel
         c->request.props = buf_slice(&text);
         c->request.packed = true;
     }
-    c->request.cpu_ms = loader_limit(said, "cpuMs");
-    c->request.subrequests = loader_limit(said, "subRequests");
+    const json_t *limits = json_object_get(said, "limits");
+    c->request.cpu_ms = (uint32_t)loader_limit(limits, "cpuMs", 0, LOADER_CPU_MS_MAX);
+    c->request.subrequests =
+        (uint32_t)loader_limit(limits, "subRequests", 0, LOADER_SUBREQUESTS_MAX);
     c->worker = worker_ref(w);
     isolate_call_start(c);
 }

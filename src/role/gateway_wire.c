@@ -278,6 +278,9 @@ static void bound_object(struct call *c, UNUSED struct worker *self, const json_
 static void bound_loader(struct call *c, struct worker *self, const json_t *binding UNUSED,
                          const struct msg_fetch *m)
 {
+    const struct isolate_link *l = wire_user(wire_stream_wire(stream_of(c)));
+
+    c->outbound = outbound_ref(l->outbound); /* what it brings has no way around it either */
     loader_call(c, self, m->binding, m->object, m->object_name);
 }
 
