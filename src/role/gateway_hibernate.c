@@ -60,6 +60,9 @@ struct sleeper {
     uint32_t number;
     int64_t answered_ms;
     bool close_in, close_out;
+    bool broken; /* the front has sent what is no message */
+    struct timer
+        end; /* its front may let go of the call then: not inside of the call's own send() */
     struct buf tags, attachment;
     struct buf in; /* part of a message from the front */
 };
@@ -88,6 +91,7 @@ static struct hibernation *hibernation_find(struct gateway *g, struct slice key)
 
 static void sleeper_free(struct sleeper *s)
 {
+    timer_stop(&s->end);
     map_remove_u64(&s->of->sleepers, s->number);
     list_remove(&s->in_order);
     s->of->n_sleepers--;
@@ -214,22 +218,28 @@ static bool sleeper_answer(struct sleeper *s, const struct wire_message *m)
 
 static void sleeper_finish(struct sleeper *s);
 
-/* 0: the sleeper is still there. */
-static int sleeper_take(struct sleeper *s, const struct wire_message *m)
+static void sleeper_on_end(struct timer *t)
+{
+    struct sleeper *s = CONTAINER_OF(t, struct sleeper, end);
+
+    if (s->broken)
+        sleeper_drop(s);
+    else
+        sleeper_finish(s);
+}
+
+static void sleeper_take(struct sleeper *s, const struct wire_message *m)
 {
     if (s->close_in || sleeper_answer(s, m))
-        return 0;
+        return;
     hibernation_put(s->of, (enum wire_socket_type)m->type, s->number, m->bytes);
     if (m->type == WIRE_MESSAGE_FAILED) {
         s->close_in = s->close_out = true;
     } else if (m->type == WIRE_MESSAGE_CLOSE) {
         s->close_in = true;
-        if (s->close_out) {
-            sleeper_finish(s);
-            return 1;
-        }
+        if (s->close_out)
+            timer_start(s->of->gateway->loop, &s->end, 0, sleeper_on_end);
     }
-    return 0;
 }
 
 /* Close went both ways, or one side broke: no more messages. */
@@ -257,10 +267,11 @@ static void sleeper_send(struct call *c, struct slice bytes, bool end UNUSED)
     }
     size_t before = bytes.len;
     while ((r = wire_message_whole(&bytes, &m)) > 0)
-        if (sleeper_take(s, &m) != 0)
-            return;
+        sleeper_take(s, &m);
     if (r < 0) {
-        sleeper_drop(s);
+        s->broken = s->close_in = true;
+        buf_clear(&s->in);
+        timer_start(s->of->gateway->loop, &s->end, 0, sleeper_on_end);
         return;
     }
     if (held)
