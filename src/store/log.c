@@ -516,7 +516,7 @@ static void log_free(struct log *log)
 
 static void log_resumed(struct log_append *append UNUSED) {}
 
-int log_resume(struct log *log, struct buf *record)
+int log_resume(struct log *log, struct buf *record, bool applied)
 {
     struct log_append append = {.records = *record, .done = log_resumed};
     *record = (struct buf){0};
@@ -525,6 +525,10 @@ int log_resume(struct log *log, struct buf *record)
     log->starting = true; /* a log that is full must be able to begin nevertheless */
     if (log_room(log) == 0)
         r = log_segment_make(log);
+    if (r < 0 && applied) {
+        log_segments_empty(log);
+        r = 0;
+    }
     log->starting = false;
     pthread_mutex_unlock(&log->lock);
     if (r < 0) {

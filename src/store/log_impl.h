@@ -69,6 +69,7 @@ NODISCARD int log_segments_open(struct log *log);
 void log_segments_close(struct log *log);
 /* Segments that nobody needs become free. */
 void log_segments_free(struct log *log);
+void log_segments_empty(struct log *log); /* nobody needs any of them */
 uint64_t log_oldest_segment(const struct log *log);
 
 /* --- log_recover.c --- */
@@ -78,6 +79,8 @@ NODISCARD int log_recover(struct log *log, bool fresh, bool cut);
 
 /* --- log.c --- */
 struct log_db *log_db_of(struct log *log, struct slice name);
-/* Writes and syncs one record before anything else does. */
-NODISCARD int log_resume(struct log *log, struct buf *record);
+/* Writes and syncs one record before anything else does: into a file that nobody needs, since a power cut meanwhile must not
+ * spoil what would then be read again. `applied`: all that the log has is in the databases, so that without room its
+ * files may be written anew all the same. */
+NODISCARD int log_resume(struct log *log, struct buf *record, bool applied);
 void log_db_needs(struct log *log, struct log_db *db, uint64_t segment);

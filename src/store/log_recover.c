@@ -463,16 +463,16 @@ static int recover_run(struct recover *rec, bool cut)
     r = cut ? recover_write(rec) : recover_take_over(rec);
     if (r < 0)
         return r;
-    for (unsigned i = 0; cut && i < log->n_segments; i++)
-        log->segments[i].number = 0;
     log->batch = MAX(rec->stray_batch, rec->last_batch);
     bool clean = left == 0 && log->batch == batch;
+    if (batch == 0 && cut)
+        log_segments_empty(log);
     if (batch == 0 || (clean && !cut))
         return 0;
     AUTO(buf_done) struct buf record = {0};
     log_record_append(&record,
                       &(struct log_record){.kind = LOG_RESUME, .sequence = batch, .tx = left});
-    return log_resume(log, &record);
+    return log_resume(log, &record, cut);
 }
 
 int log_recover(struct log *log, bool fresh, bool cut)

@@ -130,6 +130,12 @@ void log_segments_close(struct log *log)
     log->n_segments = 0;
 }
 
+void log_segments_empty(struct log *log)
+{
+    for (unsigned i = 0; i < log->n_segments; i++)
+        log->segments[i].number = 0;
+}
+
 uint64_t log_oldest_segment(const struct log *log)
 {
     uint64_t oldest = log->current == NULL ? log->last_segment + 1 : log->current->number;
