@@ -224,6 +224,9 @@ int r2_piece_nth(struct sql *db, struct slice version, unsigned n, struct r2_spa
 
 /* --- listing --- */
 
+/* Stands for "behind the empty key" in a cursor, where nothing means "from the beginning". */
+#define R2_AFTER_EMPTY SLICE("\0")
+
 struct r2_listing {
     struct sql *db;
     struct slice prefix, delimiter;
@@ -264,7 +267,7 @@ static bool r2_list_take(struct r2_listing *l, const struct r2_row *row)
             buf_append_char(&l->objects, ',');
         r2_object_json(&l->objects, row, NULL);
         buf_clear(&l->after);
-        buf_append_slice(&l->after, row->key);
+        buf_append_slice(&l->after, row->key.len > 0 ? row->key : R2_AFTER_EMPTY);
         return false;
     }
     if (l->n_prefixes++ > 0)
@@ -274,15 +277,23 @@ static bool r2_list_take(struct r2_listing *l, const struct r2_row *row)
     return true;
 }
 
+/* Only a walk from the beginning meets the empty key. */
+static struct sql_stmt *r2_list_rows(struct r2_listing *l)
+{
+#define R2_LIST_ROWS(than)                                                                         \
+    "SELECT " R2_COLUMNS " FROM objects WHERE key " than " ?1 AND key >= ?2 AND key < ?3 "         \
+    "ORDER BY key"
+    return buf_slice(&l->after).len == 0 ? sql_cached(l->db, R2_LIST_ROWS(">="))
+                                         : sql_cached(l->db, R2_LIST_ROWS(">"));
+}
+
 /* 1 when there is more behind the limit. */
 static int r2_list_walk(struct r2_listing *l, struct err *err)
 {
-    struct sql_stmt *s =
-        sql_cached(l->db, "SELECT " R2_COLUMNS
-                          " FROM objects WHERE key > ?1 AND key >= ?2 AND key < ?3 ORDER BY key");
     bool again = true;
     int r = 1;
     while (again) {
+        struct sql_stmt *s = r2_list_rows(l);
         AUTO(buf_done) struct buf after = {0};
         buf_append_slice(&after, buf_slice(&l->after));
         sql_bind_text(s, 1, buf_slice(&after));

@@ -45,5 +45,12 @@ export default {
     "without include": async ({ env }) => { await fill(env); const { objects } = await env.BUCKET.list({ prefix: "z/b" }); return [await caught(() => objects[0].customMetadata), await caught(() => objects[0].httpMetadata)]; },
     "with include": async ({ env }) => { await fill(env); const { objects } = await env.BUCKET.list({ prefix: "z/b", include: ["customMetadata", "httpMetadata"] }); return [objects[0].customMetadata, objects[0].httpMetadata]; },
     "object fields": async ({ env }) => { const { objects: [o] } = await env.BUCKET.list({ prefix: "z/b" }); return [o.size, o.etag, o.storageClass, o.checksums.toJSON(), "body" in o]; },
+    "empty key": async ({ env }) => {
+        await env.BUCKET.put("", "x");
+        const first = await env.BUCKET.list({ limit: 1 });
+        const next = await env.BUCKET.list({ limit: 1, cursor: first.cursor });
+        await env.BUCKET.delete("");
+        return [first.objects.map(({ key }) => key), next.objects.some(({ key }) => key === "")];
+    },
     "cursor wrong": async ({ env }) => typeof await caught(() => env.BUCKET.list({ cursor: "garbage" })),
 };
