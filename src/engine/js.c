@@ -252,9 +252,11 @@ void js_describe(js_context ctx, js_value v, struct buf *out)
     AUTO(buf_done) struct buf text = {0};
     if (!js_is_string(ctx, stack) || js_append_utf8(ctx, stack, &text) < 0 || buf_len(&text) == 0)
         return;
-    /* Engine frames are "name@place"; some errors carry the other form already, with its first line. */
-    if (slice_starts(buf_slice(&text), buf_slice(out))) {
-        buf_append_slice(out, slice_skip(buf_slice(&text), buf_len(out)));
+    /* Engine frames are "name@place"; most errors carry the other form already, behind a title. */
+    ssize_t frames = slice_find_slice(buf_slice(&text), SLICE("\n    at "));
+    if (frames >= 0 || slice_starts(buf_slice(&text), buf_slice(out))) {
+        buf_append_slice(out,
+                         slice_skip(buf_slice(&text), frames >= 0 ? (size_t)frames : buf_len(out)));
         return;
     }
     struct slice rest = buf_slice(&text);

@@ -31,6 +31,7 @@ export class DOMException extends Error {
         } else {
             this.#name = String(options);
         }
+        Object.defineProperty(this, "stack", { value: errorText(this), writable: true, configurable: true });
     }
 
     get name() {

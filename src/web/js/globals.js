@@ -1,6 +1,7 @@
 /* What stands on globalThis. Classes are not enumerable, functions are, as upstream. */
 import * as dispose from "./dispose.js";
 import * as errors from "./errors.js";
+import { installErrorClasses } from "./stack.js";
 import * as events from "./events.js";
 import * as abort from "./abort.js";
 import * as timers from "./timers.js";
@@ -163,6 +164,7 @@ function installLater() {
 }
 
 export function installGlobals() {
+    installErrorClasses(global);
     for (const [name, cls] of Object.entries(CLASSES)) {
         asInterface(name, cls);
         Object.defineProperty(global, name, { value: cls, writable: true, configurable: true, enumerable: false });

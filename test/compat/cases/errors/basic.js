@@ -30,6 +30,23 @@ export default {
     "indirect eval refused": () => kind(() => (0, eval)("1")),
     "timer string refused": () => kind(() => setTimeout("1")),
     "stack is text": () => typeof new Error("x").stack,
+    "stack begins with the title": () => new RangeError("x").stack.split("\n")[0],
+    "stack of a subclass": () => {
+        class A extends Error { constructor(m) { super(m); this.name = "A"; } }
+        return new A("q").stack.split("\n")[0];
+    },
+    "stack of a DOMException": () => new DOMException("m", "AbortError").stack.split("\n")[0],
+    "stack has frames": () => /\n {4}at /.test(new Error("x").stack),
+    "captureStackTrace writes the title": () => { const o = { name: "N", message: "m" }; Error.captureStackTrace(o); return o.stack.split("\n")[0]; },
+    "prepareStackTrace": () => {
+        Error.prepareStackTrace = (e, sites) => [String(e), typeof sites[0].getLineNumber(), typeof sites[0].getFileName()];
+        const { stack } = new Error("x");
+        Error.prepareStackTrace = undefined;
+        return stack;
+    },
+    "errors without new": () => [Error("x") instanceof Error, TypeError("y").stack.split("\n")[0]],
+    "constructor of the engine's errors": () => { try { return null.x; } catch (e) { return [e instanceof TypeError, e.constructor === TypeError]; } },
+    "error classes": () => [Error.name, Error.length, Object.getPrototypeOf(TypeError) === Error, Error.prototype.constructor === Error, Object.keys(new Error("x"))],
     "stack names a file": () => /basic\.js/.test(new Error("x").stack),
     "stack overflow caught": () => kind(() => { const f = () => f() + 1; return f(); }),
     "overflow twice": async () => { const f = () => f() + 1; return [await kind(f), await kind(f)]; },
