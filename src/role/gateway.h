@@ -273,6 +273,8 @@ void call_destroy(struct call *c, int reason);
 void call_dispatch(struct call *c, struct worker *worker);
 /* Copies the request's slices so that they outlive the front's buffers. May be called again. */
 void call_keep(struct call *c);
+/* MSG_* of what a request is, for whoever it is sent to. */
+uint32_t call_request_flags(const struct call_request *r);
 void call_set_back(struct call *c, const struct back_ops *back, void *data);
 
 /* From the front. */

@@ -71,6 +71,13 @@ static void back_cancel(struct call *c, int reason)
     back_detach(c, reason);
 }
 
+uint32_t call_request_flags(const struct call_request *r)
+{
+    return (r->has_body ? MSG_HAS_BODY : 0) | (r->upgrade ? MSG_WEBSOCKET : 0) |
+           (r->rpc ? MSG_RPC : 0) | (r->query ? MSG_QUERY : 0) |
+           (r->variables ? MSG_VARIABLES : 0) | (r->packed ? MSG_PACKED : 0);
+}
+
 static const struct wire_stream_events back_events;
 
 static void back_move(struct call *c, struct call *to)
@@ -273,24 +280,20 @@ void link_send(struct isolate_link *l, struct call *c)
         hibernation_before(l, r->ns, r->object);
     }
     buf_clear(&out);
-    msg_request_pack(&out,
-                     &(struct msg_request){
-                         .flags = (r->has_body ? MSG_HAS_BODY : 0) | (watched ? MSG_TRACE : 0) |
-                                  (r->upgrade ? MSG_WEBSOCKET : 0) | (r->rpc ? MSG_RPC : 0) |
-                                  (r->query ? MSG_QUERY : 0) | (r->variables ? MSG_VARIABLES : 0) |
-                                  (r->packed ? MSG_PACKED : 0),
-                         .method = r->method,
-                         .url = r->url,
-                         .headers = r->headers,
-                         .cf = r->cf,
-                         .entrypoint = r->entrypoint,
-                         .request_id = slice_of(r->id),
-                         .props = r->props,
-                         .cpu_ms = r->cpu_ms,
-                         .subrequests = r->subrequests,
-                         .object = r->object,
-                         .object_name = r->object_name,
-                     });
+    msg_request_pack(&out, &(struct msg_request){
+                               .flags = call_request_flags(r) | (watched ? MSG_TRACE : 0),
+                               .method = r->method,
+                               .url = r->url,
+                               .headers = r->headers,
+                               .cf = r->cf,
+                               .entrypoint = r->entrypoint,
+                               .request_id = slice_of(r->id),
+                               .props = r->props,
+                               .cpu_ms = r->cpu_ms,
+                               .subrequests = r->subrequests,
+                               .object = r->object,
+                               .object_name = r->object_name,
+                           });
     struct isolate_back *b = mem_new(sizeof(*b));
     b->event = event_create(l);
     b->event->call = c;

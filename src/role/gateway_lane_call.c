@@ -115,13 +115,6 @@ static void back_reset(struct wire_stream *s, int reason)
 static const struct wire_stream_events back_events = {
     .reply = back_reply, .data = back_data, .writable = back_writable, .reset = back_reset};
 
-/* Of a request, in the words of the message. */
-static uint32_t request_flags(const struct call_request *r)
-{
-    return (r->has_body ? MSG_HAS_BODY : 0) | (r->upgrade ? MSG_WEBSOCKET : 0) |
-           (r->rpc ? MSG_RPC : 0) | (r->query ? MSG_QUERY : 0);
-}
-
 void lane_forward(struct call *c, struct wire *to, struct slice args)
 {
     static struct buf out;
@@ -134,7 +127,7 @@ void lane_forward(struct call *c, struct wire *to, struct slice args)
                            .revision = c->gateway->lanes.table.revision,
                            .hops = (uint8_t)(c->lane.hops + 1),
                            .kind = (uint8_t)c->lane.kind,
-                           .flags = request_flags(r),
+                           .flags = call_request_flags(r),
                            .method = r->method,
                            .url = r->url,
                            .headers = r->headers,
